@@ -1,0 +1,14 @@
+import Alpine from "@alpinejs/csp";
+import htmx from "htmx.org";
+import "./copy.js";
+import "./desk.js";
+import "./dialogs.js";
+import "./keys.js";
+import "./menus.js";
+import "./requests.js";
+import "./title.js";
+import "./toasts.js";
+
+window.htmx = htmx;
+window.Alpine = Alpine;
+Alpine.start();

@@ -1,0 +1,31 @@
+// J and K walk the desk's list. Where the lead stands beside the list, walking opens it; on a phone it only moves.
+const beside = matchMedia("(min-width: 900px)");
+const rows = () => [...document.querySelectorAll(".desk-list a.do")];
+
+function mark(row) {
+  for (const other of rows()) {
+    if (other === row) other.setAttribute("aria-current", "true");
+    else other.removeAttribute("aria-current");
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const row = event.target.closest(".desk-list a.do");
+  if (row) mark(row);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  const step = { j: 1, k: -1 }[event.key];
+  if (!step || document.querySelector("dialog[open]")) return;
+  if (event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")) return;
+  const all = rows();
+  if (!all.length) return;
+  const here = all.includes(document.activeElement) ? document.activeElement : all.find((row) => row.ariaCurrent);
+  const next = here ? all[all.indexOf(here) + step] : all[0];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+  if (beside.matches) next.click();
+});

@@ -1,0 +1,15 @@
+// details.menu works without script; this closes it again on Escape and on a click beside it.
+const open = () => document.querySelectorAll("details.menu[open]");
+
+document.addEventListener("click", (event) => {
+  for (const menu of open()) if (!menu.contains(event.target)) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of open()) {
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
+  }
+  if (location.hash === "#side") location.hash = "#main";  // the navigation as a drawer, on a phone
+});

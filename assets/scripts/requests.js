@@ -1,0 +1,41 @@
+// What a page does when a request of htmx does not come back as it should.
+import { say } from "./toasts.js";
+
+// A session that ended answers with the log-in page; it must not be put into the middle of this one.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const came = event.detail.xhr.responseURL && new URL(event.detail.xhr.responseURL);
+  if (!came || came.pathname !== document.body.dataset.login || came.pathname === location.pathname) return;
+  event.detail.shouldSwap = false;
+  const next = encodeURIComponent(location.pathname + location.search);
+  location.assign(`${came.pathname}?next=${next}`);
+});
+
+// A page that asks again by itself must not say so each time: only what a person did is answered with a sentence.
+const asked = (event) => !event.detail.requestConfig?.triggeringEvent || event.detail.requestConfig.triggeringEvent.type !== "every"
+  && !event.detail.elt.matches("[hx-trigger*='every']");
+
+document.addEventListener("htmx:responseError", (event) => {
+  if (!asked(event)) return;
+  const status = event.detail.xhr.status;
+  say(status === 403 ? "Your role does not allow this. Nothing was changed."
+    : status === 404 ? "This is no longer here. Load the page again."
+    : status === 429 || status === 503 ? "Baton is busy. Nothing was changed; try again in a moment."
+    : "That did not work. Nothing was changed; try again.");
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (asked(event)) say("Baton can’t be reached. Nothing was changed; try again.");
+});
+document.addEventListener("htmx:timeout", (event) => {
+  if (asked(event)) say("Baton takes too long to answer. Look again before you repeat it.");
+});
+
+// After "Show more" the focus goes to the first new row; else a keyboard would start again at the top.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.elt?.closest(".more") && event.detail.target) event.detail.target.dataset.had = event.detail.target.children.length;
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  const list = event.target.closest?.("[data-had]") ?? document.querySelector("[data-had]");
+  if (!list) return;
+  list.children[Number(list.dataset.had)]?.querySelector("a, button, input")?.focus();
+  delete list.dataset.had;
+});

@@ -1,0 +1,134 @@
+"""How facts read on a page and in a mail: days, spans, money and figures as words. Pure functions, no requests."""
+
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
+
+from django.utils import timezone
+
+DASH = "–"
+MINUS = "−"
+NBSP = "\N{NO-BREAK SPACE}"
+Moment = date | datetime
+
+
+def local(value: Moment) -> Moment:
+    """Bring a moment into the zone that the door activated for the workspace; a plain date stays as it is."""
+    if isinstance(value, datetime) and timezone.is_aware(value):
+        return timezone.localtime(value)
+    return value
+
+
+def calendar_day(value: Moment) -> date:
+    """Give the workspace's calendar day of a moment."""
+    value = local(value)
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _year(day: date, today: date | None) -> str:
+    return "" if day.year == (today or timezone.localdate()).year else f" {day.year}"
+
+
+def day(value: Moment, today: date | None = None) -> str:
+    """Write "Tue 17 Nov", with the year only when it is not today's."""
+    on = calendar_day(value)
+    return f"{on:%a} {on.day} {on:%b}{_year(on, today)}"
+
+
+def short_day(value: Moment, today: date | None = None) -> str:
+    """Write "17 Nov", with the year only when it is not today's."""
+    on = calendar_day(value)
+    return f"{on.day} {on:%b}{_year(on, today)}"
+
+
+def long_day(value: Moment, today: date | None = None) -> str:
+    """Write "Tuesday 17 November", with the year only when it is not today's."""
+    on = calendar_day(value)
+    return f"{on:%A} {on.day} {on:%B}{_year(on, today)}"
+
+
+def clock_time(value: datetime) -> str:
+    """Write "10:42"."""
+    return f"{local(value):%H:%M}"
+
+
+def day_time(value: datetime, today: date | None = None) -> str:
+    """Write "Mon 16 Nov, 07:44"."""
+    return f"{day(value, today)}, {clock_time(value)}"
+
+
+def when(value: datetime, today: date | None = None) -> str:
+    """Write "today, 10:36", "yesterday, 13:35", "tomorrow, 09:00", else the day and time."""
+    today = today or timezone.localdate()
+    near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get((calendar_day(value) - today).days)
+    return f"{near}, {clock_time(value)}" if near else day_time(value, today)
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Write "1 lead", "3 leads"."""
+    return f"{number(count)}{NBSP}{one if count == 1 else many or one + 's'}"
+
+
+def duration(minutes: float | timedelta) -> str:
+    """Write minutes as "25 min", "2 h" or "2 h 23 min"; rounded down, the sign left out."""
+    if isinstance(minutes, timedelta):
+        minutes = minutes.total_seconds() / 60
+    hours, rest = divmod(int(abs(minutes)), 60)
+    parts = [f"{number(hours)}{NBSP}h"] if hours else []
+    if rest or not hours:
+        parts.append(f"{rest}{NBSP}min")
+    return NBSP.join(parts)
+
+
+def span(length: timedelta) -> str:
+    """Write a span in its largest unit: "4 seconds", "3 minutes", "5 hours", "22 days"."""
+    seconds = max(0, int(length.total_seconds()))
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return plural(seconds // size, unit)
+    return plural(seconds, "second")
+
+
+def number(value: float | Decimal, digits: int = 1) -> str:
+    """Write "9,240", "37.4", "−3"; at most so many decimals, none that are zero."""
+    exact = Decimal(str(value))
+    rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN) if exact != exact.to_integral() else exact
+    if rounded == rounded.to_integral():
+        rounded = rounded.to_integral()
+    return f"{rounded:,f}".replace("-", MINUS) if rounded else "0"
+
+
+def percent(value: float | Decimal) -> str:
+    """Write 60 as "60 %"."""
+    return f"{number(value, 0)}{NBSP}%"
+
+
+def share(part: float, whole: float) -> str:
+    """Write a part of a whole as "60 %"; of nothing there is no share, so a dash."""
+    return percent(100 * part / whole) if whole else DASH
+
+
+@cache
+def _currency(code: str) -> tuple[str, int]:
+    """Give what stands before an amount and how many digits the currency has."""
+    from babel.numbers import get_currency_precision, get_currency_symbol
+
+    sign = get_currency_symbol(code, "en_GB")
+    return (sign + NBSP if sign[-1].isalpha() else sign), get_currency_precision(code)
+
+
+def money(minor: int, currency: str, *, exact: bool = False) -> str:
+    """Write minor units as "£35,000" where they are whole, else "£35,000.50"; `exact` always shows the small unit."""
+    sign, digits = _currency(currency)
+    amount = Decimal(abs(minor)).scaleb(-digits)
+    whole = not exact and amount == amount.to_integral()
+    return f"{MINUS if minor < 0 else ''}{sign}{amount:,.{0 if whole else digits}f}"
+
+
+def initials(name: str) -> str:
+    """Give the first letters of the first and the last word, as on the round badge."""
+    words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    ends = words[:1] if len(words) == 1 else [words[0], words[-1]]
+    return "".join(word[0] for word in ends).upper()
