@@ -1,0 +1,308 @@
+"""Hand a lead over, take it, give it back (design.md, Handoff)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from funnel.handoff.card import reason_card, touches_of
+from funnel.handoff.models import GiveBackReason, Handoff, Outcome
+from funnel.handoff.routing import Rotation, known_members
+from funnel.leads.identity import Refused
+from funnel.leads.models import Company, Lead
+from funnel.leads.stages import SALES, Stage
+from funnel.outbox.actions import record, record_all
+from funnel.outbox.models import Event
+from funnel.workspaces.hours import after
+from funnel.workspaces.models import LEADERS, SELLERS, Member, Workspace
+from funnel.workspaces.refusals import Forbidden, Refusal
+
+REASONS = Path(__file__).parent / "reasons.json"
+
+
+@transaction.atomic
+def start(workspace: Workspace, **_: Any) -> None:
+    """Give a new business the shipped reasons for giving back."""
+    GiveBackReason.objects.bulk_create(
+        [
+            GiveBackReason(workspace=workspace, position=place, **row)
+            for place, row in enumerate(json.loads(REASONS.read_text()))
+        ]
+    )
+
+
+@transaction.atomic
+def open_for(
+    leads: Sequence[Lead],
+    *,
+    why: Mapping[UUID, str],
+    workspace: Workspace,
+    at: datetime,
+    follows: Mapping[UUID, Handoff] | None = None,
+    tried: Mapping[UUID, Collection[UUID]] | None = None,
+    to: Member | None = None,
+) -> list[Handoff]:
+    """Open a handoff for each locked lead: card, route, clock; the leads become ready, customers keep their stage.
+
+    A lead with an open handoff is left as it is. `to` names the member instead of the rotation.
+    """
+    busy = set(Handoff.objects.open().filter(lead__in=leads).values_list("lead_id", flat=True))
+    leads = [lead for lead in leads if lead.pk not in busy]
+    if not leads:
+        return []
+    rotation, known, touches = Rotation(at), known_members(leads), touches_of(leads)
+    promise = float(workspace.promise_hours)
+    clock = {
+        "remind_at": after(workspace, at, promise / 2),
+        "due_at": after(workspace, at, promise),
+        "reroute_at": after(workspace, at, promise * 1.5),
+    }
+    made = []
+    for lead in leads:
+        if to is not None:
+            member, route = to, {"by": "hand", "says": f"Passed on to {to.name} by hand.", "rows": []}
+        else:
+            somebody, says = known.get(lead.pk, (None, ""))
+            chosen, route = rotation.route(
+                lead, known=somebody, known_why=says, tried=(tried or {}).get(lead.pk, ())
+            )
+            member = chosen  # type: ignore[assignment]
+        made.append(
+            Handoff(
+                workspace=workspace,
+                lead=lead,
+                card=reason_card(lead, touches[lead.pk], why=why[lead.pk]),
+                route=route,
+                offered_to=member,
+                opened_at=at,
+                follows=(follows or {}).get(lead.pk),
+                **clock,
+            )
+        )
+    rotation.save()
+    Handoff.objects.bulk_create(made)
+    ids = [lead.pk for lead in leads]
+    Lead.objects.filter(pk__in=ids).update(cool_until=None, waits_since=None)
+    Lead.objects.filter(pk__in=ids).exclude(stage__in=[Stage.CUSTOMER, Stage.READY]).move(
+        Stage.READY, at=at, because="handed over"
+    )
+    record_all(
+        [
+            Event(
+                workspace=workspace,
+                lead_id=one.lead_id,
+                kind="handoff_opened",
+                occurred_at=at,
+                recorded_at=at,
+                data={
+                    "handoff": str(one.pk),
+                    "why": one.card["why"],
+                    "to": one.offered_to.name if one.offered_to else "",
+                    "says": one.route["says"],
+                },
+            )
+            for one in made
+        ],
+        due={"handoff_opened": {"remind": clock["remind_at"]}},
+    )
+    return made
+
+
+class AlreadyTaken(Refusal):
+    """Somebody else has it, or nobody has handed it over; the sentence says which."""
+
+
+class NotYours(Forbidden):
+    """This member may not do that with this lead."""
+
+
+@transaction.atomic
+def accept(lead: Lead, *, by: Member, at: datetime, to: Member | None = None) -> Lead:
+    """Give the lead to the rep who asked first; raise AlreadyTaken or NotYours.
+
+    Owner and manager may name another member with `to`. Asking again for what one holds already is no error.
+    """
+    who = to or by
+    if who != by and not by.leads_others:
+        raise NotYours("Only an owner or a manager can take a lead for somebody else.")
+    if who.role not in SELLERS or not who.active:
+        raise NotYours(f"{who.name} doesn’t take leads.")
+    if not _close(lead, Outcome.ACCEPTED, who=who, at=at, among=Handoff.objects.takeable_by(by)):
+        lead.refresh_from_db()
+        if lead.holder_id == who.pk:
+            return lead
+        waiting = Handoff.objects.open().filter(lead=lead).select_related("offered_to__user").first()
+        if waiting and waiting.offered_to:
+            raise NotYours(f"This lead waits for {waiting.offered_to.name}.")
+        if lead.holder:
+            raise AlreadyTaken(f"{lead.holder.name} has already taken this lead.")
+        raise AlreadyTaken("This lead has not been handed over.")
+    if lead.stage == Stage.CUSTOMER:
+        Lead.objects.filter(pk=lead.pk).update(holder=who, updated_at=at)
+        lead.refresh_from_db(fields=["holder", "updated_at"])
+    else:
+        lead.move(Stage.WORKING, at=at, by=by, holder=who, because="taken")
+    if lead.company_id:
+        Company.objects.filter(pk=lead.company_id, holder=None).update(holder=who)
+    return lead
+
+
+def _close(lead: Lead, outcome: Outcome, *, who: Member | None, at: datetime, among: Any, **also: Any) -> bool:
+    """Close the lead's open handoff by compare-and-set, with its event; False when there is none among these."""
+    open_one = among.filter(lead=lead).values_list("pk", flat=True).first()
+    if open_one is None:
+        return False
+    closed = Handoff.objects.filter(pk=open_one, outcome=Outcome.OPEN).update(
+        outcome=outcome, closed_at=at, closed_by=who, **also
+    )
+    if not closed:
+        return False
+    if outcome == Outcome.ACCEPTED:
+        record(
+            lead.workspace_id, "handoff_accepted", at=at, lead_id=lead.pk, actor=who,
+            data={"handoff": str(open_one)},
+        )  # fmt: skip
+    return True
+
+
+@transaction.atomic
+def keep(lead: Lead, *, by: Member, at: datetime) -> Lead:
+    """Let a rep work the lead that they brought themselves: no handoff, never routed away."""
+    _close(lead, Outcome.OVERTAKEN, who=by, at=at, among=Handoff.objects.open())
+    lead.move(Stage.WORKING, at=at, by=by, holder=by, because="brought by hand")
+    return lead
+
+
+@transaction.atomic
+def give_back(
+    lead: Lead,
+    *,
+    reason: GiveBackReason,
+    by: Member,
+    at: datetime,
+    note: str = "",
+    until: datetime | None = None,
+) -> Lead:
+    """Give a lead back to marketing, offered or already taken; raise NotYours, AlreadyTaken or Refused.
+
+    `until` is the promised moment to come back, which then opens a handoff whatever the score.
+    """
+    if until is not None and until <= at:
+        raise Refused({"until": "This day has passed; choose a later one."})
+    lead = Lead.objects.locked([lead.pk])[lead.pk]
+    cool = None if reason.disqualifies else until or at + timedelta(days=reason.cool_days)
+    given = {"given_back_at": at, "reason": reason, "note": note}
+    if not _close(lead, Outcome.GIVEN_BACK, who=by, at=at, among=Handoff.objects.takeable_by(by), **given):
+        if Handoff.objects.open().filter(lead=lead).exists():
+            raise NotYours("This lead waits for somebody else.")
+        if lead.stage not in SALES:
+            raise AlreadyTaken("This lead is not with sales, so there is nothing to give back.")
+        if lead.holder_id != by.pk and by.role not in LEADERS:
+            raise NotYours(f"{lead.holder.name if lead.holder else 'Nobody'} holds this lead.")
+        latest = (
+            Handoff.objects.filter(lead=lead, outcome=Outcome.ACCEPTED, given_back_at=None)
+            .order_by("-opened_at")
+            .first()
+        )
+        if latest:
+            Handoff.objects.filter(pk=latest.pk).update(**given)
+    was_with = lead.holder
+    if lead.stage != Stage.CUSTOMER:
+        lead.move(
+            Stage.DISQUALIFIED if reason.disqualifies else Stage.NURTURING,
+            at=at, by=by, because=reason.name, cool_until=cool,
+        )  # fmt: skip
+    record(
+        lead.workspace_id, "handoff_given_back", at=at, lead_id=lead.pk, actor=by,
+        data={
+            "reason": reason.name, "key": reason.key, "note": note, "promised": until is not None,
+            "until": cool.isoformat() if cool else "",
+        },
+        due={"cool": cool} if cool else {"cool": at},
+    )  # fmt: skip
+    if lead.company_id and was_with is not None:
+        if not Lead.objects.filter(company=lead.company_id, holder=was_with).exists():
+            Company.objects.filter(pk=lead.company_id, holder=was_with).update(holder=None)
+    return lead
+
+
+@transaction.atomic
+def disqualify(lead: Lead, *, by: Member, at: datetime, reason: str = "") -> Lead:
+    """Say that this is not a lead (spam, competitor, no fit); an open handoff is overtaken."""
+    lead = Lead.objects.locked([lead.pk])[lead.pk]
+    if lead.stage == Stage.DISQUALIFIED:
+        return lead
+    if lead.stage == Stage.CUSTOMER:
+        raise AlreadyTaken("A customer can’t be set aside as not a fit.")
+    _close(lead, Outcome.OVERTAKEN, who=by, at=at, among=Handoff.objects.open())
+    lead.move(Stage.DISQUALIFIED, at=at, by=by, because=reason or "not a fit")
+    return lead
+
+
+@transaction.atomic
+def go(lead_ids: Collection[UUID], *, by: Member, workspace: Workspace, at: datetime) -> list[Handoff]:
+    """Hand over the leads that are ready and wait for an owner's or manager's go."""
+    if not by.leads_others:
+        raise NotYours("Only an owner or a manager can give the go.")
+    leads = [lead for lead in Lead.objects.locked(lead_ids).values() if lead.waits_since]
+    why = {lead.pk: f"{by.name} gave the go: over the line and waiting" for lead in leads}
+    return open_for(leads, why=why, workspace=workspace, at=at)
+
+
+@transaction.atomic
+def pass_on(
+    handoff: Handoff, *, at: datetime, workspace: Workspace, by: Member | None = None, to: Member | None = None
+) -> Handoff | None:
+    """Offer an open handoff to somebody else: a named member, else somebody untried, else the pool.
+
+    Without `by` the clock did it. None when it was decided meanwhile.
+    """
+    lead = Lead.objects.locked([handoff.lead_id])[handoff.lead_id]
+    if to is not None and (to.role not in SELLERS or not to.active):
+        raise NotYours(f"{to.name} doesn’t take leads.")
+    closed = Handoff.objects.filter(pk=handoff.pk, outcome=Outcome.OPEN).update(
+        outcome=Outcome.REROUTED if by else Outcome.EXPIRED, closed_at=at
+    )
+    if not closed:
+        return None
+    tried, earlier = set(), handoff
+    while earlier is not None:
+        tried.add(earlier.offered_to_id)
+        earlier = earlier.follows  # type: ignore[assignment]
+    record(
+        lead.workspace_id, "handoff_rerouted", at=at, lead_id=lead.pk, actor=by,
+        data={"handoff": str(handoff.pk), "from": handoff.offered_to.name if handoff.offered_to else ""},
+    )  # fmt: skip
+    opened = open_for(
+        [lead],
+        why={lead.pk: handoff.card["why"]},
+        workspace=workspace,
+        at=at,
+        follows={lead.pk: handoff},
+        tried={lead.pk: {pk for pk in tried if pk}},
+        to=to,
+    )
+    return opened[0] if opened else None
+
+
+@transaction.atomic
+def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime) -> Lead:
+    """Let another member hold a lead that is with sales."""
+    if not (by.leads_others or lead.holder_id == by.pk):
+        raise NotYours("Only its rep, an owner or a manager can pass a lead on.")
+    if to.role not in SELLERS or not to.active:
+        raise NotYours(f"{to.name} doesn’t take leads.")
+    was = lead.holder.name if lead.holder else ""
+    if not Lead.objects.filter(pk=lead.pk, stage__in=[*SALES, Stage.CUSTOMER]).update(holder=to, updated_at=at):
+        raise AlreadyTaken("This lead is not with sales.")
+    record(
+        lead.workspace_id, "passed_on", at=at, lead_id=lead.pk, actor=by, data={"from": was, "to": to.name}
+    )
+    lead.refresh_from_db(fields=["holder", "updated_at"])
+    return lead

@@ -1,0 +1,149 @@
+"""What the worker does after an event: score and judge, and the handoff's clock. Each takes one workspace's batch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from funnel.handoff import actions as handoff
+from funnel.handoff.judging import judge
+from funnel.handoff.models import Handoff
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from funnel.mail import actions as mail
+from funnel.outbox.actions import record
+from funnel.outbox.models import Effect, Event
+from funnel.scoring import actions as scoring
+from funnel.workspaces.models import LEADERS, Member, Role, Workspace
+
+RELATED = ("company__holder__user", "holder__user")
+
+
+def _events(effects: list[Effect]) -> list[Event]:
+    return list(
+        Event.objects.filter(pk__in=[effect.event_id for effect in effects])
+        .select_related("voids", "source")
+        .order_by("id")
+    )
+
+
+def score(effects: list[Effect], at: datetime) -> None:
+    """Score the leads of these events and judge them."""
+    workspace = Workspace.objects.get(pk=effects[0].workspace_id)
+    events = _events(effects)
+    ids = {event.lead_id for event in events if event.lead_id}
+    for event in events:
+        if event.kind == "received_batch":
+            ids.update(UUID(one) for one in event.data["leads"])
+    leads = Lead.objects.locked(ids, *RELATED)
+    scores = scoring.score(leads, events, workspace=workspace)
+    batches = [event for event in events if event.kind == "received_batch"]
+    listed = {UUID(one): event for event in batches for one in event.data["leads"]}
+    judged = [event for event in events if event.lead_id] + [
+        Event(lead_id=lead_id, kind="received_batch", occurred_at=event.occurred_at, recorded_at=event.recorded_at)
+        for lead_id, event in listed.items()
+    ]
+    judge(leads, scores, judged, basis=scoring.bases()[0], workspace=workspace, at=at)
+
+
+def _handoffs(effects: list[Effect]) -> list[tuple[Event, Handoff]]:
+    """The open handoffs that these events are about, with their event."""
+    events = {UUID(event.data["handoff"]): event for event in _events(effects)}
+    found = Handoff.objects.open().filter(pk__in=list(events)).with_lead().order_by("lead_id")
+    return [(events[one.pk], one) for one in found]
+
+
+def notify(effects: list[Effect], at: datetime) -> None:
+    """Tell the rep of a new handoff; a pool handoff is told to everybody who may take it, and to the leaders."""
+    for event, one in _handoffs(effects):
+        _tell(one, "handoff", event, at, [one.offered_to] if one.offered_to else _sellers())
+
+
+def remind(effects: list[Effect], at: datetime) -> None:
+    """At half time, remind who has the offer; then the end of the promise is due."""
+    for event, one in _handoffs(effects):
+        _tell(one, "handoff-reminder", event, at, [one.offered_to] if one.offered_to else _sellers())
+        record(
+            one.workspace_id, "handoff_reminded", at=at, lead_id=one.lead_id, data={"handoff": str(one.pk)},
+            due={"escalate": max(one.due_at, at)},
+        )  # fmt: skip
+
+
+def escalate(effects: list[Effect], at: datetime) -> None:
+    """At the end of the promise, tell the managers; a routed handoff goes on after half the promise again."""
+    for event, one in _handoffs(effects):
+        Handoff.objects.filter(pk=one.pk).update(escalated_at=at)
+        _tell(one, "handoff-late", event, at, leaders())
+        record(
+            one.workspace_id, "handoff_escalated", at=at, lead_id=one.lead_id,
+            data={"handoff": str(one.pk), "with": one.offered_to.name if one.offered_to else ""},
+            due={"pass_on": max(one.reroute_at, at)},
+        )  # fmt: skip
+
+
+def pass_on(effects: list[Effect], at: datetime) -> None:
+    """Nobody decided: offer it to somebody untried, else to the pool. A pool handoff stays open and late."""
+    workspace = Workspace.objects.get(pk=effects[0].workspace_id)
+    for _, one in _handoffs(effects):
+        if one.offered_to_id is not None:
+            handoff.pass_on(one, at=at, workspace=workspace)
+
+
+def cool(effects: list[Effect], at: datetime) -> None:
+    """A cool-down ends: a promised day opens a handoff whatever the score, any other judges the lead again."""
+    workspace = Workspace.objects.get(pk=effects[0].workspace_id)
+    events = {event.lead_id: event for event in _events(effects) if event.lead_id}
+    leads = {
+        lead.pk: lead
+        for lead in Lead.objects.locked(list(events), *RELATED).values()
+        if lead.stage in (Stage.NURTURING, Stage.LOST) and lead.cool_until and lead.cool_until <= at
+    }
+    if not leads:
+        return
+    Lead.objects.filter(pk__in=list(leads)).update(cool_until=None)
+    for lead in leads.values():
+        lead.cool_until = None
+    promised = [lead for lead in leads.values() if events[lead.pk].data.get("promised")]
+    why = {
+        lead.pk: f"The promised day has come. Given back as “{events[lead.pk].data['reason']}”"
+        + (f": {events[lead.pk].data['note']}" if events[lead.pk].data.get("note") else "")
+        for lead in promised
+    }
+    handoff.open_for(promised, why=why, workspace=workspace, at=at)
+    rest = {pk: lead for pk, lead in leads.items() if lead not in promised}
+    if rest:
+        scores = scoring.score(rest, [], workspace=workspace)
+        ended = [Event(lead_id=pk, kind="cooled", occurred_at=at, recorded_at=at) for pk in rest]
+        judge(rest, scores, ended, basis=scoring.bases()[0], workspace=workspace, at=at)
+
+
+def leaders() -> list[Member]:
+    """The managers; without one, the owners."""
+    found = list(Member.objects.active().filter(role__in=LEADERS).select_related("user").order_by("joined_at"))
+    return [one for one in found if one.role == Role.MANAGER] or found
+
+
+def _sellers() -> list[Member]:
+    """Everybody who may take from the pool."""
+    return list(
+        Member.objects.active().filter(role__in=[Role.REP, *LEADERS]).select_related("user").order_by("joined_at")
+    )
+
+
+def _tell(one: Handoff, kind: str, event: Event, at: datetime, people: list[Member]) -> None:
+    for person in people:
+        mail.queue(
+            kind,
+            to=person,
+            event=event,
+            lead_id=one.lead_id,
+            at=at,
+            context={
+                "lead": str(one.lead),
+                "company": one.lead.company_name,
+                "why": one.card["why"],
+                "due": one.due_at.isoformat(),
+                "waits_for": one.offered_to.name if one.offered_to else "",
+                "path": f"/leads/{one.lead_id}/",
+            },
+        )

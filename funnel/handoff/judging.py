@@ -1,0 +1,136 @@
+"""Decide what follows from a score: ready or not, now or when somebody says so (design.md, Handoff)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from funnel.handoff.actions import open_for
+from funnel.handoff.card import touches_of, why_asked, why_ready
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES, Stage
+from funnel.outbox.actions import record_all
+from funnel.outbox.models import Event
+from funnel.scoring.models import Basis, LeadScore
+from funnel.workspaces.models import Workspace
+
+# What happened longer ago than this is past and never opens a handoff by itself.
+PAST = timedelta(hours=24)
+
+
+def is_live(event: Event) -> bool:
+    """Whether an event may open a handoff by itself: fresh, and not told to hold back."""
+    return (
+        event.recorded_at - event.occurred_at <= PAST
+        and event.data.get("handover") is not False
+        and event.kind not in ("voided", "received_batch")
+    )
+
+
+def asks(event: Event) -> bool:
+    """Whether the person asked for contact by this event."""
+    return event.kind == "contact_request" or bool(event.data.get("asks"))
+
+
+class _Verdicts:
+    """The leads of one batch by what becomes of them."""
+
+    def __init__(self) -> None:
+        self.open: dict[UUID, Lead] = {}
+        self.asked: set[UUID] = set()
+        self.wait: list[Lead] = []
+        self.nurture: list[Lead] = []
+        self.again: list[tuple[Lead, str]] = []
+
+
+def judge(
+    leads: Mapping[UUID, Lead],
+    scores: Mapping[UUID, LeadScore],
+    events: Sequence[Event],
+    *,
+    basis: Basis,
+    workspace: Workspace,
+    at: datetime,
+) -> None:
+    """Act on freshly scored, locked leads: open handoffs, let them wait for a go, or leave them with marketing."""
+    by_lead: dict[UUID, list[Event]] = defaultdict(list)
+    for event in events:
+        if event.lead_id:
+            by_lead[event.lead_id].append(event)
+    found = _Verdicts()
+    cuts = basis.cuts(at)
+    for lead in leads.values():
+        score = scores[lead.pk]
+        band = 1 + sum(score.total >= cut for cut in cuts)
+        _one(lead, by_lead[lead.pk], basis.is_ready(score.fit_band, band), found, at)
+    _carry_out(found, scores, cuts, workspace, at)
+
+
+def _one(lead: Lead, events: Sequence[Event], ready: bool, found: _Verdicts, at: datetime) -> None:
+    live = [event for event in events if is_live(event)]
+    asked = any(asks(event) for event in live)
+    if lead.stage == Stage.DISQUALIFIED:
+        if any(event.kind != "voided" for event in events):
+            found.again.append((lead, "came_back"))
+    elif lead.stage in SALES:
+        if asked:
+            found.again.append((lead, "asked_again"))
+    elif lead.stage == Stage.CUSTOMER:
+        if asked:
+            found.open[lead.pk] = lead
+            found.asked.add(lead.pk)
+    elif lead.stage != Stage.READY:
+        cooling = lead.cool_until is not None and lead.cool_until > at
+        if asked:
+            found.open[lead.pk] = lead
+            found.asked.add(lead.pk)
+        elif live and not cooling and (ready or lead.waits_since):
+            found.open[lead.pk] = lead
+        elif ready and not cooling and not lead.waits_since and events:
+            found.wait.append(lead)
+        elif lead.stage == Stage.NEW or (lead.stage == Stage.LOST and live and not cooling):
+            found.nurture.append(lead)
+
+
+def _carry_out(
+    found: _Verdicts, scores: Mapping[UUID, LeadScore], cuts: list[float], workspace: Workspace, at: datetime
+) -> None:
+    if found.open:
+        opening = list(found.open.values())
+        touches = touches_of(opening)
+        why = {}
+        for lead in opening:
+            band = 1 + sum(scores[lead.pk].total >= cut for cut in cuts)
+            why[lead.pk] = (
+                why_asked(touches[lead.pk])
+                if lead.pk in found.asked
+                else why_ready(
+                    touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band
+                )
+            )
+        open_for(opening, why=why, workspace=workspace, at=at)
+    if found.wait:
+        ids = [lead.pk for lead in found.wait]
+        Lead.objects.filter(pk__in=ids).exclude(stage=Stage.NURTURING).move(
+            Stage.NURTURING, at=at, because="ready, waits for a go"
+        )
+        Lead.objects.filter(pk__in=ids).update(waits_since=at)
+        record_all([_event(lead, "waits_for_go", workspace, at) for lead in found.wait])
+    if found.nurture:
+        Lead.objects.filter(pk__in=[lead.pk for lead in found.nurture]).move(
+            Stage.NURTURING, at=at, because="not ready yet"
+        )
+    record_all([_event(lead, kind, workspace, at) for lead, kind in found.again])
+
+
+def _event(lead: Lead, kind: str, workspace: Workspace, at: datetime) -> Event:
+    return Event(
+        workspace=workspace,
+        lead=lead,
+        kind=kind,
+        occurred_at=at,
+        recorded_at=at,
+        data={"holder": str(lead.holder_id)} if lead.holder_id else {},
+    )

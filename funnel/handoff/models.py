@@ -1,0 +1,102 @@
+"""Responsibility on its way from marketing to sales: reason, route, clock, and exactly one outcome."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from funnel.leads.models import Lead
+from funnel.workspaces.ids import uuid7
+from funnel.workspaces.models import LEADERS, Member
+from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
+
+
+class Outcome(models.TextChoices):
+    OPEN = "", "Waits"
+    ACCEPTED = "accepted", "Taken"
+    GIVEN_BACK = "given_back", "Given back"
+    EXPIRED = "expired", "Expired"
+    REROUTED = "rerouted", "Passed on"
+    OVERTAKEN = "overtaken", "Overtaken"
+
+
+class GiveBackReason(TenantRow):
+    """Why a rep gives a lead back, and what becomes of it: how long it cools, or that it ends."""
+
+    key = models.SlugField(max_length=40)
+    name = models.CharField(max_length=80)
+    cool_days = models.PositiveSmallIntegerField(default=30)
+    asks_date = models.BooleanField(default=False)
+    disqualifies = models.BooleanField(default=False)
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="reason_once")]
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HandoffQuerySet(models.QuerySet["Handoff"]):
+    def open(self) -> HandoffQuerySet:
+        return self.filter(outcome=Outcome.OPEN)
+
+    def pool(self) -> HandoffQuerySet:
+        return self.open().filter(offered_to=None)
+
+    def takeable_by(self, member: Member) -> HandoffQuerySet:
+        """A rep may take what is offered to them and what is in the pool; owner and manager any."""
+        if member.role in LEADERS:
+            return self.open()
+        if member.role == "rep":
+            return self.open().filter(Q(offered_to=member) | Q(offered_to=None))
+        return self.none()
+
+    def with_lead(self) -> HandoffQuerySet:
+        return self.select_related("lead__company", "lead__source", "offered_to__user", "reason")
+
+
+class Handoff(TenantRow):
+    """One handoff of one lead; at most one is open per lead."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lead = TenantForeignKey(Lead, models.CASCADE, related_name="handoffs")
+    # {"why": sentence, "touched": [...], "promised": [...], "ask": [...]}
+    card = models.JSONField(default=dict)
+    # {"by": rule, "says": sentence, "rows": [{"member", "says", "chosen"}]}
+    route = models.JSONField(default=dict)
+    offered_to = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="offers", db_index=False)
+    opened_at = models.DateTimeField()
+    remind_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    reroute_at = models.DateTimeField()
+    escalated_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.OPEN, blank=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
+    given_back_at = models.DateTimeField(null=True)
+    reason = TenantForeignKey(GiveBackReason, models.PROTECT, null=True, related_name="+", db_index=False)
+    note = models.TextField(blank=True)
+    follows = TenantForeignKey("self", models.SET_NULL, null=True, related_name="+", db_index=False)
+
+    objects = scoped(HandoffQuerySet)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "lead"], name="handoff_open", condition=Q(outcome=""))
+        ]
+        indexes = [
+            models.Index(
+                fields=["workspace", "offered_to", "due_at"], name="handoff_offered", condition=Q(outcome="")
+            ),
+            models.Index(fields=["workspace", "lead", "-opened_at"], name="handoff_lead"),
+            models.Index(fields=["workspace", "-opened_at"], name="handoff_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"handoff of {self.lead_id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome == Outcome.OPEN

@@ -1,0 +1,99 @@
+"""To whom a lead goes, and why to nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.models import Lead
+from funnel.workspaces.models import Member
+
+Route = tuple[Member | None, dict[str, Any]]
+
+
+class Rotation:
+    """The members who take leads, locked, in the order of their turn; one instance serves a whole batch."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        # Locked by id first: two workers that hand over at once may neither deadlock nor give one turn twice.
+        locked = {
+            one.pk: one
+            for one in Member.objects.taking_leads()
+            .order_by("pk")
+            .select_related("user")
+            .select_for_update(of=("self",))
+        }
+        self.turns = sorted(locked.values(), key=lambda one: (one.last_turn_at is not None, one.last_turn_at, one.pk))
+        self.moved: dict[UUID, Member] = {}
+
+    def route(self, lead: Lead, *, known: Member | None, known_why: str, tried: Collection[UUID]) -> Route:
+        """Give the member for a lead, or None for the pool, with the sentence and the rows that explain it.
+
+        `known` is somebody who goes before the rotation: who held the lead, the account or the company.
+        """
+        free = [one for one in self.turns if one.pk not in tried]
+        if known is not None and known in free:
+            return known, {
+                "by": "known",
+                "says": known_why.format(name=known.name),
+                "rows": self._rows(known, tried, known_why.format(name=known.name)),
+            }
+        if not free:
+            says = (
+                "Everybody who takes leads has had this one already."
+                if self.turns
+                else "Nobody takes leads at the moment."
+            )
+            return None, {"by": "pool", "says": says, "rows": self._rows(None, tried, "")}
+        chosen = free[0]
+        says = f"It is {chosen.name}’s turn."
+        rows = self._rows(chosen, tried, says)
+        self.turns.remove(chosen)
+        self.turns.append(chosen)
+        chosen.last_turn_at = self.at
+        self.moved[chosen.pk] = chosen
+        return chosen, {"by": "rotation", "says": says, "rows": rows}
+
+    def _rows(self, chosen: Member | None, tried: Collection[UUID], says: str) -> list[dict[str, Any]]:
+        rows = []
+        for place, one in enumerate(self.turns):
+            if one == chosen:
+                why = says
+            elif one.pk in tried:
+                why = "Had this lead before."
+            else:
+                why = f"Comes later: number {place + 1} in turn."
+            rows.append({"member": str(one.pk), "name": one.name, "says": why, "chosen": one == chosen})
+        return rows
+
+    def save(self) -> None:
+        """Keep whose turn it was, in the order in which the turns were given."""
+        for place, one in enumerate(sorted(self.moved.values(), key=self.turns.index)):
+            one.last_turn_at = self.at.replace(microsecond=min(999_999, self.at.microsecond + place))
+            one.save(update_fields=["last_turn_at"])
+
+
+def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
+    """Who goes before the rotation for each lead: the account's rep, the rep of the earlier handoff, the company's."""
+    found: dict[UUID, tuple[Member, str]] = {}
+    companies = {lead.company_id for lead in leads if lead.company_id}
+    if companies:
+        for lead in leads:
+            if lead.company_id and lead.company and lead.company.holder:
+                found[lead.pk] = (lead.company.holder, "{name} holds this company.")
+    earlier = (
+        Handoff.objects.filter(lead__in=leads, closed_by__isnull=False, outcome__in=[Outcome.ACCEPTED, Outcome.GIVEN_BACK])
+        .select_related("closed_by__user")
+        .order_by("opened_at")
+    )
+    for handoff in earlier:
+        if handoff.closed_by is not None:
+            found[handoff.lead_id] = (handoff.closed_by, "{name} spoke with this person before.")
+    for lead in leads:
+        if lead.holder is not None:
+            found[lead.pk] = (lead.holder, "{name} looks after this customer.")
+    return found

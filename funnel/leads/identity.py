@@ -1,0 +1,166 @@
+"""Clean what a capture says, and tell by which keys we would know the person again."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from funnel.leads.fields import FieldBook
+from funnel.leads.free_mail import FREE_MAIL
+from funnel.leads.models import LeadKey
+from funnel.workspaces.refusals import Refusal
+
+Key = tuple[str, str]
+# A clock that runs ahead a little is forgiven; a date next week is a mistake.
+AHEAD = timedelta(minutes=5)
+LENGTHS = {"name": 200, "company": 200, "external_id": 200, "external_system": 60}
+SOURCE_LENGTHS = {"channel": 80, "campaign": 120, "placement": 120}
+
+
+class Refused(Refusal):
+    """A capture that can't be taken: a sentence per field."""
+
+    status = 400
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = errors
+
+
+@dataclass(slots=True)
+class Capture:
+    """What one door learned of one person; every door fills one of these and calls `receive`.
+
+    `asks` says that the person asked for contact; `handover` False keeps this capture from opening a handoff;
+    `overwrite` is for doors that know better than what is there (a key, a member), never with a blank.
+    """
+
+    kind: str = "received"
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    company: str = ""
+    external_system: str = ""
+    external_id: str = ""
+    channel: str = ""
+    campaign: str = ""
+    placement: str = ""
+    occurred_at: datetime | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    consents: dict[str, str] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    handover: bool = True
+    asks: bool = False
+    overwrite: bool = False
+    # Known and unchanged leaves no event: an import's second run.
+    silent_when_same: bool = False
+    # A row without any key is known again by this.
+    row_key: str = ""
+    recorded_at: datetime | None = None
+    keys: list[Key] = field(default_factory=list)
+
+
+def clean(capture: Capture, *, region: str, book: FieldBook, at: datetime) -> Capture:
+    """Normalise a capture in place and fill its keys; raise Refused with a sentence for each wrong field.
+
+    `region` is the country by which a phone number without prefix is read.
+    """
+    errors: dict[str, str] = {}
+    for name, length in LENGTHS.items():
+        value = " ".join(str(getattr(capture, name)).split())
+        if "\x00" in value:
+            errors[name] = "This text holds a character that can't be stored."
+        elif len(value) > length:
+            errors[name] = f"This is longer than {length} characters."
+        setattr(capture, name, value)
+    for name, length in SOURCE_LENGTHS.items():
+        value = " ".join(str(getattr(capture, name)).split())
+        if "\x00" in value or len(value) > length:
+            errors[f"source.{name}"] = f"This is longer than {length} characters."
+        setattr(capture, name, value)
+    capture.channel = capture.channel or "unknown"
+    try:
+        capture.email, email_key = clean_email(capture.email)
+    except Refused as refused:
+        errors.update(refused.errors)
+        email_key = ""
+    try:
+        capture.phone = clean_phone(capture.phone, region)
+    except Refused as refused:
+        errors.update(refused.errors)
+    if capture.occurred_at and capture.occurred_at > at + AHEAD:
+        errors["occurred_at"] = "This lies in the future; send when it happened."
+    try:
+        capture.fields = book.clean(capture.fields)
+    except Refused as refused:
+        errors.update(refused.errors)
+    capture.keys = []
+    if capture.external_id:
+        capture.keys.append((LeadKey.Kind.EXTERNAL, f"{capture.external_system}\x1f{capture.external_id}"))
+    if email_key:
+        capture.keys.append((LeadKey.Kind.EMAIL, email_key))
+    if capture.phone and "phone" not in errors:
+        capture.keys.append((LeadKey.Kind.PHONE, capture.phone))
+    if not capture.keys and not errors:
+        if not (capture.name and capture.company):
+            errors["email"] = "Give an e-mail address, a phone number or an external id; or a name and a company."
+        elif capture.row_key:
+            capture.keys.append((LeadKey.Kind.EXTERNAL, f"row\x1f{capture.row_key}"))
+    if errors:
+        raise Refused(errors)
+    return capture
+
+
+@lru_cache(maxsize=4096)
+def clean_email(typed: str) -> tuple[str, str]:
+    """Give the address to keep (its domain in ASCII) and the key that its variants share, or raise Refused.
+
+    The key has no case and no "+tag"; at Gmail no dots either.
+    """
+    typed = typed.strip()
+    if not typed:
+        return "", ""
+    try:
+        found = validate_email(typed, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise Refused({"email": "This is not an e-mail address. Write it like name@example.com."}) from None
+    domain = (found.ascii_domain or found.domain).lower()
+    address = f"{found.local_part}@{domain}"
+    if len(address) > 254:
+        raise Refused({"email": "This address is longer than 254 characters."})
+    local = unicodedata.normalize("NFC", found.local_part).casefold().split("+", 1)[0] or found.local_part
+    if domain in ("gmail.com", "googlemail.com"):
+        local, domain = local.replace(".", ""), "gmail.com"
+    return address, f"{local}@{domain}"
+
+
+@lru_cache(maxsize=4096)
+def clean_phone(typed: str, region: str) -> str:
+    """Give the number in E.164, read by the country's habits, or raise Refused."""
+    typed = typed.strip()
+    if not typed:
+        return ""
+    try:
+        number = phonenumbers.parse(typed[:60], region or None)
+    except phonenumbers.NumberParseException:
+        raise Refused({"phone": "This is not a phone number. Write it with its area code."}) from None
+    why = phonenumbers.is_possible_number_with_reason(number)
+    if why == phonenumbers.ValidationResult.TOO_SHORT:
+        raise Refused({"phone": "This number has too few digits."})
+    if why == phonenumbers.ValidationResult.TOO_LONG:
+        raise Refused({"phone": "This number has too many digits."})
+    if not phonenumbers.is_possible_number(number):
+        raise Refused({"phone": "This is not a phone number. Write it with its area code."})
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def business_domain(email: str) -> str:
+    """The address's domain where it tells the company; blank for free-mail."""
+    domain = email.rpartition("@")[2].lower()
+    return "" if domain in FREE_MAIL else domain

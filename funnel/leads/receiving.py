@@ -1,0 +1,369 @@
+"""The only door by which a person enters, whatever the channel (design.md, The flow)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from funnel.leads.fields import FieldBook
+from funnel.leads.identity import Capture, Key, Refused, business_domain, clean
+from funnel.leads.models import Company, Consent, Lead, LeadKey, Source, Suspect
+from funnel.outbox.actions import record_all
+from funnel.outbox.models import Event, Lane
+from funnel.workspaces.models import Member, Workspace
+
+# Keys are locked by bucket, so that a batch of a thousand can't use up PostgreSQL's lock table.
+BUCKETS = 512
+# One event carries the scoring of this many leads of a batch: as many as fit one short write.
+CHUNK = 100
+FILLED = ("name", "email", "phone", "external_system", "external_id")
+
+
+@dataclass(slots=True)
+class Received:
+    """What became of one capture; `refused` holds a sentence per field and leaves the rest empty."""
+
+    lead: Lead | None = None
+    created: bool = False
+    changed: bool = False
+    event: Event | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@transaction.atomic
+def receive(
+    workspace: Workspace,
+    captures: Sequence[Capture],
+    *,
+    at: datetime,
+    by: Member | None = None,
+    lane: str = Lane.LIVE,
+) -> list[Received]:
+    """Take captures as a set: normalise, match, create or update leads, record their events and effects.
+
+    Gives one result per capture, in order; a refused one leaves nothing behind. In the bulk lane one event per
+    hundred leads carries their scoring.
+    """
+    return _Desk(workspace, at, by, lane).take(captures)
+
+
+class _Desk:
+    """What one call of `receive` knows while it works through its captures."""
+
+    def __init__(self, workspace: Workspace, at: datetime, by: Member | None, lane: str) -> None:
+        self.workspace, self.at, self.by, self.lane = workspace, at, by, lane
+        self.by_key: dict[Key, list[Lead]] = {}
+        self.keys_of: dict[UUID, set[Key]] = {}
+        self.created: dict[UUID, Lead] = {}
+        self.changed: dict[UUID, Lead] = {}
+        self.new_keys: list[LeadKey] = []
+        self.events: list[Event] = []
+        self.suspects: set[tuple[UUID, UUID]] = set()
+        self.consents: list[tuple[Lead, Event, dict[str, str]]] = []
+
+    def take(self, captures: Sequence[Capture]) -> list[Received]:
+        book = FieldBook()
+        results = [Received() for _ in captures]
+        for capture, result in zip(captures, results, strict=True):
+            try:
+                clean(capture, region=self.workspace.country, book=book, at=self.at)
+            except Refused as refused:
+                result.refused = refused.errors
+        good = [pair for pair in zip(captures, results, strict=True) if not pair[1].refused]
+        if not good:
+            return results
+        self._lock([key for capture, _ in good for key in capture.keys])
+        self._load([key for capture, _ in good for key in capture.keys])
+        sources = sources_for(
+            self.workspace, [(one.channel, one.campaign, one.placement) for one, _ in good], at=self.at
+        )
+        companies = self._companies([capture for capture, _ in good])
+        for capture, result in good:
+            self._one(capture, result, sources, companies)
+        self._write()
+        return results
+
+    def _lock(self, keys: list[Key]) -> None:
+        """Hold the keys in sorted order, so that concurrent captures of one person end in one lead."""
+        if settings.SQLITE:
+            return
+        space = zlib.crc32(self.workspace.pk.bytes) & 0x7FFFFFFF
+        buckets = sorted({zlib.crc32(repr(key).encode()) % BUCKETS for key in keys})
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s, bucket) FROM unnest(%s::int[]) AS bucket", [space, buckets]
+            )
+
+    def _load(self, keys: list[Key]) -> None:
+        found = list(
+            LeadKey.objects.filter(value__in={value for _, value in keys}).values_list(
+                "kind", "value", "lead_id"
+            )
+        )
+        if not found:
+            return
+        leads = Lead.objects.locked({lead_id for _, _, lead_id in found})
+        for kind, value, lead_id in LeadKey.objects.filter(lead_id__in=list(leads)).values_list(
+            "kind", "value", "lead_id"
+        ):
+            self._remember(leads[lead_id], (kind, value))
+
+    def _remember(self, lead: Lead, key: Key) -> None:
+        self.by_key.setdefault(key, []).append(lead)
+        self.keys_of.setdefault(lead.pk, set()).add(key)
+
+    def _companies(self, captures: list[Capture]) -> dict[str, Company]:
+        names: dict[str, str] = {}
+        for capture in captures:
+            if capture.email and (domain := business_domain(capture.email)):
+                names[domain] = names.get(domain) or capture.company
+        if not names:
+            return {}
+        known = {one.domain: one for one in Company.objects.filter(domain__in=list(names))}
+        missing = sorted(set(names) - set(known))
+        if missing:
+            Company.objects.bulk_create(
+                [
+                    Company(workspace=self.workspace, domain=one, name=names[one] or one)
+                    for one in missing
+                ],
+                ignore_conflicts=True,
+            )
+            known.update({one.domain: one for one in Company.objects.filter(domain__in=missing)})
+        return known
+
+    def _match(self, capture: Capture) -> Lead | None:
+        """External id, then e-mail, then a phone that nothing contradicts; a second lead is filed as a suspect."""
+        found: list[Lead] = []
+        for key in capture.keys:
+            for lead in sorted(self.by_key.get(key, []), key=lambda one: one.received_at):
+                if lead in found:
+                    continue
+                if key[0] != LeadKey.Kind.PHONE:
+                    found.append(lead)
+                elif not self._contradicts(lead, capture):
+                    found.append(lead)
+                    break
+        for other in found[1:]:
+            first, second = sorted((found[0].pk, other.pk))
+            self.suspects.add((first, second))
+        return found[0] if found else None
+
+    def _contradicts(self, lead: Lead, capture: Capture) -> bool:
+        """Whether an e-mail or an external id of the same system says that this is somebody else."""
+        mine = self.keys_of.get(lead.pk, set())
+        for kind, value in capture.keys:
+            if kind == LeadKey.Kind.EMAIL and any(k == kind and v != value for k, v in mine):
+                return True
+            if kind == LeadKey.Kind.EXTERNAL:
+                system = value.partition("\x1f")[0]
+                if any(k == kind and v != value and v.partition("\x1f")[0] == system for k, v in mine):
+                    return True
+        return False
+
+    def _one(
+        self, capture: Capture, result: Received, sources: dict[str, Source], companies: dict[str, Company]
+    ) -> None:
+        moment = capture.occurred_at or capture.recorded_at or self.at
+        source = sources[Source.key_of(capture.channel, capture.campaign, capture.placement)]
+        lead = self._match(capture)
+        differs: dict[str, Any] = {}
+        if lead is None:
+            lead = Lead(
+                workspace=self.workspace,
+                source=source,
+                received_at=moment,
+                created_at=self.at,
+                updated_at=self.at,
+                company_name=capture.company,
+                fields=dict(capture.fields),
+                **{name: getattr(capture, name) for name in FILLED},
+            )
+            self.created[lead.pk] = lead
+            result.created = result.changed = True
+        else:
+            result.changed = self._update(lead, capture, differs)
+            if moment < lead.received_at:
+                lead.received_at, lead.source, result.changed = moment, source, True
+            if result.changed and lead.pk not in self.created:
+                lead.updated_at = self.at
+                self.changed[lead.pk] = lead
+        if lead.company_id is None and capture.email:
+            if company := companies.get(business_domain(capture.email)):
+                lead.company = company
+                if lead.pk not in self.created:
+                    self.changed[lead.pk] = lead
+        for key in capture.keys:
+            if key not in self.keys_of.get(lead.pk, ()) and self._free(key):
+                self.new_keys.append(
+                    LeadKey(workspace=self.workspace, lead=lead, kind=key[0], value=key[1])
+                )
+                self._remember(lead, key)
+        result.lead = lead
+        if capture.silent_when_same and not result.changed:
+            return
+        result.event = Event(
+            workspace=self.workspace,
+            lead=lead,
+            kind=capture.kind,
+            occurred_at=moment,
+            recorded_at=capture.recorded_at or self.at,
+            actor=self.by,
+            source=source,
+            data={
+                **capture.data,
+                **({"differs": differs} if differs else {}),
+                **({"asks": True} if capture.asks else {}),
+                **({} if capture.handover else {"handover": False}),
+                **({"new": True} if result.created else {}),
+            },
+        )
+        self.events.append(result.event)
+        if capture.consents:
+            self.consents.append((lead, result.event, capture.consents))
+
+    def _free(self, key: Key) -> bool:
+        return key[0] == LeadKey.Kind.PHONE or not self.by_key.get(key)
+
+    def _update(self, lead: Lead, capture: Capture, differs: dict[str, Any]) -> bool:
+        """Fill blanks; overwrite only for a door that knows better; what a public door says else stays in `differs`."""
+        changed = False
+        given = {name: getattr(capture, name) for name in FILLED} | {"company_name": capture.company}
+        for name, value in given.items():
+            old = getattr(lead, name)
+            if not value or value == old:
+                continue
+            if name in ("external_id", "external_system") and lead.external_id:
+                continue
+            if name == "email" and not self._mine_or_free(lead, capture, LeadKey.Kind.EMAIL):
+                differs[name] = value
+            elif not old or capture.overwrite:
+                setattr(lead, name, value)
+                changed = True
+            else:
+                differs[name] = value
+        for name, value in capture.fields.items():
+            old = lead.fields.get(name)
+            if old == value:
+                continue
+            if old is None or capture.overwrite:
+                lead.fields = {**lead.fields, name: value}
+                changed = True
+            else:
+                differs[f"fields.{name}"] = value
+        if changed:
+            lead.version += 1
+        return changed
+
+    def _mine_or_free(self, lead: Lead, capture: Capture, kind: str) -> bool:
+        return all(
+            lead in self.by_key.get(key, [lead]) for key in capture.keys if key[0] == kind
+        )
+
+    def _write(self) -> None:
+        for lead in (*self.created.values(), *self.changed.values()):
+            lead.search = lead.search_text()
+        Lead.objects.bulk_create(list(self.created.values()), batch_size=500)
+        if self.changed:
+            # An upsert by primary key: one statement where bulk_update writes a CASE per row and column.
+            Lead.objects.bulk_create(
+                list(self.changed.values()),
+                update_conflicts=True,
+                unique_fields=["id"],
+                update_fields=[
+                    *FILLED, "company_name", "company", "fields", "search",
+                    "received_at", "source", "updated_at", "version",
+                ],
+                batch_size=500,
+            )  # fmt: skip
+        LeadKey.objects.bulk_create(self.new_keys, batch_size=500)
+        record_all(self.events, lane=self.lane, quiet=("received",) if self.lane == Lane.BULK else ())
+        if self.lane == Lane.BULK:
+            self._record_chunks()
+        Consent.objects.bulk_create(
+            [
+                Consent(
+                    workspace=self.workspace,
+                    lead=lead,
+                    channel=channel,
+                    text=text,
+                    given_at=event.occurred_at,
+                    event=event,
+                )
+                for lead, event, consents in self.consents
+                for channel, text in consents.items()
+            ]
+        )
+        if self.suspects:
+            Suspect.objects.bulk_create(
+                [
+                    Suspect(
+                        workspace=self.workspace,
+                        first_id=first,
+                        second_id=second,
+                        why="One capture had keys of both.",
+                        filed_at=self.at,
+                    )
+                    for first, second in sorted(self.suspects)
+                ],
+                ignore_conflicts=True,
+            )
+
+    def _record_chunks(self) -> None:
+        touched = list(dict.fromkeys(str(event.lead_id) for event in self.events))
+        record_all(
+            [
+                Event(
+                    workspace=self.workspace,
+                    kind="received_batch",
+                    occurred_at=self.at,
+                    recorded_at=self.at,
+                    actor=self.by,
+                    data={"leads": touched[start : start + CHUNK]},
+                )
+                for start in range(0, len(touched), CHUNK)
+            ],
+            lane=Lane.BULK,
+        )
+
+
+def sources_for(
+    workspace: Workspace, names: Sequence[tuple[str, str, str]], *, at: datetime
+) -> dict[str, Source]:
+    """Find or make the sources of these (channel, campaign, placement), by their key; new ones are told to marketing."""
+    wanted = {Source.key_of(*three): three for three in reversed(names)}
+    known = {one.key: one for one in Source.objects.filter(key__in=list(wanted))}
+    missing = sorted(set(wanted) - set(known))
+    if not missing:
+        return known
+    made = [
+        Source(
+            workspace=workspace,
+            key=key,
+            created_at=at,
+            **dict(zip(("channel", "campaign", "placement"), wanted[key], strict=True)),
+        )
+        for key in missing
+    ]
+    Source.objects.bulk_create(made, ignore_conflicts=True)
+    fresh = {one.key: one for one in Source.objects.filter(key__in=missing)}
+    record_all(
+        [
+            Event(
+                workspace=workspace,
+                kind="source_seen",
+                occurred_at=at,
+                recorded_at=at,
+                source=fresh[key],
+            )
+            for key in missing
+        ]
+    )
+    return known | fresh

@@ -1,0 +1,86 @@
+"""Put a message into the post, and say whether the post works."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from funnel.mail.models import Message, MessageState
+from funnel.outbox.actions import record
+from funnel.outbox.models import Event
+from funnel.workspaces.models import Member, Workspace
+
+SUBJECTS = {
+    "handoff": "New lead for you: {lead}",
+    "handoff-reminder": "Still waiting for you: {lead}",
+    "handoff-late": "Late: {lead} waits for {waits_for}",
+    "invitation": "{inviter} invites you to {business}",
+    "password": "Your link to choose a new password",
+    "test": "A test mail from Baton",
+    "task": "Due: {what}, {lead}",
+    "asked-again": "{lead} asks to be contacted again",
+}
+
+
+@transaction.atomic
+def queue(
+    kind: str,
+    *,
+    to: Member | None = None,
+    address: str = "",
+    event: Event | None,
+    at: datetime,
+    context: dict[str, Any],
+    workspace_id: UUID | None = None,
+    lead_id: UUID | None = None,
+) -> Message | None:
+    """Queue one message to a member or an address; None where this event has sent it already.
+
+    What the context holds is kept, so a link that lets somebody in must not be in it: it is made when the mail goes.
+    """
+    workspace_id = workspace_id or (to.workspace_id if to else None)
+    email = address or (to.email if to else "")
+    subject = " ".join(SUBJECTS[kind].format_map(_Blank(context)).split())[:200]
+    values: dict[str, Any] = {
+        "lead_id": lead_id, "member": to, "subject": _plain(subject), "context": context, "created_at": at,
+    }  # fmt: skip
+    message, made = Message.objects.get_or_create(
+        workspace_id=workspace_id, event=event, kind=kind, to_email=email, defaults=values
+    )
+    if not made or workspace_id is None:
+        return None
+    record(workspace_id, "mail_queued", at=at, lead_id=lead_id, data={"message": str(message.pk), "kind": kind})
+    return message
+
+
+class _Blank(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _plain(text: str) -> str:
+    """A subject without direction marks and control signs, which could dress it up as another."""
+    return "".join(sign for sign in text if sign.isprintable() and not "\u202a" <= sign <= "\u202e" and not "\u2066" <= sign <= "\u2069")
+
+
+def is_sent(workspace: Workspace) -> bool:
+    """Whether mail leaves: a mail server is set and has taken a message of this workspace."""
+    return bool(settings.EMAIL_URL and workspace.mail_proved_at)
+
+
+@transaction.atomic
+def send_again(message: Message, *, by: Member, at: datetime) -> bool:
+    """A person says that a message that waits, failed or is in doubt shall go; False when it is on its way."""
+    freed = Message.objects.filter(
+        pk=message.pk, state__in=[MessageState.QUEUED, MessageState.FAILED, MessageState.UNKNOWN]
+    ).update(state=MessageState.QUEUED, error="")
+    if freed:
+        record(
+            message.workspace_id, "mail_queued", at=at, lead_id=message.lead_id, actor=by,
+            data={"message": str(message.pk), "kind": message.kind, "again": True},
+        )  # fmt: skip
+    return bool(freed)

@@ -1,0 +1,23 @@
+"""Gathers the hall's models for Django; code imports them from their folders."""
+
+from funnel.api.models import KeptAnswer
+from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, Source, Suspect
+from funnel.mail.models import Message
+from funnel.outbox.models import Effect, Event, Heartbeat
+from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
+from funnel.workspaces.models import (
+    ApiKey,
+    AuditEntry,
+    Invitation,
+    Member,
+    PublicDoor,
+    User,
+    Workspace,
+)
+
+__all__ = [
+    "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Effect", "Event", "FieldDefinition", "GiveBackReason",
+    "Handoff", "Heartbeat", "Invitation", "KeptAnswer", "Lead", "LeadKey", "LeadScore", "Member", "Message",
+    "PublicDoor", "RuleVersion", "ScorePoint", "Source", "Suspect", "User", "Workspace",
+]  # fmt: skip

@@ -1,0 +1,202 @@
+"""The worker's loop: claim due effects, run them in batches, settle them with what they wrote (design.md, Events
+and effects)."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.module_loading import import_string
+
+from funnel.outbox.models import Effect, Lane, State
+from funnel.workspaces.gate import database_now, everywhere, tenant
+
+log = logging.getLogger("baton.drain")
+
+LEASE = timedelta(seconds=20)
+MAIL_LEASE = timedelta(seconds=120)
+ATTEMPTS = 5
+CLAIM = 200
+# On SQLite every write outside a request is short and followed by air, or captures wait for the one write lock.
+SHORT, AIR = 0.045, 0.02
+
+Handler = Callable[[list[Effect], datetime], None]
+
+
+class LeaseLost(Exception):
+    """Somebody else claimed the batch meanwhile; what was written is taken back."""
+
+
+def outside(handler: Any) -> Any:
+    """Mark a handler that talks to a network: it opens its own transactions and gets one effect at a time."""
+    handler.outside = True
+    return handler
+
+
+@cache
+def handlers() -> dict[str, Handler]:
+    """Every handler by its short name."""
+    return {
+        name: import_string(dotted)
+        for routes in settings.EVENT_ROUTES.values()
+        for name, dotted in routes.items()
+    }
+
+
+def drain(
+    lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 30.0, at: datetime | None = None
+) -> int:
+    """Do what is due until nothing is, or for about `seconds`; give how many effects were settled.
+
+    `at` moves the moment by which due times are judged, for trying the clock.
+    """
+    end = time.monotonic() + seconds
+    done, size = 0, CLAIM
+    while time.monotonic() < end:
+        before = done
+        for lane in lanes:
+            moment = at or database_now()
+            for workspace_id in waiting(lane, moment):
+                started = time.perf_counter()
+                batch = claim(workspace_id, lane, moment, size)
+                done += run(workspace_id, batch, at)
+                size = _pace(size, len(batch), time.perf_counter() - started)
+            if done > before and lane == Lane.LIVE:
+                break
+        if done == before:
+            break
+    return done
+
+
+def _pace(size: int, worked: int, took: float) -> int:
+    """On SQLite leave air, and size the next batch by what this one took."""
+    if not settings.SQLITE or not worked:
+        return size
+    time.sleep(AIR)
+    return max(5, min(CLAIM, int(worked * SHORT / took))) if took > SHORT / 2 else min(CLAIM, size * 2)
+
+
+def waiting(lane: str, moment: datetime) -> list[UUID]:
+    """The workspaces with something due in the lane, the longest waiting first."""
+    with everywhere():
+        rows = (
+            _claimable(lane, moment)
+            .order_by()
+            .values_list("workspace_id", flat=True)
+            .distinct()
+        )
+        return list(rows)
+
+
+def _claimable(lane: str, moment: datetime) -> Any:
+    from django.db.models import Q
+
+    return Effect.objects.filter(
+        Q(leased_until=None) | Q(leased_until__lte=moment),
+        state=State.DUE,
+        lane=lane,
+        due_at__lte=moment,
+        handler__in=list(handlers()),
+    )
+
+
+def claim(workspace_id: UUID, lane: str, moment: datetime, size: int) -> list[Effect]:
+    """Lease the next effects of a workspace: a batch of fresh ones, else one that was claimed before.
+
+    One that was claimed before runs alone, so that what ends the process can't spend its neighbours' attempts.
+    """
+    with everywhere(), transaction.atomic():
+        mine = _claimable(lane, moment).filter(workspace_id=workspace_id).order_by("due_at", "id")
+        if connection.features.has_select_for_update_skip_locked:
+            mine = mine.select_for_update(skip_locked=True, of=("self",))
+        batch = list(mine.filter(attempts=0)[:size]) or list(mine.filter(attempts__gt=0)[:1])
+        if not batch:
+            return []
+        lease = secrets.token_hex(8)
+        until = moment + (MAIL_LEASE if lane == Lane.MAIL else LEASE)
+        attempts = batch[0].attempts + 1
+        if batch[0].attempts >= ATTEMPTS:
+            Effect.objects.filter(pk=batch[0].pk).update(
+                state=State.STUCK, error=batch[0].error or "It ended the worker five times."
+            )
+            return []
+        Effect.objects.filter(pk__in=[effect.pk for effect in batch]).update(
+            attempts=attempts, lease=lease, leased_until=until
+        )
+    for effect in batch:
+        effect.attempts, effect.lease = attempts, lease
+    return batch
+
+
+def run(workspace_id: UUID, batch: list[Effect], at: datetime | None) -> int:
+    """Run a claimed batch handler by handler; give how many effects were settled."""
+    settled = 0
+    for name, group in groupby(sorted(batch, key=lambda one: (one.handler, one.pk)), lambda one: one.handler):
+        effects, handler = list(group), handlers()[name]
+        if getattr(handler, "outside", False):
+            settled += sum(_alone(workspace_id, handler, [effect], at) for effect in effects)
+            continue
+        try:
+            settled += _together(workspace_id, handler, effects, at)
+        except LeaseLost:
+            continue
+        except Exception:
+            if len(effects) > 1:
+                log.warning("batch of %d %r failed; running one by one", len(effects), name, exc_info=True)
+            settled += sum(_alone(workspace_id, handler, [effect], at) for effect in effects)
+    return settled
+
+
+def _together(workspace_id: UUID, handler: Handler, effects: list[Effect], at: datetime | None) -> int:
+    with tenant(workspace_id, write=True) as now:
+        handler(effects, at or now)
+        return _settle(effects)
+
+
+def _settle(effects: list[Effect]) -> int:
+    settled = Effect.objects.filter(
+        pk__in=[effect.pk for effect in effects], lease=effects[0].lease, state=State.DUE
+    ).update(state=State.DONE, lease="", leased_until=None, error="")
+    if settled != len(effects):
+        raise LeaseLost
+    return settled
+
+
+def _alone(workspace_id: UUID, handler: Handler, effects: list[Effect], at: datetime | None) -> int:
+    """Run one effect; when it fails, keep the attempt and wait, or put it on the page of stuck work."""
+    try:
+        if getattr(handler, "outside", False):
+            handler(effects, at or database_now())
+            with tenant(workspace_id, write=True):
+                return _settle(effects)
+        return _together(workspace_id, handler, effects, at)
+    except LeaseLost:
+        return 0
+    except Exception as error:
+        (effect,) = effects
+        log.exception("effect %s of workspace %s failed", effect, workspace_id)
+        moment = at or database_now()
+        state = State.STUCK if effect.attempts >= ATTEMPTS else State.DUE
+        with everywhere(), transaction.atomic():
+            Effect.objects.filter(pk=effect.pk, lease=effect.lease).update(
+                state=state,
+                lease="",
+                leased_until=None,
+                due_at=moment + timedelta(seconds=5 * 4 ** (effect.attempts - 1)),
+                error=_sentence(error),
+            )
+        return 0
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong without what was in it: an exception's text may quote somebody's data."""
+    return f"{type(error).__module__}.{type(error).__qualname__}"[:300]

@@ -1,0 +1,68 @@
+"""The kinds of events that Baton itself knows; an integration's other kinds are kept under their own name."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a kind reads on a timeline, and what it counts as.
+
+    touch: an integration may send it. contact: a member's counts as first contact. group: the timeline's filter.
+    """
+
+    label: str
+    touch: bool = False
+    contact: bool = False
+    group: str = "other"
+
+
+KINDS: dict[str, Kind] = {
+    "form": Kind("Sent a form", touch=True, group="forms"),
+    "page_view": Kind("Opened a page", touch=True, group="pages"),
+    "email_open": Kind("Opened a mail", touch=True, group="mail"),
+    "email_click": Kind("Clicked in a mail", touch=True, group="mail"),
+    "call": Kind("Called us", touch=True, group="calls"),
+    "call_made": Kind("We called", touch=True, contact=True, group="calls"),
+    "meeting": Kind("Met us", touch=True, contact=True, group="calls"),
+    "note": Kind("Note", touch=True, group="notes"),
+    "visit": Kind("Visited us", touch=True, group="pages"),
+    "promo_event": Kind("Came to an event", touch=True, group="pages"),
+    "contact_request": Kind("Asked to be contacted", touch=True, group="forms"),
+    "received": Kind("Received"),
+    "received_batch": Kind("Received in a batch"),
+    "submitted": Kind("Form sent in"),
+    "edited": Kind("Changed"),
+    "moved": Kind("Moved"),
+    "voided": Kind("Taken back"),
+    "next_step": Kind("Next step set", group="notes"),
+    "next_step_done": Kind("Next step done", group="notes"),
+    "came_back": Kind("Came back"),
+    "asked_again": Kind("Asked for contact again", group="forms"),
+    "waits_for_go": Kind("Ready, waits for your go", group="handoffs"),
+    "handoff_opened": Kind("Handed over", group="handoffs"),
+    "handoff_reminded": Kind("Reminded", group="handoffs"),
+    "handoff_escalated": Kind("Late", group="handoffs"),
+    "handoff_rerouted": Kind("Passed on", group="handoffs"),
+    "handoff_accepted": Kind("Taken", group="handoffs"),
+    "handoff_given_back": Kind("Given back", group="handoffs"),
+    "handoff_closed": Kind("Handoff ended", group="handoffs"),
+    "cooled": Kind("Cool-down ended", group="handoffs"),
+    "passed_on": Kind("Passed to a colleague", group="handoffs"),
+    "source_seen": Kind("New source"),
+    "workspace_started": Kind("Business started"),
+    "invited": Kind("Invited"),
+    "password_asked": Kind("Password link asked for"),
+    "mail_tried": Kind("Test mail"),
+    "mail_queued": Kind("Mail"),
+    "reminded": Kind("Next step due", group="notes"),
+}
+
+# A timeline tells a story; these are bookkeeping.
+HIDDEN = ("received_batch", "submitted", "source_seen", "mail_queued", "reminded", "handoff_reminded")
+CONTACTS = tuple(name for name, kind in KINDS.items() if kind.contact)
+TOUCHES = tuple(name for name, kind in KINDS.items() if kind.touch)
+
+
+def route_of(kind: str) -> str:
+    """The row of EVENT_ROUTES for a kind: its own, or "other" for an integration's kind."""
+    return kind if kind in KINDS else "other"

@@ -1,0 +1,96 @@
+"""What happened (Event), and what must follow from it (Effect)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from funnel.workspaces.models import Member
+from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def in_force(self) -> EventQuerySet:
+        """Without those that a later event has voided, and without the voiding itself."""
+        return self.filter(voided_by=None, voids=None)
+
+    def timeline(self) -> EventQuerySet:
+        """Latest first, with what a page says of each."""
+        return self.select_related("actor__user", "source", "voided_by__actor__user").order_by(
+            "-occurred_at", "-id"
+        )
+
+
+class Event(TenantRow):
+    """One thing that happened: a lead's timeline and its audit. Append-only; voided by a later one, never deleted."""
+
+    lead = TenantForeignKey("funnel.Lead", models.CASCADE, null=True, related_name="events", db_index=False)
+    kind = models.CharField(max_length=40)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    actor = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
+    source = TenantForeignKey("funnel.Source", models.PROTECT, null=True, related_name="+", db_index=False)
+    data = models.JSONField(default=dict)
+    voids = models.OneToOneField(
+        "self", models.CASCADE, null=True, related_name="voided_by", db_constraint=False
+    )
+
+    objects = scoped(EventQuerySet)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "lead", "-occurred_at", "-id"], name="event_timeline"),
+            models.Index(fields=["workspace", "kind", "-occurred_at"], name="event_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Lane(models.TextChoices):
+    LIVE = "live", "live"
+    BULK = "bulk", "bulk"
+    MAIL = "mail", "mail"
+
+
+class State(models.TextChoices):
+    DUE = "due", "waits"
+    DONE = "done", "done"
+    STUCK = "stuck", "stuck"
+
+
+class Effect(models.Model):
+    """One handler's duty towards one event; outside row-level security, because claiming looks across workspaces."""
+
+    workspace = models.ForeignKey("funnel.Workspace", models.CASCADE, related_name="+", db_index=False)
+    event = TenantForeignKey(Event, models.CASCADE, related_name="effects", db_index=False)
+    handler = models.CharField(max_length=40)
+    lane = models.CharField(max_length=4, choices=Lane.choices)
+    state = models.CharField(max_length=5, choices=State.choices, default=State.DUE)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+    lease = models.CharField(max_length=32, default="", blank=True)
+    error = models.CharField(max_length=300, default="", blank=True)
+
+    objects = scoped()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["event", "handler"], name="effect_once")]
+        indexes = [
+            models.Index(
+                fields=["workspace", "lane", "due_at", "id"],
+                name="effect_due",
+                condition=models.Q(state="due"),
+            ),
+            models.Index(fields=["workspace"], name="effect_stuck", condition=models.Q(state="stuck")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.handler} of event {self.event_id}"
+
+
+class Heartbeat(models.Model):
+    """When the worker and the beat were last seen."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    seen_at = models.DateTimeField()

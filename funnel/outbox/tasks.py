@@ -1,0 +1,40 @@
+"""The tasks that the doorbell rings. What is due stands in the database, so each may run any number of times."""
+
+import threading
+from typing import Any
+
+from celery import shared_task
+
+from funnel.outbox.drain import drain as drain_now
+from funnel.outbox.models import Lane
+
+
+class Once:
+    """Lets one thread of this process drain at a time; a ring meanwhile makes it look once more."""
+
+    def __init__(self, lanes: tuple[str, ...]) -> None:
+        self.lanes, self.busy, self.again = lanes, threading.Lock(), threading.Event()
+
+    def __call__(self) -> None:
+        self.again.set()
+        while self.again.is_set() and self.busy.acquire(blocking=False):
+            try:
+                self.again.clear()
+                drain_now(self.lanes)
+            finally:
+                self.busy.release()
+
+
+work, post = Once((Lane.LIVE, Lane.BULK)), Once((Lane.MAIL,))
+
+
+@shared_task(name="funnel.outbox.tasks.drain")
+def drain(**_newer: Any) -> None:
+    """Do what is due in the live and the bulk lane."""
+    work()
+
+
+@shared_task(name="funnel.outbox.tasks.drain_mail")
+def drain_mail(**_newer: Any) -> None:
+    """Send the mail that is due, apart from the rest: a slow mail server must not hold up a lead."""
+    post()

@@ -1,0 +1,120 @@
+"""Rules, points and the two scores of a lead."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+
+from funnel.leads.models import Lead
+from funnel.outbox.models import Event
+from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
+
+DAY = timedelta(days=1)
+BANDS = ("A", "B", "C", "D")
+
+
+class RuleVersion(TenantRow):
+    """One published set of rules; never edited, so that a row of points always says by what it was given."""
+
+    number = models.PositiveIntegerField()
+    rules = models.JSONField()
+    published_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "number"], name="ruleversion_once")]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
+class Basis(TenantRow):
+    """By what S is summed: a version, its half-life in days and an epoch; one is in force (design.md, Scoring)."""
+
+    version = TenantForeignKey(RuleVersion, models.PROTECT, related_name="+")
+    half_life = models.FloatField()
+    epoch = models.DateTimeField()
+    in_force = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace"], name="basis_in_force", condition=models.Q(in_force=True)
+            )
+        ]
+
+    def weight(self, moment: datetime) -> float:
+        """What a point given at `moment` adds to S: 2^((t − E)/h)."""
+        return float(2 ** (((moment - self.epoch) / DAY) / self.half_life))
+
+    def now(self, total: float, at: datetime) -> float:
+        """Engagement at `at`: S · 2^(−(at − E)/h)."""
+        return total / self.weight(at)
+
+    def cuts(self, at: datetime) -> list[float]:
+        """The S at which each engagement band begins at `at`: cut · 2^((at − E)/h)."""
+        weight = self.weight(at)
+        return [cut * weight for cut in self.version.rules["engagement_cuts"]]
+
+    def band(self, total: float, at: datetime) -> int:
+        """The engagement band, 1 to 4."""
+        return 1 + sum(total >= cut for cut in self.cuts(at))
+
+    def is_ready(self, fit_band: str, engagement_band: int) -> bool:
+        """Whether the grid says ready."""
+        return engagement_band in self.version.rules["ready"].get(fit_band, [])
+
+
+class ScorePoint(TenantRow):
+    """Points that an event earned by a rule, or a later correction of them; `cause` is the event that made the row."""
+
+    lead = TenantForeignKey(Lead, models.CASCADE, related_name="points", db_index=False)
+    event = TenantForeignKey(Event, models.CASCADE, related_name="points", db_index=False)
+    version = TenantForeignKey(RuleVersion, models.PROTECT, related_name="+", db_index=False)
+    rule = models.CharField(max_length=40)
+    cause = TenantForeignKey(Event, models.CASCADE, related_name="+", db_index=False)
+    points = models.IntegerField()
+    day = models.DateField()
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "lead", "event", "rule", "version", "cause"], name="scorepoint_once"
+            )
+        ]
+        indexes = [models.Index(fields=["workspace", "lead", "day"], name="scorepoint_day")]
+
+
+class LeadScoreQuerySet(models.QuerySet["LeadScore"]):
+    def in_force(self) -> LeadScoreQuerySet:
+        return self.filter(basis__in_force=True)
+
+
+class LeadScore(TenantRow):
+    """Fit and S of one lead on one basis; narrow on purpose."""
+
+    lead = TenantForeignKey(Lead, models.CASCADE, related_name="scores", db_index=False)
+    basis = TenantForeignKey(Basis, models.CASCADE, related_name="+", db_index=False)
+    fit = models.SmallIntegerField()
+    fit_band = models.CharField(max_length=1)
+    total = models.FloatField(default=0.0)
+
+    objects = scoped(LeadScoreQuerySet)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "lead", "basis"], name="leadscore_once")
+        ]
+        indexes = [models.Index(fields=["workspace", "basis", "-total", "lead"], name="leadscore_order")]
+
+    def seen(self, basis: Basis, at: datetime) -> dict[str, Any]:
+        """Both scores as a person reads them: fit, engagement now, band like "A3"."""
+        return {
+            "fit": self.fit,
+            "engagement": basis.now(self.total, at),
+            "fit_band": self.fit_band,
+            "engagement_band": basis.band(self.total, at),
+            "band": f"{self.fit_band}{basis.band(self.total, at)}",
+        }

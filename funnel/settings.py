@@ -1,0 +1,310 @@
+"""One settings file; the environment is the variant, and a bad value stops the start with its name."""
+
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DATA = Path(env.str("DATA", default="") or BASE_DIR / "data").expanduser().resolve()
+HOST = env.str("HOST", default="") or "127.0.0.1"
+PORT = env.int("PORT", default=8000)
+REDIS_URL = env.str("REDIS_URL", default="")
+EMAIL_URL = env.str("EMAIL_URL", default="")
+PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http://{HOST}:{PORT}").rstrip("/")
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+
+_public = urlsplit(PUBLIC_URL)
+if _public.scheme not in ("http", "https") or not _public.hostname or _public.path or _public.query:
+    raise ImproperlyConfigured(
+        f"PUBLIC_URL is {PUBLIC_URL!r}; write it like https://crm.example.com, without a path."
+    )
+HTTPS = _public.scheme == "https"
+
+
+def _secret_key() -> str:
+    """Make this installation's key once and keep it beside the database."""
+    if given := env.str("SECRET_KEY", default=""):
+        return given
+    path = DATA / "secret.key"
+    try:
+        DATA.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("x") as made:
+                path.chmod(0o600)
+                made.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"DATA is {DATA}, but Baton can't write there ({error.strerror})."
+        ) from None
+
+
+SECRET_KEY = _secret_key()
+DEBUG = False
+# On an office network people reach the same process under several names, so only a public address narrows this.
+ALLOWED_HOSTS = [_public.hostname, "localhost", "127.0.0.1", "[::1]"]
+if env.str("PUBLIC_URL", default="") == "" and HOST not in ("127.0.0.1", "localhost"):
+    ALLOWED_HOSTS = ["*"]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+INSTALLED_APPS = [
+    "funnel",
+    "marketing",
+    "sales",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "template_partials",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+    "axes",
+    "rest_framework",
+    "drf_spectacular",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "funnel.api.errors.TroubleMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "funnel.workspaces.gate.MemberMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "funnel.urls"
+WSGI_APPLICATION = "funnel.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "funnel.overview.navigation.shell",
+            ],
+            "builtins": ["funnel.templatetags.baton"],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+_database = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA / 'baton.sqlite3'}"
+try:
+    DATABASES = {"default": env.db_url_config(_database)}
+except (ValueError, KeyError):
+    raise ImproperlyConfigured(
+        "DATABASE_URL can't be read; write it like postgres://user:password@host:5432/name."
+    ) from None
+SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+if SQLITE:
+    # A page waits at most a second for the one write lock, the worker twenty (design.md, Events and effects).
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": env.float("SQLITE_TIMEOUT", default=20.0),
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        " PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;",
+    }
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA / "test.sqlite3")}
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = not SQLITE
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+MIGRATION_MODULES: dict[str, str] = {}
+
+if REDIS_URL:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "baton",
+            "OPTIONS": {"socket_timeout": 0.25, "socket_connect_timeout": 0.25},
+        }
+    }
+else:
+    CACHES = {
+        "default": {
+            "BACKEND": "funnel.workspaces.counters.CounterCache",
+            "LOCATION": str(DATA / "counters.sqlite3"),
+        }
+    }
+
+# People and their log-in.
+AUTH_USER_MODEL = "funnel.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "funnel.people.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "funnel.people.forms.StartForm"}
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+# axes counts failed log-ins; a second counter beside it would lock people out at two different moments.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_FORM_FIELD = "login"
+AXES_LOCKOUT_TEMPLATE = "account/locked.html"
+AXES_RESET_ON_SUCCESS = True
+AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES or None
+AXES_VERBOSE = False
+
+# Cookies and headers.
+SESSION_COOKIE_NAME = "__Host-baton" if HTTPS else "baton"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "font-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "build" / "static"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "build" / "assets"] if path.is_dir()]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+MEDIA_ROOT = DATA / "files"
+
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"Baton <baton@{_public.hostname}>"
+if EMAIL_URL:
+    try:
+        vars().update(env.email_url_config(EMAIL_URL))
+    except (ValueError, KeyError):
+        raise ImproperlyConfigured(
+            "EMAIL_URL can't be read; write it like smtp+tls://user:password@host:587."
+        ) from None
+EMAIL_TIMEOUT = 20
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["funnel.api.authentication.KeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["funnel.api.permissions.ScopeAndRole"],
+    "DEFAULT_PARSER_CLASSES": ["funnel.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": None,
+    "EXCEPTION_HANDLER": "funnel.api.errors.problem",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Baton", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "loggers": {"baton": {"level": env.str("LOG_LEVEL", default="INFO")}},
+}
+
+# What happens after what: event kind -> {short name: handler}. Effects are stored under the short name, so that
+# moving code does not strand them. A handler takes (effects, at) of one workspace; see funnel/outbox/drain.py.
+_SCORE = {"score": "funnel.handoff.handlers.score"}
+EVENT_ROUTES: dict[str, dict[str, str]] = {
+    "submitted": {"receive": "marketing.capture.handlers.receive"},
+    "source_seen": {"place": "marketing.campaigns.handlers.place"},
+    "received": _SCORE,
+    "received_batch": _SCORE,
+    "form": _SCORE,
+    "page_view": _SCORE,
+    "email_open": _SCORE,
+    "email_click": _SCORE,
+    "call": _SCORE,
+    "meeting": _SCORE,
+    "visit": _SCORE,
+    "promo_event": _SCORE,
+    "contact_request": _SCORE,
+    "edited": _SCORE,
+    "voided": _SCORE,
+    "other": _SCORE,
+    "handoff_opened": {
+        "notify": "funnel.handoff.handlers.notify",
+        "remind": "funnel.handoff.handlers.remind",
+    },
+    "handoff_reminded": {"escalate": "funnel.handoff.handlers.escalate"},
+    "handoff_escalated": {"pass_on": "funnel.handoff.handlers.pass_on"},
+    "handoff_given_back": {"cool": "funnel.handoff.handlers.cool"},
+    "asked_again": {"ask": "sales.queue.handlers.ask"},
+    "next_step": {"prompt": "sales.queue.handlers.prompt"},
+    "mail_queued": {"send": "funnel.mail.sending.send"},
+}
+# Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
+SLOTS: dict[str, list[str]] = {
+    # (workspace, at): what a new business starts with.
+    "workspace_starts": [
+        "funnel.scoring.actions.start",
+        "funnel.handoff.actions.start",
+        "marketing.channels.actions.start",
+        "marketing.capture.actions.start",
+    ],
+}

@@ -1,0 +1,122 @@
+"""The one gate to a workspace's rows (design.md, Tenants and people)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django_scopes import scope, scopes_disabled
+
+from funnel.workspaces.models import ApiKey, Member, Workspace
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+@contextmanager
+def tenant(workspace: Workspace | UUID, *, write: bool = False) -> Iterator[datetime]:
+    """Open a workspace's rows and give `at`, the database's now.
+
+    Only a door calls this: a request, a drain batch, a command. On PostgreSQL its transaction is the durable one and
+    carries the setting that row-level security reads. On SQLite a transaction takes the one write lock, so it opens
+    only for a door that is going to `write`; SQLite runs in this process, so this process's clock is its clock.
+    """
+    workspace_id = workspace.pk if isinstance(workspace, Workspace) else workspace
+    opened: Any = transaction.atomic(durable=True) if write or not settings.SQLITE else nullcontext()
+    with scope(workspace=workspace_id), opened:
+        yield enter(workspace_id)
+
+
+def enter(workspace_id: UUID) -> datetime:
+    """Set the second wall to a workspace inside an open transaction, and give the database's now."""
+    if settings.SQLITE:
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('baton.workspace', %s, true), statement_timestamp()", [str(workspace_id)]
+        )
+        return cursor.fetchone()[1]
+
+
+def everywhere() -> Any:
+    """Take the first wall away: for claiming, for log-in and for migrations; a test lists the callers."""
+    return scopes_disabled()
+
+
+def database_now() -> datetime:
+    """The database's now, for a door outside any workspace."""
+    if settings.SQLITE:
+        return datetime.now(UTC)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        return cursor.fetchone()[0]
+
+
+class MemberMiddleware:
+    """Find the member behind a log-in or an API key and open the gate around the view.
+
+    An answer of 400 and more takes back what its request wrote.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.member = request.workspace = request.api_key = None  # type: ignore[attr-defined]
+        member = self.find(request)
+        if member is None:
+            return self.get_response(request)
+        request.member, request.workspace = member, member.workspace  # type: ignore[attr-defined]
+        timezone.activate(member.workspace.zone)
+        try:
+            with tenant(member.workspace, write=request.method not in SAFE) as at:
+                request.at = at  # type: ignore[attr-defined]
+                response = self.get_response(request)
+                if response.status_code >= 400 and connection.in_atomic_block:
+                    transaction.set_rollback(True)
+                return response
+        finally:
+            timezone.deactivate()
+
+    def find(self, request: HttpRequest) -> Member | None:
+        if request.path_info.startswith("/api/"):
+            return self.by_key(request)
+        if not request.user.is_authenticated:
+            return None
+        with everywhere():
+            mine = list(
+                Member.objects.active()
+                .filter(user=request.user)
+                .select_related("workspace", "user")
+                .order_by("workspace__is_demo", "joined_at")
+            )
+        request.memberships = mine  # type: ignore[attr-defined]
+        chosen = request.session.get("workspace")
+        return next((one for one in mine if str(one.workspace_id) == chosen), mine[0] if mine else None)
+
+    def by_key(self, request: HttpRequest) -> Member | None:
+        kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not secret:
+            return None
+        with everywhere():
+            key = (
+                ApiKey.objects.filter(
+                    digest=ApiKey.digest_of(secret.strip()), revoked_at=None, member__active=True
+                )
+                .select_related("member__user", "member__workspace")
+                .first()
+            )
+        now = timezone.now()
+        if key is None or (key.expires_at and key.expires_at <= now):
+            return None
+        if key.last_used_at is None or (now - key.last_used_at).total_seconds() > 60:
+            with everywhere():
+                ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        request.api_key = key  # type: ignore[attr-defined]
+        return key.member

@@ -1,0 +1,46 @@
+"""Working time on the workspace's own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+
+from funnel.workspaces.models import Workspace
+
+# A week without a single working hour is refused where hours are set; this only bounds a walk.
+FAR = 3700
+
+
+def spans(workspace: Workspace, start: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The working spans from `start` on, in UTC, in order; each as long as the clock on the wall says."""
+    zone = workspace.zone
+    first: date = start.astimezone(zone).date()
+    for ahead in range(FAR):
+        day = first + timedelta(days=ahead)
+        for opens, closes in workspace.hours[day.weekday()]:
+            begin = datetime.combine(day, time.fromisoformat(opens), zone).astimezone(start.tzinfo)
+            end = datetime.combine(day, time.fromisoformat(closes), zone).astimezone(start.tzinfo)
+            if end > start and end > begin:
+                yield max(begin, start), end
+
+
+def after(workspace: Workspace, start: datetime, hours: float) -> datetime:
+    """The moment when `hours` of working time have passed since `start`."""
+    left = timedelta(hours=hours)
+    for begin, end in spans(workspace, start):
+        if end - begin >= left:
+            return begin + left
+        left -= end - begin
+    raise ValueError("This workspace has no working hours.")
+
+
+def between(workspace: Workspace, start: datetime, end: datetime) -> timedelta:
+    """How much working time lies between two moments; negative when `end` comes first."""
+    if end < start:
+        return -between(workspace, end, start)
+    worked = timedelta()
+    for begin, close in spans(workspace, start):
+        if begin >= end:
+            break
+        worked += min(close, end) - begin
+    return worked

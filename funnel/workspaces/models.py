@@ -1,0 +1,216 @@
+"""The business, its people and its integrations."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+from funnel.workspaces.ids import uuid7
+from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
+
+OFFICE_HOURS = [[["09:00", "17:00"]]] * 5 + [[], []]
+
+
+def office_hours() -> list[list[list[str]]]:
+    """Monday to Friday, nine to five: a list per weekday of [from, to] in the workspace's zone."""
+    return [list(day) for day in OFFICE_HOURS]
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **extra: Any) -> User:
+        """Make a person who logs in by e-mail; the address is kept in lower case."""
+        user = self.model(email=email.strip().lower(), **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser):
+    """A person who can log in; a member of one or more workspaces."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(unique=True, max_length=254)
+    name = models.CharField(max_length=120)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    USERNAME_FIELD = "email"
+    objects = UserManager()
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Workspace(models.Model):
+    """One business: the tenant."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(unique=True, max_length=60)
+    name = models.CharField(max_length=120)
+    country = models.CharField(max_length=2)
+    currency = models.CharField(max_length=3)
+    time_zone = models.CharField(max_length=64)
+    hours = models.JSONField(default=office_hours)
+    promise_hours = models.PositiveSmallIntegerField(default=8)
+    is_demo = models.BooleanField(default=False)
+    mail_proved_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def local(self, moment: datetime) -> datetime:
+        """The moment on the workspace's own clock."""
+        return moment.astimezone(self.zone)
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    MANAGER = "manager", "Manager"
+    MARKETER = "marketer", "Marketer"
+    REP = "rep", "Sales rep"
+    VIEWER = "viewer", "Viewer"
+
+
+LEADERS = (Role.OWNER, Role.MANAGER)
+SELLERS = (Role.OWNER, Role.MANAGER, Role.REP)
+
+
+class MemberQuerySet(models.QuerySet["Member"]):
+    def active(self) -> MemberQuerySet:
+        return self.filter(active=True)
+
+    def taking_leads(self) -> MemberQuerySet:
+        """Those to whom a lead may be offered, in the order of their turn."""
+        return (
+            self.active()
+            .filter(takes_leads=True, role__in=SELLERS)
+            .order_by(models.F("last_turn_at").asc(nulls_first=True), "id")
+        )
+
+
+class Member(models.Model):
+    """A person's place in a workspace; outside row-level security, because log-in must find it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    active = models.BooleanField(default=True)
+    takes_leads = models.BooleanField(default=False)
+    last_turn_at = models.DateTimeField(null=True)
+    joined_at = models.DateTimeField(auto_now_add=True)
+
+    objects = scoped(MemberQuerySet)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="member_once")]
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+    @property
+    def name(self) -> str:
+        return str(self.user)
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0]
+
+    @property
+    def email(self) -> str:
+        return self.user.email
+
+    @property
+    def leads_others(self) -> bool:
+        """Owner and manager decide for others."""
+        return self.role in LEADERS
+
+
+class Invitation(TenantRow):
+    """An invitation by e-mail; its link is signed when it is shown or sent, never stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    invited_by = TenantForeignKey(Member, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "email"], name="invitation_once")]
+
+
+SCOPES = ("leads", "campaigns", "reports", "members")
+
+
+class ApiKey(models.Model):
+    """An integration's key: shown once, kept as its SHA-256, acting as a member.
+
+    Outside row-level security, because the key is what tells the workspace.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    member = TenantForeignKey(Member, models.CASCADE, related_name="keys")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=12)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = scoped()
+
+    @staticmethod
+    def make_secret() -> str:
+        """A new key as the integration will send it: 256 random bits behind the prefix "bt_"."""
+        return "bt_" + secrets.token_urlsafe(32)
+
+    @staticmethod
+    def digest_of(secret: str) -> str:
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+    def allows(self, scope: str) -> bool:
+        return "all" in self.scopes or scope in self.scopes
+
+
+class PublicDoor(models.Model):
+    """Which workspace a public token belongs to; outside row-level security and without anything personal."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+
+    objects = scoped()
+
+    @staticmethod
+    def digest_of(token: str) -> str:
+        return hashlib.sha256(token.encode()).hexdigest()
+
+
+class AuditEntry(TenantRow):
+    """Who changed what about the business, its people, keys, forms and rules; a lead's own audit is its Events."""
+
+    at = models.DateTimeField()
+    actor = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+")
+    action = models.CharField(max_length=60)
+    target = models.CharField(max_length=120)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-at"], name="audit_recent")]

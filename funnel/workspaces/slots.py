@@ -1,0 +1,16 @@
+"""How the wings plug into the hall: lists of dotted names in settings.SLOTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+
+@cache
+def slot(name: str) -> list[Callable[..., Any]]:
+    """The callables plugged into a slot, in order."""
+    return [import_string(dotted) for dotted in settings.SLOTS.get(name, [])]

@@ -1,0 +1,92 @@
+"""The walls inside the database: row-level security, and references that stay in their workspace.
+
+They are derived from the models and raised again after every migration, because SQLite drops a table's triggers
+when Django remakes the table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, models, transaction
+
+from funnel.workspaces.scoping import TenantForeignKey
+
+# What log-in, keys, public tokens and claiming must find before the workspace is known.
+OUTSIDE = {"funnel_member", "funnel_apikey", "funnel_publicdoor", "funnel_effect"}
+
+
+def tenant_models() -> list[type[models.Model]]:
+    """Every model with a workspace of its own, sorted by table."""
+    found = [
+        model
+        for model in apps.get_models()
+        if any(field.name == "workspace" for field in model._meta.concrete_fields)
+    ]
+    return sorted(found, key=lambda model: model._meta.db_table)
+
+
+def references(model: type[models.Model]) -> list[Any]:
+    """The model's references to rows of its own workspace."""
+    return [field for field in model._meta.concrete_fields if isinstance(field, TenantForeignKey)]
+
+
+def raise_walls(**_: Any) -> None:
+    """Raise every wall that isn't there yet; runs after each migrate and changes nothing the second time."""
+    tables = set(connection.introspection.table_names())
+    ready = [model for model in tenant_models() if model._meta.db_table in tables]
+    with transaction.atomic(), connection.cursor() as cursor:
+        if settings.SQLITE:
+            for model in ready:
+                for field in references(model):
+                    if field.related_model._meta.db_table in tables:
+                        _triggers(cursor, model, field)
+            return
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE connamespace = current_schema()::regnamespace"
+            " UNION ALL SELECT tablename FROM pg_policies WHERE policyname = 'baton_workspace'"
+        )
+        there = {row[0] for row in cursor.fetchall()}
+        for model in ready:
+            _policy(cursor, model._meta.db_table, there)
+        for model in ready:
+            for field in references(model):
+                if field.related_model._meta.db_table in tables:
+                    _composite(cursor, model, field, there)
+
+
+def _policy(cursor: Any, table: str, there: set[str]) -> None:
+    if table in OUTSIDE or table in there:
+        return
+    cursor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+    cursor.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
+    cursor.execute(
+        f'CREATE POLICY baton_workspace ON "{table}" USING'
+        " (workspace_id = nullif(current_setting('baton.workspace', true), '')::uuid)"
+    )
+
+
+def _composite(cursor: Any, model: type[models.Model], field: Any, there: set[str]) -> None:
+    table, parent = model._meta.db_table, field.related_model._meta.db_table
+    key, name = f"{parent}_in_workspace", f"{table}_{field.column}_in_workspace"[:63]
+    if key not in there:
+        cursor.execute(f'ALTER TABLE "{parent}" ADD CONSTRAINT "{key}" UNIQUE (workspace_id, id)')
+        there.add(key)
+    if name not in there:
+        cursor.execute(
+            f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" FOREIGN KEY (workspace_id, "{field.column}")'
+            f' REFERENCES "{parent}" (workspace_id, id) DEFERRABLE INITIALLY DEFERRED'
+        )
+
+
+def _triggers(cursor: Any, model: type[models.Model], field: Any) -> None:
+    table, parent, column = model._meta.db_table, field.related_model._meta.db_table, field.column
+    for verb, moment in (("INSERT", "INSERT"), ("UPDATE", f'UPDATE OF "{column}", workspace_id')):
+        cursor.execute(
+            f'CREATE TRIGGER IF NOT EXISTS "{table}_{column}_{verb.lower()}" BEFORE {moment} ON "{table}"'
+            f' WHEN NEW."{column}" IS NOT NULL AND NOT EXISTS'
+            f' (SELECT 1 FROM "{parent}" WHERE id = NEW."{column}" AND workspace_id = NEW.workspace_id)'
+            f" BEGIN SELECT RAISE(ABORT, '{table}.{column} leaves its workspace'); END"
+        )

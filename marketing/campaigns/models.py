@@ -1,0 +1,59 @@
+"""Marketing work with one goal, an offer, a budget and dates."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from funnel.leads.models import Source
+from funnel.workspaces.ids import uuid7
+from funnel.workspaces.scoping import TenantForeignKey, TenantRow
+from marketing.channels.models import Channel
+
+
+class Campaign(TenantRow):
+    """One campaign; `key` is the name by which sources say it, so that it can be renamed. `tag` is in its links."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    key = models.CharField(max_length=120)
+    name = models.CharField(max_length=120)
+    goal = models.CharField(max_length=300, blank=True)
+    offer = models.CharField(max_length=300, blank=True)
+    starts_on = models.DateField(null=True, blank=True)
+    ends_on = models.DateField(null=True, blank=True)
+    budget = models.BigIntegerField(null=True, blank=True)
+    is_new = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    channels: models.ManyToManyField[Channel, models.Model] = models.ManyToManyField(
+        Channel, through="CampaignChannel", related_name="campaigns"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="campaign_once")]
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="campaign_recent")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CampaignChannel(TenantRow):
+    """A channel that a campaign means to use."""
+
+    campaign = TenantForeignKey(Campaign, models.CASCADE, related_name="+")
+    channel = TenantForeignKey(Channel, models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "campaign", "channel"], name="campaignchannel_once")
+        ]
+
+
+class Placement(TenantRow):
+    """What marketing knows of a source that the hall has seen: which channel and which campaign it belongs to."""
+
+    source = TenantForeignKey(Source, models.CASCADE, related_name="placements")
+    channel = TenantForeignKey(Channel, models.PROTECT, related_name="placements")
+    campaign = TenantForeignKey(Campaign, models.PROTECT, null=True, related_name="placements")
+    is_new = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "source"], name="placement_once")]

@@ -1,0 +1,59 @@
+"""The worker's half of a form: submissions become captures, in batches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from funnel.leads import receiving
+from funnel.leads.identity import Capture
+from funnel.outbox.models import Effect, Lane
+from funnel.workspaces.models import Workspace
+from marketing.capture.models import Submission
+
+LEAD_FIELDS = ("name", "email", "phone", "company")
+
+
+def receive(effects: list[Effect], at: datetime) -> None:
+    """Make leads of what was sent in; what can't become one waits on the form's page with its reason."""
+    workspace = Workspace.objects.get(pk=effects[0].workspace_id)
+    waiting = list(
+        Submission.objects.filter(event__in=[effect.event_id for effect in effects], quarantined=False)
+        .select_related("form__campaign")
+        .order_by("received_at", "id")
+    )
+    results = receiving.receive(workspace, [capture(one) for one in waiting], at=at, lane=Lane.LIVE)
+    for submission, result in zip(waiting, results, strict=True):
+        if result.refused:
+            submission.refused = result.refused
+            submission.quarantined = True
+            submission.save(update_fields=["refused", "quarantined"])
+
+
+def capture(submission: Submission) -> Capture:
+    """One submission as what it says of a person and of where they came from."""
+    form, typed, origin = submission.form, submission.typed, submission.origin
+    campaign = form.campaign.key if form.campaign else ""
+    data: dict[str, Any] = {"form": form.name, "form_id": str(form.pk), "submission": str(submission.pk)}
+    for name in ("interest", "message"):
+        if typed.get(name):
+            data[name] = typed[name]
+    if form.campaign and form.campaign.offer:
+        data["promise"] = form.campaign.offer
+    for name in ("referrer", "utm"):
+        if origin.get(name):
+            data[name] = origin[name]
+    consented = typed.get("consent") and origin.get("consent_text")
+    return Capture(
+        kind="form",
+        **{name: typed.get(name, "") for name in LEAD_FIELDS},
+        channel=origin.get("channel", ""),
+        campaign=origin.get("campaign") or campaign,
+        placement=origin.get("placement", ""),
+        occurred_at=submission.received_at,
+        recorded_at=submission.received_at,
+        fields={name[7:]: value for name, value in typed.items() if name.startswith("fields.")},
+        consents={"email": origin["consent_text"]} if consented else {},
+        data=data,
+        asks=form.at_once,
+    )

@@ -1,0 +1,6 @@
+"""Addresses of this part."""
+
+from typing import Any
+
+app_name = "marketing"
+urlpatterns: list[Any] = []
