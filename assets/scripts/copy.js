@@ -33,9 +33,9 @@ document.addEventListener("click", async (event) => {
     document.querySelector(button.dataset.copy)?.select?.();
   }
   if (!label) return;
+  button.setAttribute("aria-live", "polite");
   button.dataset.label = label.data;
   label.data = ` ${said}`;
-  button.setAttribute("aria-live", "polite");
   setTimeout(() => {
     label.data = button.dataset.label;
     delete button.dataset.label;

@@ -21,7 +21,7 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")) return;
   const all = rows();
   if (!all.length) return;
-  const here = all.includes(document.activeElement) ? document.activeElement : all.find((row) => row.ariaCurrent);
+  const here = all.includes(document.activeElement) ? document.activeElement : all.find((row) => row.hasAttribute("aria-current"));
   const next = here ? all[all.indexOf(here) + step] : all[0];
   if (!next) return;
   event.preventDefault();

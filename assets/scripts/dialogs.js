@@ -9,7 +9,6 @@ function show(dialog) {
   if (dialog.matches(":modal")) return;
   dialog.removeAttribute("open");  // a page that came back with errors carries it open, but not as a modal
   dialog.showModal();
-  dialog.querySelector("[autofocus]")?.focus();
 }
 
 function byAddress() {
@@ -30,7 +29,9 @@ document.addEventListener("click", (event) => {
   const dialog = event.target.closest("dialog.over[open]");
   if (!dialog) return;
   const beside = event.target === dialog;
-  const keep = event.target.closest("[data-close], a[href^='#']");
+  // A link out of the sheet keeps things as they are; one to a field in it, as in a list of errors, only leads there.
+  const out = event.target.closest("a[href^='#']");
+  const keep = event.target.closest("[data-close]") || (out && !dialog.contains(document.getElementById(out.hash.slice(1))));
   if (beside || keep) {
     event.preventDefault();
     dialog.close();

@@ -1,6 +1,6 @@
 // One-key verbs: data-key="t" on a button, link, radio or field. A key works only where its part is seen and in use.
 const typing = (element) => element.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
-const usable = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.disabled && element.ariaDisabled !== "true";
+const usable = (element) => element.getClientRects().length && !element.disabled && element.getAttribute("aria-disabled") !== "true";
 
 // While a sheet is open its own keys count, not those of the page behind it.
 const ground = () => [...document.querySelectorAll("dialog[open]")].at(-1) ?? document;
@@ -22,7 +22,7 @@ function named(element) {
   const source = element.labels?.[0] ?? element;
   const copy = source.cloneNode(true);
   copy.querySelectorAll("kbd, svg").forEach((part) => part.remove());
-  return copy.textContent.trim() || element.ariaLabel || "";
+  return copy.textContent.trim() || element.getAttribute("aria-label") || "";
 }
 
 function row(keys, what) {
@@ -47,7 +47,7 @@ function fill(list) {
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
-  if (typing(event.target)) return;
+  if (typing(event.target) || (event.shiftKey && event.key !== "?")) return;
   const key = event.key.toLowerCase();
   if (key === "?" && ground() === document) {
     document.querySelector("a[href='#keys']")?.click();

@@ -11,8 +11,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 // A page that asks again by itself must not say so each time: only what a person did is answered with a sentence.
-const asked = (event) => !event.detail.requestConfig?.triggeringEvent || event.detail.requestConfig.triggeringEvent.type !== "every"
-  && !event.detail.elt.matches("[hx-trigger*='every']");
+const asked = (event) => !event.detail.elt.matches("[hx-trigger*='every']");
 
 document.addEventListener("htmx:responseError", (event) => {
   if (!asked(event)) return;

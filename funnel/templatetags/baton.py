@@ -1,20 +1,20 @@
-"""The one template library: small drawings, words and parts of a page. Loaded as a builtin, so nothing to {% load %}."""
+"""The one template library: words, small drawings and parts of a page. A builtin, so templates load nothing."""
 
 from collections.abc import Callable
 from datetime import date, datetime
-from functools import cache, wraps
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
 from django import template
 from django.conf import settings
 from django.forms import BaseForm, BoundField, widgets
-from django.templatetags.static import static
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from . import words
+from . import drawings, words
 
 register = template.Library()
+OPEN = mark_safe(" open")
 
 
 # ── words ────────────────────────────────────────────────────────────────
@@ -55,139 +55,17 @@ def moment(value: date | datetime | None, form: str = "when") -> str:
     """Write a <time>; form is day, short_day, long_day, day_time, clock_time or when."""
     if value is None:
         return words.DASH
-    return format_html(
-        '<time datetime="{}">{}</time>', words.local(value).isoformat(), getattr(words, form)(value)
-    )
+    return format_html('<time datetime="{}">{}</time>', words.local(value).isoformat(), getattr(words, form)(value))
 
 
 # ── drawings ─────────────────────────────────────────────────────────────
 
-MARK = (
-    '<g transform="rotate(35 12 12)"><path class="t" d="M9 8V3a3 3 0 0 1 6 0v5z"/>'
-    '<path class="i" d="M9 9h6v6H9z"/><path class="c" d="M9 16v5a3 3 0 0 0 6 0v-5z"/></g>'
-)
-HELD = (
-    '<svg class="held" viewBox="0 0 20 20" aria-hidden="true">'
-    '<rect x="6.75" y="1" width="6.5" height="18" rx="3.25" transform="rotate(35 10 10)"/></svg>'
-)
-# The three legs of the way and how far along each stage stands; lost is with marketing again, a non-lead nowhere.
-LEGS = (("c", 2, 22), ("i", 27, 35), ("t", 40, 74))
-STANDS = {
-    "new": 5, "nurturing": 17, "lost": 17, "ready": 31, "working": 43,
-    "qualified": 49, "demo": 56, "negotiation": 63, "customer": 71,
-}  # fmt: skip
-SIDES = {"new": "marketing", "nurturing": "marketing", "lost": "marketing", "ready": "hall", "disqualified": "hall"}
-
-
-@cache
-def _sprite() -> str:
-    return static("icons.svg")
-
-
-@register.simple_tag
-def icon(name: str) -> str:
-    """Draw an icon of the sprite; a new name goes into assets/icons.txt."""
-    return mark_safe(  # noqa: S308 - names come from templates and navigation, never from a person
-        f'<svg class="icon" aria-hidden="true"><use href="{_sprite()}#{conditional_escape(name)}"/></svg>'
-    )
-
-
-@register.simple_tag
-def mark(css: str = "baton-mark") -> str:
-    """Draw the baton alone."""
-    return format_html('<svg class="{}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>', css, mark_safe(MARK))
-
-
-@register.simple_tag
-def held() -> str:
-    """Draw the baton where a lead changes hands."""
-    return mark_safe(HELD)
-
-
-@cache
-def _line(stage: str) -> SafeString:
-    at = STANDS.get(stage, 0)
-    drawn = [f'<line x1="{start}" y1="7" x2="{end}" y2="7"/>' for _, start, end in LEGS]
-    here = ""
-    for hue, start, end in LEGS:
-        if at > start:
-            drawn.append(f'<line class="{hue}" x1="{start}" y1="7" x2="{min(at, end)}" y2="7"/>')
-            here = hue
-    if here:
-        drawn.append(
-            f'<rect class="at-{here}" x="{at - 2.5}" y="0.5" width="5" height="13" rx="2.5" transform="rotate(35 {at} 7)"/>'
-        )
-    return mark_safe(f'<svg class="baton-line" viewBox="0 0 76 14" aria-hidden="true">{"".join(drawn)}</svg>')
-
-
-@register.simple_tag
-def baton_line(stage: str) -> str:
-    """Draw how far a lead is; the stage stands beside it in words."""
-    return _line(str(stage))
-
-
-@register.filter
-def side(stage: str) -> str:
-    """Say with which side a lead of this stage is: the hue of its page."""
-    return SIDES.get(str(stage), "sales")
-
-
-@register.simple_tag
-def avatar(name: str, size: str = "") -> str:
-    """Draw a person's initials; the name stands beside it."""
-    css = "avatar is-lg" if size == "lg" else "avatar"
-    return format_html('<span class="{}" aria-hidden="true">{}</span>', css, words.initials(name or ""))
-
-
-@register.simple_tag
-def grade(fit: str | None, engagement: int | str | None) -> str:
-    """Show both scores in two characters; what is not scored yet is a dash."""
-    says = f"Fit {fit or 'not known yet'}, engagement " + (f"{engagement} of 4" if engagement else "not known yet")
-    return format_html(
-        '<span class="grade" role="img" aria-label="{0}" title="{0}"><b>{1}</b><b>{2}</b></span>',
-        says, fit or words.DASH, engagement or words.DASH,
-    )  # fmt: skip
-
-
-@register.simple_tag
-def clock(left: float | None, promise: float = 480, text: str = "") -> str:
-    """Say how much of the promise is left, both in working minutes; `text` replaces the words."""
-    if left is None:
-        return ""
-    late, soon, calm = left < 0, left < 30, left > promise / 2
-    state = " is-late" if late else " is-soon" if soon else " is-calm" if calm else ""
-    return format_html(
-        '<span class="clock{}">{}{}</span>',
-        state, icon("alert-circle" if late else "clock"), text or words.duration(left) + (" late" if late else ""),
-    )  # fmt: skip
-
-
-@register.simple_tag
-def burn(left: float | None, promise: float = 480) -> str:
-    """Draw what is left of the promise as a bar, both in working minutes."""
-    if left is None:
-        return ""
-    whole = max(int(promise), 1)
-    hours, rest = divmod(whole, 60)
-    of = f"{hours} working hour{'' if hours == 1 else 's'}" if not rest else f"{words.duration(whole)} of working time"
-    out = left <= 0
-    return format_html(
-        '<svg class="burn{}" viewBox="0 0 {} 4" preserveAspectRatio="none" role="img" aria-label="{}">'
-        '<rect width="{}" height="4"/></svg>',
-        " is-out" if out else "", whole,
-        f"All {of} used" if out else f"{words.duration(left)} of {of} left",
-        whole if out else min(int(left), whole),
-    )  # fmt: skip
-
-
-@register.simple_tag
-def bar(value: float, whole: float, hue: str = "n") -> str:
-    """Draw a share as a bar in a cell; hue is c, i, t or n, and the figure stands beside it."""
-    width = round(100 * min(max(value, 0), whole) / whole, 1) if whole else 0
-    return format_html(
-        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="bg" width="100" height="8" rx="1"/><rect class="{}" width="{}" height="8"/></svg>', hue, width,
-    )  # fmt: skip
+for _draw in (
+    drawings.avatar, drawings.bar, drawings.baton_line, drawings.burn, drawings.clock, drawings.grade, drawings.held,
+    drawings.icon, drawings.mark,
+):  # fmt: skip
+    register.simple_tag(_draw)
+register.filter("side", drawings.side)
 
 
 # ── parts of a page ──────────────────────────────────────────────────────
@@ -215,7 +93,7 @@ def section_head(content: str, title: str, id: str = "") -> str:
 def opens(content: str, summary: str, open: bool = False) -> str:
     """Let a figure or a sentence open in place into what made it."""
     return format_html(
-        '<details class="opens"{}><summary>{}</summary>{}</details>', mark_safe(" open" if open else ""), summary, content
+        '<details class="opens"{}><summary>{}</summary>{}</details>', OPEN if open else "", summary, content
     )
 
 
@@ -224,7 +102,7 @@ def notice(content: str, title: str, kind: str = "warn", role: str = "status") -
     """Say what is wrong (kind danger) or waits (kind warn), with what helps inside the block."""
     return format_html(
         '<div class="notice is-{}" role="{}">{}<div><h2>{}</h2>{}</div></div>',
-        kind, role, icon("alert-circle" if kind == "danger" else "alert-triangle"), title, content,
+        kind, role, drawings.icon("alert-circle" if kind == "danger" else "alert-triangle"), title, content,
     )  # fmt: skip
 
 
@@ -232,7 +110,7 @@ def notice(content: str, title: str, kind: str = "warn", role: str = "status") -
 def blank(content: str, title: str, text: str, stage: str = "new") -> str:
     """Say what belongs here; the block holds the one step that fills it."""
     return format_html(
-        '<div class="blank">{}<h2>{}</h2><p>{}</p>{}</div>', baton_line(stage), title, text, content
+        '<div class="blank">{}<h2>{}</h2><p>{}</p>{}</div>', drawings.baton_line(stage), title, text, content
     )
 
 
@@ -242,7 +120,7 @@ def sheet(content: str, id: str, title: str, open: bool = False, wide: bool = Fa
     return format_html(
         '<dialog class="over" id="{0}" aria-labelledby="{0}-title"{1}><div class="sheet{2}">'
         '<h2 id="{0}-title">{3}</h2>{4}</div></dialog>',
-        id, mark_safe(" open" if open else ""), " is-wide" if wide else "", title, content,
+        id, OPEN if open else "", " is-wide" if wide else "", title, content,
     )  # fmt: skip
 
 
@@ -276,15 +154,18 @@ def field(field: BoundField | str, label: str = "", hint: str | None = None, opt
     context = _field(field, label, hint)
     if isinstance(field, BoundField) and context["kind"] != "group":
         select = isinstance(context["widget"], widgets.Select)
-        css = {"check": "form-check-input", "hidden": ""}.get(context["kind"], "form-select" if select else "form-control")
+        usual = "form-select" if select else "form-control"
+        css = {"check": "form-check-input", "hidden": ""}.get(context["kind"], usual)
         context["control"] = _control(field, css)
     return context | {"optional": optional and context["field"] and not context["field"].field.required}
 
 
 @register.inclusion_tag("components/public_field.html")
-def public_field(field: BoundField | str, label: str = "", hint: str | None = None) -> dict[str, Any]:
-    """Draw one field of a form on a page for people outside, and on the door."""
-    context = _field(field, label, hint)
+def public_field(
+    field: BoundField | str, label: str = "", hint: str | None = None, below: bool = False
+) -> dict[str, Any]:
+    """Draw one field of a form on a page for people outside, and on the door; its hint stands above or below."""
+    context = _field(field, label, hint) | {"below": below}
     if isinstance(field, BoundField) and context["kind"] != "group":
         field.field.widget.attrs.pop("placeholder", None)  # the label says it, and stays while one types
         context["control"] = _control(field, "" if context["kind"] == "check" else "input")
@@ -304,6 +185,6 @@ def error_summary(form: BaseForm | None, public: bool = False) -> dict[str, Any]
 @register.simple_tag
 def password_hint() -> str:
     """Say what a password needs, as the validators are set."""
-    options = [validator.get("OPTIONS", {}) for validator in settings.AUTH_PASSWORD_VALIDATORS]
-    least = next((option["min_length"] for option in options if "min_length" in option), 8)
+    asked = (cast(dict[str, Any], validator).get("OPTIONS", {}) for validator in settings.AUTH_PASSWORD_VALIDATORS)
+    least = next((options["min_length"] for options in asked if "min_length" in options), 8)  # 8 is Django's own
     return f"{least} characters or more. A sentence is fine."

@@ -1,7 +1,7 @@
 """How facts read on a page and in a mail: days, spans, money and figures as words. Pure functions, no requests."""
 
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from functools import cache
 
 from django.utils import timezone
@@ -132,3 +132,15 @@ def initials(name: str) -> str:
         return "?"
     ends = words[:1] if len(words) == 1 else [words[0], words[-1]]
     return "".join(word[0] for word in ends).upper()
+
+
+def add_up(values: list[float], digits: int = 1) -> list[Decimal]:
+    """Round rows so that they add up to their rounded total: the largest remainders are rounded up first."""
+    step = Decimal(1).scaleb(-digits)
+    exact = [Decimal(str(value)) for value in values]
+    down = [value.quantize(step, ROUND_FLOOR) for value in exact]
+    missing = int((sum(exact, Decimal(0)).quantize(step, ROUND_HALF_EVEN) - sum(down, Decimal(0))) / step)
+    by_remainder = sorted(range(len(exact)), key=lambda place: down[place] - exact[place])
+    for place in by_remainder[:missing]:
+        down[place] += step
+    return down

@@ -1,0 +1,121 @@
+"""The small drawings of a page: the baton, icons, the clock, bars. Sizes are SVG attributes; the policy bars styles."""
+
+from functools import cache
+
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from . import words
+
+MARK = mark_safe(
+    '<g transform="rotate(35 12 12)"><path class="t" d="M9 8V3a3 3 0 0 1 6 0v5z"/>'
+    '<path class="i" d="M9 9h6v6H9z"/><path class="c" d="M9 16v5a3 3 0 0 0 6 0v-5z"/></g>'
+)
+HELD = mark_safe(
+    '<svg class="held" viewBox="0 0 20 20" aria-hidden="true">'
+    '<rect x="6.75" y="1" width="6.5" height="18" rx="3.25" transform="rotate(35 10 10)"/></svg>'
+)
+# The three legs of the way and how far along each stage stands; lost is with marketing again, a non-lead nowhere.
+LEGS = (("c", 2, 22), ("i", 27, 35), ("t", 40, 74))
+STANDS = {
+    "new": 5, "nurturing": 17, "lost": 17, "ready": 31, "working": 43,
+    "qualified": 49, "demo": 56, "negotiation": 63, "customer": 71,
+}  # fmt: skip
+SIDES = {"new": "marketing", "nurturing": "marketing", "lost": "marketing", "ready": "hall", "disqualified": "hall"}
+
+
+@cache
+def icon(name: str) -> SafeString:
+    """Draw an icon of the sprite; a new name goes into assets/icons.txt."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
+
+
+def mark(css: str = "baton-mark") -> SafeString:
+    """Draw the baton alone."""
+    return format_html('<svg class="{}" viewBox="0 0 24 24" aria-hidden="true">{}</svg>', css, MARK)
+
+
+def held() -> SafeString:
+    """Draw the baton where a lead changes hands."""
+    return HELD
+
+
+def baton_line(stage: str) -> SafeString:
+    """Draw how far a lead is; the stage stands beside it in words."""
+    return _line(str(stage))
+
+
+@cache
+def _line(stage: str) -> SafeString:
+    at = STANDS.get(stage, 0)
+    behind = [(hue, start, min(at, end)) for hue, start, end in LEGS if at > start]
+    baton = '<rect class="at-{}" x="{}" y="0.5" width="5" height="13" rx="2.5" transform="rotate(35 {} 7)"/>'
+    return format_html(
+        '<svg class="baton-line" viewBox="0 0 76 14" aria-hidden="true">{}{}{}</svg>',
+        format_html_join("", '<line x1="{}" y1="7" x2="{}" y2="7"/>', ((start, end) for _, start, end in LEGS)),
+        format_html_join("", '<line class="{}" x1="{}" y1="7" x2="{}" y2="7"/>', behind),
+        format_html(baton, behind[-1][0], at - 2.5, at) if behind else "",
+    )
+
+
+def side(stage: str) -> str:
+    """Say with which side a lead of this stage is: the hue of its page."""
+    return SIDES.get(str(stage), "sales")
+
+
+def avatar(name: str | None, size: str = "") -> SafeString:
+    """Draw a person's initials; the name stands beside it."""
+    css = "avatar is-lg" if size == "lg" else "avatar"
+    return format_html('<span class="{}" aria-hidden="true">{}</span>', css, words.initials(name or ""))
+
+
+def grade(fit: str | None, engagement: int | str | None) -> SafeString:
+    """Show both scores in two characters; what is not scored yet is a dash."""
+    says = f"Fit {fit or 'not known yet'}, engagement " + (f"{engagement} of 4" if engagement else "not known yet")
+    return format_html(
+        '<span class="grade" role="img" aria-label="{0}" title="{0}"><b>{1}</b><b>{2}</b></span>',
+        says, fit or words.DASH, engagement or words.DASH,
+    )  # fmt: skip
+
+
+def clock(left: float | None, promise: float = 480, text: str = "") -> SafeString | str:
+    """Say how much of the promise is left, both in working minutes; `text` replaces the words."""
+    if left is None:
+        return ""
+    late, soon, calm = left < 0, left < 30, left > promise / 2
+    return format_html(
+        '<span class="clock{}">{}{}</span>',
+        " is-late" if late else " is-soon" if soon else " is-calm" if calm else "",
+        icon("alert-circle" if late else "clock"),
+        text or words.duration(left) + (" late" if late else ""),
+    )
+
+
+def burn(left: float | None, promise: float = 480) -> SafeString | str:
+    """Draw what is left of the promise as a bar, both in working minutes."""
+    if left is None:
+        return ""
+    whole = max(int(promise), 1)
+    hours, rest = divmod(whole, 60)
+    of = f"{words.duration(whole)} of working time" if rest else f"{hours} working hour{'' if hours == 1 else 's'}"
+    out = left <= 0
+    return format_html(
+        '<svg class="burn{}" viewBox="0 0 {} 4" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect width="{}" height="4"/></svg>',
+        " is-out" if out else "",
+        whole,
+        f"All {of} used" if out else f"{words.duration(left)} of {of} left",
+        whole if out else min(int(left), whole),
+    )
+
+
+def bar(value: float, whole: float, hue: str = "n") -> SafeString:
+    """Draw a share as a bar in a cell; hue is c, i, t or n, and the figure stands beside it."""
+    width = round(100 * min(max(value, 0), whole) / whole, 1) if whole else 0
+    return format_html(
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="bg" width="100" height="8" rx="1"/><rect class="{}" width="{}" height="8"/></svg>',
+        hue,
+        width,
+    )
