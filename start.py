@@ -40,8 +40,9 @@ class Stopped(Exception):
 
 
 def say(text: str) -> None:
-    """Tell the person at the console, at once."""
-    print(text, flush=True)
+    """Tell the person at the console, at once; a console that was closed stops nothing."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
 
 
 # What the person chose --------------------------------------------------------------------------------------------
@@ -309,7 +310,9 @@ def welcome(env: dict[str, str], logins: list[dict[str, str]]) -> None:
     shown = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):  # noqa: S104
         shown = own_address()
-    say(f"\nBaton is running: {env.get('PUBLIC_URL') or f'http://{shown}:{port}'}\n")
+    here = f"http://{shown}:{port}"
+    public = env.get("PUBLIC_URL")
+    say(f"\nBaton is running: {f'{public} (behind it: {here})' if public else here}\n")
     if logins:
         say("Look around in the demo business:")
         wide = max(len(login["email"]) for login in logins)
@@ -351,7 +354,7 @@ def main(arguments: list[str]) -> int:
     except Stopped:
         print("Stopped.", file=sys.stderr)
     except OSError as error:
-        print(f"Baton could not start: {error}", file=sys.stderr)
+        print(f"Baton could not start: {error.filename or 'this machine'}: {error.strerror}.", file=sys.stderr)
     return 1
 
 
