@@ -1,5 +1,10 @@
-"""Addresses of this part."""
+"""Addresses of what both wings share."""
 
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from funnel.overview import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]

@@ -1,0 +1,190 @@
+"""What stands around every page: the places of one's role, one's businesses, and what is late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+from funnel.mail.actions import is_sent
+from funnel.overview.health import worker_hint
+from funnel.templatetags.words import initials
+from funnel.workspaces.models import LEADERS, Member, Role, Workspace
+from funnel.workspaces.roles import may
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page in the navigation; `under` names the pages that belong to it, `roles` those who find it there."""
+
+    name: str
+    icon: str
+    label: str
+    roles: frozenset[str] = frozenset(Role)
+    under: tuple[str, ...] = ()
+
+
+SETTINGS = ("people", "business", "keys", "mailbox", "stuck", "me", "member-remove", "key-revoke", "letter")
+SELLING = frozenset({*LEADERS, Role.REP})
+NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
+    (
+        "hall",
+        "Hall",
+        (
+            Place("home", "home", "Home"),
+            Place("leads", "users", "Leads", under=("lead", "lead-add", "lead-edit", "lead-give-back")),
+            Place("handoffs", "arrows-exchange", "Handoffs"),
+            Place("rules", "adjustments-horizontal", "Rules"),
+            Place("people", "users-group", "People and keys", roles=frozenset(LEADERS), under=("keys", "member-remove")),
+            Place("stuck", "refresh", "Status and mail", roles=frozenset(LEADERS), under=("mailbox",)),
+        ),
+    ),
+    (
+        "marketing",
+        "Marketing",
+        (
+            Place("marketing:home", "chart-bar", "Overview"),
+            Place(
+                "marketing:campaigns",
+                "speakerphone",
+                "Campaigns",
+                under=("marketing:campaign", "marketing:campaign-add", "marketing:campaign-edit", "marketing:sources"),
+            ),
+            Place(
+                "marketing:forms",
+                "forms",
+                "Forms",
+                under=("marketing:form", "marketing:form-add", "marketing:form-submissions"),
+            ),
+        ),
+    ),
+    (
+        "sales",
+        "Sales",
+        (
+            Place("sales:desk", "checklist", "Desk", roles=SELLING),
+            Place("sales:mine", "user", "My leads", roles=SELLING),
+        ),
+    ),
+)
+# Five places at most under the thumb, by role; a viewer reads what marketing reads.
+TABS: dict[str, tuple[str, ...]] = {
+    Role.OWNER: ("home", "leads", "handoffs", "sales:desk", "marketing:home"),
+    Role.MANAGER: ("home", "leads", "handoffs", "sales:desk", "marketing:home"),
+    Role.MARKETER: ("marketing:home", "leads", "marketing:campaigns", "marketing:forms", "handoffs"),
+    Role.REP: ("sales:desk", "sales:mine", "leads", "handoffs"),
+    Role.VIEWER: ("leads", "handoffs", "marketing:home", "marketing:campaigns"),
+}
+# Pages on which somebody does what makes a mail.
+MAILING = frozenset(
+    {"people", "business", "mailbox", "stuck", "handoffs", "lead-add", "marketing:form", "marketing:form-add"}
+)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Give templates what base.html draws around a page; nothing is read before it is drawn."""
+    member: Member | None = getattr(request, "member", None)
+    user = getattr(request, "user", None)
+    if member is None:
+        in_ = bool(user and user.is_authenticated)
+        return {
+            "nav": [],
+            "tabs": [],
+            "businesses": [],
+            "menu": [],
+            "me": {"name": str(user), "initials": initials(str(user)), "role_label": "Logged in"} if in_ else None,
+            "mail_notice": SimpleLazyObject(_mail_never_went),
+            "start_url": _url("start") if in_ else "",
+            "signup_url": _url("account_signup"),
+        }
+    if getattr(request, "api_key", None):
+        return {}
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    return {
+        "nav": SimpleLazyObject(lambda: _nav(member, here)),
+        "tabs": SimpleLazyObject(lambda: _tabs(member, here)),
+        "businesses": SimpleLazyObject(lambda: _businesses(request, member)),
+        "menu": SimpleLazyObject(lambda: _menu(member, here)),
+        "me": {"name": member.name, "initials": initials(member.name), "role_label": member.get_role_display()},
+        "worker_hint": SimpleLazyObject(lambda: _worker(request, member)),
+        "mail_notice": SimpleLazyObject(lambda: _mail_notice(member, here)),
+        "start_url": _url("start"),
+        "search_url": _url("leads"),
+    }
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def _item(place: Place, here: str) -> dict[str, Any]:
+    return {
+        "url": _url(place.name),
+        "icon": place.icon,
+        "label": place.label,
+        "count": None,
+        "current": here == place.name or here in place.under,
+    }
+
+
+def _nav(member: Member, here: str) -> list[dict[str, Any]]:
+    wings = []
+    for wing, title, places in NAV:
+        items = [_item(place, here) for place in places if member.role in place.roles]
+        if items := [item for item in items if item["url"]]:
+            wings.append({"wing": wing, "title": title, "items": items})
+    return wings
+
+
+def _tabs(member: Member, here: str) -> list[dict[str, Any]]:
+    places = {place.name: place for _, _, listed in NAV for place in listed}
+    items = [_item(places[name], here) for name in TABS[member.role]]
+    for item in items:
+        item["label"] = {"Overview": "Marketing"}.get(item["label"], item["label"])
+    return [item for item in items if item["url"]]
+
+
+def _businesses(request: HttpRequest, member: Member) -> list[dict[str, Any]]:
+    mine: list[Member] = getattr(request, "memberships", None) or [member]
+    return [
+        {
+            "name": one.workspace.name,
+            "url": reverse("home") if one.pk == member.pk else reverse("switch", args=[one.workspace_id]),
+            "current": one.pk == member.pk,
+        }
+        for one in mine
+    ]
+
+
+def _menu(member: Member, here: str) -> list[dict[str, Any]]:
+    listed = [Place("me", "settings", "Your settings")]
+    if may(member, "business"):
+        listed.append(Place("business", "building-store", "Business and mail"))
+    return [item for item in (_item(place, here) for place in listed) if item["url"]]
+
+
+def _worker(request: HttpRequest, member: Member) -> dict[str, Any] | None:
+    hint = worker_hint(member.workspace_id, leads_others=member.leads_others)
+    if hint is None:
+        return None
+    return hint | {"url": _url("stuck") if hint["late"] and may(member, "stuck") else ""}
+
+
+def _mail_notice(member: Member, here: str) -> dict[str, Any] | None:
+    if here not in MAILING or is_sent(member.workspace):
+        return None
+    if may(member, "business"):
+        return {"text": "", "url": "" if here == "business" else _url("business") + "#mail"}
+    return {"text": "Letters are kept, and every link can be copied. The owner can set up mail.", "url": ""}
+
+
+def _mail_never_went() -> bool:
+    """Outside a business: whether a letter about a log-in could arrive at all."""
+    return not settings.EMAIL_URL or not Workspace.objects.filter(mail_proved_at__isnull=False).exists()
