@@ -308,4 +308,13 @@ SLOTS: dict[str, list[str]] = {
         "marketing.channels.actions.start",
         "marketing.capture.actions.start",
     ],
+    # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.
+    "facts": [
+        "funnel.handoff.facts.holders_follow_stages",
+        "funnel.handoff.facts.handoffs_follow_stages",
+        "funnel.handoff.facts.outcomes_are_whole",
+        "funnel.scoring.facts.scores_add_up",
+        "funnel.outbox.facts.nothing_is_late",
+        "funnel.workspaces.facts.references_stay",
+    ],
 }

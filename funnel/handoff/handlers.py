@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from funnel.handoff import actions as handoff
-from funnel.handoff.judging import judge
+from funnel.handoff.judging import is_live, judge
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
@@ -30,20 +30,38 @@ def _events(effects: list[Effect]) -> list[Event]:
 def score(effects: list[Effect], at: datetime) -> None:
     """Score the leads of these events and judge them."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
-    events = _events(effects)
-    ids = {event.lead_id for event in events if event.lead_id}
+    basis = scoring.bases()[0]
+    for events in _rounds(_events(effects)):
+        leads = Lead.objects.locked({event.lead_id for event in events}, *RELATED)
+        scores = scoring.score(leads, [event for event in events if event.pk], workspace=workspace)
+        judge(leads, scores, events, basis=basis, workspace=workspace, at=at)
+
+
+def _rounds(events: list[Event]) -> list[list[Event]]:
+    """The events as if each had come alone: a lead's live and past ones are judged in turn, not as one.
+
+    A batch's event stands for one event of each of its leads.
+    """
+    each: list[Event] = []
     for event in events:
         if event.kind == "received_batch":
-            ids.update(UUID(one) for one in event.data["leads"])
-    leads = Lead.objects.locked(ids, *RELATED)
-    scores = scoring.score(leads, events, workspace=workspace)
-    batches = [event for event in events if event.kind == "received_batch"]
-    listed = {UUID(one): event for event in batches for one in event.data["leads"]}
-    judged = [event for event in events if event.lead_id] + [
-        Event(lead_id=lead_id, kind="received_batch", occurred_at=event.occurred_at, recorded_at=event.recorded_at)
-        for lead_id, event in listed.items()
-    ]
-    judge(leads, scores, judged, basis=scoring.bases()[0], workspace=workspace, at=at)
+            each += [
+                Event(lead_id=UUID(one), kind=event.kind, occurred_at=event.occurred_at, recorded_at=event.recorded_at)
+                for one in event.data["leads"]
+            ]
+        elif event.lead_id:
+            each.append(event)
+    rounds: list[list[Event]] = []
+    last: dict[UUID | None, tuple[int, bool]] = {}
+    for event in each:
+        place, live = last.get(event.lead_id, (0, is_live(event)))
+        if live != is_live(event):
+            place += 1
+        last[event.lead_id] = (place, is_live(event))
+        if place == len(rounds):
+            rounds.append([])
+        rounds[place].append(event)
+    return rounds
 
 
 def _handoffs(effects: list[Effect]) -> list[tuple[Event, Handoff]]:

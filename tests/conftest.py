@@ -1,0 +1,177 @@
+"""The fixed cast: one business with its people, and an outsider who must never see anything of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from funnel.outbox.drain import drain
+from funnel.outbox.models import Lane
+from funnel.people.actions import start_business
+from funnel.workspaces.gate import everywhere, tenant
+from funnel.workspaces.models import ApiKey, Member, Role, User, Workspace
+
+PASSWORD = "a-long-enough-word"  # noqa: S105
+
+
+@pytest.fixture(autouse=True)
+def quiet_machine(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Cheap password hashes and no counting from earlier tests; nothing that a promise rests on."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    cache.clear()
+    return None
+
+
+def make_member(workspace: Workspace, role: str, name: str, *, takes_leads: bool = False) -> Member:
+    """A member of the workspace with an address of their own."""
+    address = f"{name.split()[0].lower()}@{workspace.slug}.example"
+    with everywhere():
+        user = User.objects.create_user(address, PASSWORD, name=name)
+        member: Member = Member.objects.create(
+            workspace=workspace, user=user, role=role, takes_leads=takes_leads
+        )
+    return member
+
+
+@pytest.fixture
+def owner(db: Any) -> Member:
+    user = User.objects.create_user("olga@first.example", PASSWORD, name="Olga Owner")
+    with everywhere():
+        member = start_business(
+            "First", owner=user, country="GB", time_zone="Europe/London", at=timezone.now()
+        )
+        Member.objects.filter(pk=member.pk).update(takes_leads=False)
+        member.refresh_from_db()
+    return member
+
+
+@pytest.fixture
+def workspace(owner: Member) -> Workspace:
+    return owner.workspace
+
+
+@pytest.fixture
+def manager(workspace: Workspace) -> Member:
+    return make_member(workspace, Role.MANAGER, "Manuel Manager")
+
+
+@pytest.fixture
+def marketer(workspace: Workspace) -> Member:
+    return make_member(workspace, Role.MARKETER, "Mara Marketer")
+
+
+@pytest.fixture
+def rep(workspace: Workspace) -> Member:
+    return make_member(workspace, Role.REP, "Rita Rep", takes_leads=True)
+
+
+@pytest.fixture
+def other_rep(workspace: Workspace) -> Member:
+    return make_member(workspace, Role.REP, "Otto Rep", takes_leads=True)
+
+
+@pytest.fixture
+def viewer(workspace: Workspace) -> Member:
+    return make_member(workspace, Role.VIEWER, "Vera Viewer")
+
+
+@pytest.fixture
+def outsider(db: Any) -> Member:
+    user = User.objects.create_user("oscar@second.example", PASSWORD, name="Oscar Outsider")
+    with everywhere():
+        return start_business(
+            "Second", owner=user, country="DE", time_zone="Europe/Berlin", at=timezone.now()
+        )
+
+
+@pytest.fixture
+def gate() -> Callable[[Member | Workspace], AbstractContextManager[datetime]]:
+    """Open the gate of a member's workspace for setting a scene or looking at rows."""
+
+    def opened(who: Member | Workspace) -> AbstractContextManager[datetime]:
+        return tenant(who.workspace if isinstance(who, Member) else who, write=True)
+
+    return opened
+
+
+@pytest.fixture
+def browse() -> Callable[[Member], Client]:
+    """A browser that is logged in as the member."""
+
+    def logged_in(member: Member) -> Client:
+        client = Client()
+        client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        session = client.session
+        session["workspace"] = str(member.workspace_id)
+        session.save()
+        return client
+
+    return logged_in
+
+
+class ApiClient:
+    """An integration with a key of its own."""
+
+    def __init__(self, secret: str) -> None:
+        self.client = Client(headers={"Authorization": f"Bearer {secret}"})
+
+    def send(self, method: str, path: str, body: Any = None, **extra: Any) -> Any:
+        address = path if path.startswith("/") else f"/api/v1/{path}"
+        if body is None:
+            return self.client.generic(method, address, **extra)
+        data = body if isinstance(body, str | bytes) else json.dumps(body)
+        extra.setdefault("content_type", "application/json")
+        return self.client.generic(method, address, data, **extra)
+
+    def get(self, path: str, **extra: Any) -> Any:
+        return self.send("GET", path, **extra)
+
+    def post(self, path: str, body: Any = None, **extra: Any) -> Any:
+        return self.send("POST", path, {} if body is None else body, **extra)
+
+    def patch(self, path: str, body: Any, **extra: Any) -> Any:
+        return self.send("PATCH", path, body, **extra)
+
+
+@pytest.fixture
+def api() -> Callable[..., ApiClient]:
+    """A client with a fresh key of the member; all scopes unless some are named."""
+
+    def keyed(member: Member, *scopes: str) -> ApiClient:
+        secret = ApiKey.make_secret()
+        with everywhere():
+            ApiKey.objects.create(
+                workspace=member.workspace,
+                member=member,
+                name="test",
+                prefix=secret[:10],
+                digest=ApiKey.digest_of(secret),
+                scopes=list(scopes) or ["all"],
+                created_at=timezone.now(),
+            )
+        return ApiClient(secret)
+
+    return keyed
+
+
+@pytest.fixture
+def work() -> Callable[..., int]:
+    """Do what the worker would: everything due in every lane, at a later moment if one is given."""
+
+    def drained(at: datetime | None = None) -> int:
+        return drain((Lane.LIVE, Lane.BULK, Lane.MAIL), at=at)
+
+    return drained

@@ -1,0 +1,132 @@
+"""check_facts is silent on a sound business and is seen to fail on each kind of damage."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from funnel.handoff.models import Handoff
+from funnel.leads.identity import Capture
+from funnel.leads.models import Lead
+from funnel.leads.receiving import receive
+from funnel.mail.models import Message
+from funnel.outbox.models import Effect, Event, State
+from funnel.scoring.models import LeadScore, ScorePoint
+
+
+@pytest.fixture
+def scene(gate, rep, work):
+    """Three leads: one ready, one nurturing, one taken."""
+    with gate(rep) as at:
+        receive(
+            rep.workspace,
+            [
+                Capture(kind="form", email="a@one.example", asks=True),
+                Capture(kind="form", email="b@two.example"),
+                Capture(kind="form", email="c@three.example", asks=True),
+            ],
+            at=at,
+        )
+    work()
+    with gate(rep) as at:
+        from funnel.handoff.actions import accept
+
+        accept(Lead.objects.get(email="c@three.example"), by=rep, at=at)
+
+
+def facts():
+    out = StringIO()
+    try:
+        call_command("check_facts", stdout=out)
+    except SystemExit as ended:
+        assert ended.code == 1
+    return json.loads(out.getvalue())
+
+
+def test_a_sound_business_has_no_difference(scene, rep):
+    found = facts()
+    assert found["ok"]
+    assert (found["leads"], found["differences"]) == (3, 0)
+
+
+def damage_holder(at):
+    Lead.objects.filter(stage="working").update(holder=None)
+
+
+def damage_handoff(at):
+    Handoff.objects.open().update(outcome="expired", closed_at=at)
+
+
+def damage_second_place(at):
+    Lead.objects.filter(stage="ready").update(stage="nurturing")
+
+
+def damage_engagement(at):
+    LeadScore.objects.filter(lead__email="a@one.example").update(total=99.0)
+
+
+def damage_ledger(at):
+    ScorePoint.objects.filter(lead__email="b@two.example").delete()
+
+
+def damage_fit(at):
+    LeadScore.objects.filter(lead__email="b@two.example").update(fit=3)
+
+
+def damage_missing_score(at):
+    LeadScore.objects.filter(lead__email="b@two.example").delete()
+
+
+def damage_late_effect(at):
+    Effect.objects.filter(handler="remind").update(due_at=at - timedelta(seconds=61))
+
+
+def damage_outcome(at):
+    Handoff.objects.filter(outcome="accepted").update(closed_at=None)
+
+
+@pytest.mark.parametrize(
+    ("damage", "fact"),
+    [
+        (damage_holder, "holder by stage"),
+        (damage_handoff, "open handoff by stage"),
+        (damage_second_place, "open handoff by stage"),
+        (damage_engagement, "engagement"),
+        (damage_ledger, "engagement"),
+        (damage_fit, "fit"),
+        (damage_missing_score, "score is missing"),
+        (damage_late_effect, "effect is late"),
+        (damage_outcome, "handoff outcome"),
+    ],
+)
+def test_it_fails_on_damage(scene, rep, gate, damage, fact):
+    with gate(rep) as at:
+        damage(at)
+    found = facts()
+    assert not found["ok"]
+    assert fact in {one["fact"] for one in found["first"]}
+
+
+def test_it_fails_on_a_reference_into_another_workspace(scene, rep, outsider, gate):
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("DROP TRIGGER funnel_event_lead_id_update")
+            cursor.execute("DROP TRIGGER funnel_event_actor_id_update")
+        else:
+            cursor.execute("ALTER TABLE funnel_event DROP CONSTRAINT funnel_event_actor_id_in_workspace")
+    with gate(rep):
+        Event.objects.filter(kind="form").update(actor_id=outsider.pk)
+    found = facts()
+    assert "funnel.Event.actor" in {one["fact"] for one in found["first"]}
+
+
+def test_what_waits_is_counted_apart_and_is_no_difference(scene, rep, gate):
+    with gate(rep) as at:
+        Effect.objects.filter(handler="remind").update(state=State.STUCK)
+        Message.objects.update(state="unknown")
+    found = facts()
+    assert found["ok"]
+    assert (found["effects"]["stuck"], found["messages"]["unknown"]) == (2, 2)
