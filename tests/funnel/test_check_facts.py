@@ -116,6 +116,7 @@ def test_it_fails_on_a_reference_into_another_workspace(scene, rep, outsider, ga
             cursor.execute("DROP TRIGGER funnel_event_lead_id_update")
             cursor.execute("DROP TRIGGER funnel_event_actor_id_update")
         else:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("ALTER TABLE funnel_event DROP CONSTRAINT funnel_event_actor_id_in_workspace")
     with gate(rep):
         Event.objects.filter(kind="form").update(actor_id=outsider.pk)

@@ -1,0 +1,116 @@
+"""Two walls between workspaces, each seen to hold with the other switched off."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django_scopes import scopes_disabled
+from django_scopes.exceptions import ScopeError
+
+from funnel.leads.identity import Capture
+from funnel.leads.models import Lead
+from funnel.leads.receiving import receive
+from funnel.outbox.models import Event
+from funnel.scoring.models import LeadScore
+from funnel.workspaces.gate import tenant
+from funnel.workspaces.walls import OUTSIDE, raise_walls, references, tenant_models
+
+ROOT = Path(settings.BASE_DIR)
+
+
+@pytest.fixture
+def leads(transactional_db, owner, outsider, gate):
+    """One lead of each business."""
+    made = []
+    for member in (owner, outsider):
+        with gate(member) as at:
+            (got,) = receive(member.workspace, [Capture(email="a@one.example")], at=at)
+            made.append(got.lead)
+    return made
+
+
+def test_an_unscoped_query_raises(leads):
+    with pytest.raises(ScopeError):
+        list(Lead.objects.all())
+
+
+def test_the_first_wall_alone_shows_only_ones_own(leads, owner):
+    with tenant(owner.workspace):
+        assert list(Lead.objects.all()) == [leads[0]]
+
+
+@pytest.mark.postgres
+def test_the_second_wall_alone_shows_only_ones_own(leads, owner):
+    with tenant(owner.workspace), scopes_disabled():
+        assert list(Lead.objects.all()) == [leads[0]]
+    with scopes_disabled():
+        assert not Lead.objects.exists(), "without a gate nothing is seen"
+
+
+@pytest.mark.postgres
+def test_the_second_wall_lets_no_row_into_another_workspace(leads, owner, outsider):
+    with tenant(owner.workspace), scopes_disabled():
+        assert not Lead.objects.filter(pk=leads[1].pk).update(name="mine now")
+        with pytest.raises(Exception, match="row-level security"), transaction.atomic():
+            LeadScore.objects.create(
+                workspace=outsider.workspace, lead=leads[1], basis_id=1, fit=0, fit_band="D"
+            )
+
+
+@pytest.mark.postgres
+def test_the_application_is_no_superuser_and_every_table_is_forced(transactional_db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False,)
+        cursor.execute(
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE a.attname = 'workspace_id' AND c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
+            " AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
+        )
+        assert {row[0] for row in cursor.fetchall()} == OUTSIDE
+
+
+def test_a_reference_cannot_leave_its_workspace(leads, owner):
+    with scopes_disabled(), pytest.raises(IntegrityError):  # noqa: PT012
+        with tenant(owner.workspace, write=True):
+            Event.objects.filter(workspace=owner.workspace).update(lead=leads[1])
+    with tenant(owner.workspace):
+        assert not Event.objects.filter(lead=leads[1].pk).exists()
+
+
+def test_every_reference_has_its_wall(transactional_db):
+    raise_walls()
+    with connection.cursor() as cursor:
+        if settings.SQLITE:
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        else:
+            cursor.execute("SELECT conname FROM pg_constraint WHERE contype = 'f'")
+        there = {row[0] for row in cursor.fetchall()}
+    for model in tenant_models():
+        for field in references(model):
+            name = f"{model._meta.db_table}_{field.column}"
+            assert (f"{name}_insert" if settings.SQLITE else f"{name}_in_workspace"[:63]) in there
+
+
+ALLOWED = {
+    "funnel/workspaces/gate.py",  # log-in and keys find the member
+    "funnel/outbox/drain.py",  # claiming
+    "funnel/overview/health.py",  # effects that no handler knows, whichever the workspace
+}
+
+
+@pytest.mark.once
+def test_only_the_known_callers_take_the_first_wall_away():
+    callers = set()
+    for folder in ("funnel", "marketing", "sales"):
+        for path in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text())
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in (
+                    "everywhere",
+                    "scopes_disabled",
+                ):
+                    callers.add(str(path.relative_to(ROOT)))
+    assert callers <= ALLOWED, f"not on the list: {sorted(callers - ALLOWED)}"
