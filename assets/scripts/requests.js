@@ -29,12 +29,14 @@ document.addEventListener("htmx:timeout", (event) => {
 });
 
 // After "Show more" the focus goes to the first new row; else a keyboard would start again at the top.
+let grown;
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.elt?.closest(".more") && event.detail.target) event.detail.target.dataset.had = event.detail.target.children.length;
+  const list = event.detail.target;
+  if (event.detail.requestConfig?.elt.closest(".more")) grown = { list, had: list.children.length };
 });
-document.addEventListener("htmx:afterSettle", (event) => {
-  const list = event.target.closest?.("[data-had]") ?? document.querySelector("[data-had]");
-  if (!list) return;
-  list.children[Number(list.dataset.had)]?.querySelector("a, button, input")?.focus();
-  delete list.dataset.had;
+document.addEventListener("htmx:afterSettle", () => {
+  const row = grown?.list.children[grown.had];
+  if (!row) return;
+  grown = null;
+  (row.querySelector("a, button, input") ?? row).focus();
 });

@@ -1,0 +1,289 @@
+"""What the scripts do, in a real browser and under the product's own policy."""
+
+import contextlib
+import mimetypes
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pages.conftest import BUILT, ROOT
+
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(not (BUILT / "app.js").exists(), reason="the front end is not built"),
+]
+HOST = "http://baton.test"
+PAGE = (Path(__file__).parent / "desk.html").read_text()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with (
+        sync_playwright() as play,
+        contextlib.closing(play.chromium.launch(executable_path=shutil.which("chromium"))) as browser,
+    ):
+        yield browser
+
+
+class Site:
+    """Answers from memory what the pages ask for, with the policy of settings.py on every answer."""
+
+    def __init__(self, draw, policy):
+        self.draw, self.policy = draw, policy
+        self.asked, self.answers = [], {}
+        self.context = {"count": 2, "names": ["Daniel", "Judith", "Eleanor"], "name": "Daniel"}
+
+    def __call__(self, route):
+        request = route.request
+        path = request.url.removeprefix(HOST)
+        self.asked.append((request.method, path, request.headers))
+        if path.startswith("/static/"):
+            file = BUILT / path.removeprefix("/static/")
+            route.fulfill(body=file.read_bytes(), content_type=mimetypes.guess_type(file.name)[0] or "font/woff2")
+            return
+        status, body = self.answers.get(path.partition("?")[0], (200, None))
+        if found := re.fullmatch(r"/desk/(\w+)/", path):
+            body = self.draw(PAGE, **self.context | {"name": found[1]})
+        route.fulfill(
+            status=status,
+            body=body or self.draw(PAGE, **self.context),
+            headers={"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": self.policy},
+        )
+
+    def posts(self):
+        return [(path, headers) for method, path, headers in self.asked if method == "POST"]
+
+
+@pytest.fixture
+def site(draw, settings):
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    return Site(draw, "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items()))
+
+
+@pytest.fixture
+def open_page(chromium, site):
+    """Open pages in fresh windows; afterwards no window may have logged an error or a breach of the policy."""
+    said, windows = [], []
+
+    def opened(path="/desk/", **options):
+        window = chromium.new_context(base_url=HOST, viewport=options.pop("viewport", None), **options)
+        windows.append(window)
+        window.route("**/*", site)
+        page = window.new_page()
+        page.set_default_timeout(5_000)
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield opened
+    for window in windows:
+        window.close()
+    refused = ("status of", "Response Status Error")  # a refused request is what some tests are about
+    assert [line for line in said if not any(words in line for words in refused)] == []
+
+
+def becomes(page, expression, wanted):
+    """Wait for a value; Playwright's own waiting evaluates text in the page, which the policy bars."""
+    for _ in range(50):
+        if page.evaluate(expression) == wanted:
+            return
+        page.wait_for_timeout(100)
+    assert page.evaluate(expression) == wanted
+
+
+WIDE = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 800}
+
+
+def test_the_theme_follows_the_system_until_somebody_chooses(open_page):
+    page = open_page(viewport=WIDE, color_scheme="dark")
+    theme = "document.documentElement.dataset.bsTheme"
+    assert page.evaluate(theme) == "dark"
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(theme) == "light"
+    page.click(".side-foot summary")
+    page.click("[data-theme-switch]")
+    assert page.evaluate(theme) == "dark"
+    page.reload()
+    assert page.evaluate(theme) == "dark"
+    page.click(".side-foot summary")
+    page.click("[data-theme-switch]")
+    assert page.evaluate("localStorage.length") == 0, "back to the system's own: it is followed again"
+
+
+def test_a_key_does_what_its_button_does(open_page, site):
+    site.answers["/take/"] = (200, '<section id="lead">With you</section>')
+    page = open_page(viewport=WIDE)
+    page.keyboard.press("t")
+    page.wait_for_selector("text=With you")
+    [(path, headers)] = site.posts()
+    assert path == "/take/"
+    assert headers["x-csrftoken"] == "token"
+    page.keyboard.press("t")
+    assert len(site.posts()) == 1, "the button is gone, so is its key"
+
+
+def test_a_key_does_nothing_while_one_types_or_holds_another(open_page, site):
+    page = open_page(viewport=WIDE)
+    page.focus("#note")
+    page.keyboard.type("tx1")
+    page.click("h1")
+    page.keyboard.press("Control+t")
+    page.keyboard.press("Shift+T")
+    page.keyboard.press("x")
+    assert site.posts() == []
+    assert page.input_value("#note") == "tx1"
+    assert not page.is_checked("#o1")
+    page.keyboard.press("1")
+    assert page.is_checked("#o1")
+
+
+def test_j_and_k_walk_the_list_and_open_beside_it(open_page):
+    page = open_page(viewport=WIDE)
+    page.keyboard.press("j")
+    page.wait_for_selector("#lead h2:text('Judith')")
+    assert page.get_attribute("#do-2", "aria-current") == "true"
+    assert page.get_attribute("#do-1", "aria-current") is None
+    page.keyboard.press("j")
+    page.wait_for_selector("#lead h2:text('Eleanor')")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.wait_for_selector("#lead h2:text('Judith')")
+    assert page.evaluate("document.activeElement.id") == "do-2"
+
+
+def test_the_title_carries_the_number_of_new_ones(open_page, site):
+    page = open_page(viewport=WIDE)
+    assert page.title() == "(2) Desk · Baton"
+    site.context["count"] = 3
+    page.evaluate("htmx.trigger('#desk', 'again')")
+    becomes(page, "document.title", "(3) Desk · Baton")
+    site.context["count"] = 0
+    page.evaluate("htmx.trigger('#desk', 'again')")
+    becomes(page, "document.title", "Desk · Baton")
+
+
+def test_a_sheet_keeps_the_focus_and_gives_it_back(open_page):
+    page = open_page(viewport=WIDE)
+    page.focus("[data-key=g]")
+    page.keyboard.press("g")
+    assert page.is_visible("#back .sheet")
+    assert page.evaluate("document.querySelector('#back').matches(':modal')")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#back")
+    assert page.evaluate("document.activeElement.dataset.key") == "g"
+    page.keyboard.press("g")
+    page.click("#back >> text=Keep")
+    assert not page.is_visible("#back")
+    page.keyboard.press("g")
+    page.mouse.click(5, 5)
+    assert not page.is_visible("#back"), "a click beside the sheet keeps things as they are"
+
+
+def test_a_sheet_opens_by_its_address(open_page):
+    page = open_page("/desk/#back", viewport=WIDE)
+    assert page.evaluate("document.querySelector('#back').matches(':modal')")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#back")
+    assert page.evaluate("location.hash") == ""
+
+
+def test_a_refused_sheet_comes_back_open_on_its_errors(open_page, site):
+    site.context["wrong"] = True
+    page = open_page(viewport=WIDE)
+    assert page.evaluate("document.querySelector('#back').matches(':modal')")
+    assert page.evaluate("document.activeElement.id") == "wrong"
+    page.click("#wrong a")
+    assert page.is_visible("#back"), "a link to a field in the sheet does not close it"
+
+
+def test_question_mark_lists_the_keys_of_the_page(open_page):
+    page = open_page(viewport=WIDE)
+    page.keyboard.press("?")
+    rows = page.locator("#keys dl").inner_text()
+    for said in ("Take it", "Give back…", "Talked", "Next, previous", "Search"):
+        assert said in rows
+    assert "Never seen" not in rows
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#keys")
+
+
+def test_menus_close_again(open_page):
+    page = open_page(viewport=WIDE)
+    page.click(".workspace")
+    assert page.is_visible("text=Your businesses")
+    page.click("h1")
+    assert not page.is_visible("text=Your businesses")
+    page.click(".workspace")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("text=Your businesses")
+
+
+def test_a_link_can_be_copied_on_plain_http(open_page):
+    page = open_page(viewport=WIDE)
+    assert not page.evaluate("isSecureContext")
+    page.click("text=Copy")
+    page.wait_for_selector("text=Copied")
+    page.focus("#note")
+    page.keyboard.press("Control+v")
+    assert page.input_value("#note") == "https://ternbrook.example/f/1"
+
+
+def test_more_rows_follow_and_the_first_of_them_has_the_focus(open_page):
+    page = open_page(viewport=WIDE)
+    page.click("text=Show 50 more")
+    becomes(page, "document.querySelectorAll('#rows li').length", 2)
+    becomes(page, "document.activeElement === document.querySelector('#rows li:nth-child(2) a')", True)
+
+
+def test_a_lost_race_is_shown_where_the_button_was(open_page, site):
+    site.answers["/take/"] = (409, '<section id="lead"><p>Raj has it already.</p></section>')
+    page = open_page(viewport=WIDE)
+    page.keyboard.press("t")
+    page.wait_for_selector("text=Raj has it already.")
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "Your role does not allow this"), (500, "That did not work")])
+def test_a_failed_request_is_said_and_the_page_stays(open_page, site, status, said):
+    site.answers["/take/"] = (status, "<p>trouble</p>")
+    page = open_page(viewport=WIDE)
+    page.keyboard.press("t")
+    page.wait_for_selector(f".toast-bar:has-text('{said}')")
+    assert page.is_visible("[data-key=t]")
+
+
+def test_the_log_in_page_is_never_put_into_another(open_page, site):
+    page = open_page(viewport=WIDE)
+    site.answers["/accounts/login/"] = (200, "<h1>Log in</h1>")
+    page.evaluate(
+        """() => htmx.trigger(document.body, "htmx:beforeSwap",
+           {xhr: {responseURL: location.origin + "/accounts/login/?next=/x"}, shouldSwap: true, elt: document.body})"""
+    )
+    page.wait_for_url("**/accounts/login/?next=%2Fdesk%2F")
+
+
+def test_without_script_keys_are_not_offered_and_sheets_still_open(open_page):
+    page = open_page(viewport=WIDE, java_script_enabled=False)
+    assert page.locator("kbd:visible").count() == 0
+    assert page.locator("[data-copy]:visible").count() == 0
+    page.click("text=Give back…")
+    assert page.is_visible("#back .sheet")
+    page.click("#back >> text=Keep")
+    assert not page.is_visible("#back")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [WIDE, PHONE])
+def test_the_shell_is_accessible_and_fits(open_page, viewport, scheme):
+    page = open_page(viewport=viewport, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.evaluate((ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text())
+    broken = page.evaluate("axe.run()")["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in broken if one["impact"] != "minor"] == []
