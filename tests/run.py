@@ -110,24 +110,32 @@ def suite(tally: Tally, title: str, which: str, env: dict[str, str], arguments: 
         if process.poll() is None:
             process.terminate()
             process.wait()
-    if not report.is_file():
+    if process.returncode not in ((0, 1, 5) if arguments else (0, 1)):  # 5: nothing was chosen
         tally.failed.append(f"{title}: pytest ended with code {process.returncode}")
-        return
-    count(tally, title, report)
+    if report.is_file():
+        count(tally, title, report)
     print(f"{title}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 def count(tally: Tally, title: str, report: Path) -> None:
-    """Add one pytest report to the tally."""
+    """Add one pytest report to the tally; a test that also fails in its clearing up counts once."""
+    outcomes: dict[str, str] = {}
     for case in ET.parse(report).iter("testcase"):
         name = f"{case.get('classname', '')}::{case.get('name', '')} ({title})"
         skipped = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
-            tally.failed.append(name)
+            outcomes[name] = "failed"
         elif skipped is not None:
-            tally.leave_out(skipped.get("message", "skipped"), [name])
+            outcomes.setdefault(name, f"left out: {skipped.get('message', '')}")
         else:
+            outcomes.setdefault(name, "passed")
+    for name, outcome in outcomes.items():
+        if outcome == "failed":
+            tally.failed.append(name)
+        elif outcome == "passed":
             tally.passed += 1
+        else:
+            tally.leave_out(outcome.removeprefix("left out: "), [name])
 
 
 def main(arguments: list[str]) -> int:
