@@ -17,6 +17,8 @@ from django_scopes import scope, scopes_disabled
 from funnel.workspaces.models import ApiKey, Member, Workspace
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+# Doors for people outside: they open the gate by their own token, whoever may be logged in.
+PUBLIC = ("/f/",)
 
 
 @contextmanager
@@ -85,6 +87,8 @@ class MemberMiddleware:
             timezone.deactivate()
 
     def find(self, request: HttpRequest) -> Member | None:
+        if request.path_info.startswith(PUBLIC):
+            return None
         if request.path_info.startswith("/api/"):
             return self.by_key(request)
         if not request.user.is_authenticated:
