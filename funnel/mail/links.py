@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
 from django.core import signing
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
+from django.urls import reverse
 
 from funnel.mail.models import Message
 from funnel.workspaces.models import Invitation, User
@@ -23,6 +23,11 @@ def invitation_token(invitation: Invitation) -> str:
     return signing.dumps([str(invitation.workspace_id), str(invitation.pk)], salt=INVITATION)
 
 
+def invitation_link(invitation: Invitation) -> str:
+    """The address by which the invited person joins."""
+    return settings.PUBLIC_URL + reverse("join", args=[invitation_token(invitation)])
+
+
 def read_invitation(token: str) -> tuple[UUID, UUID] | None:
     """The workspace and the invitation of a token, or None for one that we didn't sign."""
     try:
@@ -32,15 +37,20 @@ def read_invitation(token: str) -> tuple[UUID, UUID] | None:
         return None
 
 
+def password_link(user: User) -> str:
+    """An address by which the person chooses a new password: good once, and for three days."""
+    place = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
+    return settings.PUBLIC_URL + reverse("account_reset_password_from_key", kwargs=place)
+
+
 def link_for(message: Message) -> str:
     """The full address that a message's one button opens; blank where it no longer leads anywhere."""
     if message.kind == "invitation":
         found = Invitation.objects.filter(pk=message.context["invitation"]).first()
-        return f"{settings.PUBLIC_URL}/join/{invitation_token(found)}/" if found else ""
+        return invitation_link(found) if found else ""
     if message.kind == "password":
         user = User.objects.filter(email=message.to_email, is_active=True).first()
         if user is None:
             return ""
-        name = urlsafe_base64_encode(force_bytes(user.pk))
-        return f"{settings.PUBLIC_URL}/password/{name}/{default_token_generator.make_token(user)}/"
+        return password_link(user)
     return settings.PUBLIC_URL + message.context.get("path", "/")

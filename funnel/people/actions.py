@@ -11,14 +11,21 @@ from django.utils.text import slugify
 from funnel.outbox.actions import record
 from funnel.workspaces.gate import enter
 from funnel.workspaces.ids import uuid7
-from funnel.workspaces.models import Member, Role, User, Workspace
+from funnel.workspaces.models import Member, Role, User, Workspace, office_hours
 from funnel.workspaces.slots import slot
 from django_scopes import scope
 
 
 @transaction.atomic
 def start_business(
-    name: str, *, owner: User, country: str, time_zone: str, at: datetime, is_demo: bool = False
+    name: str,
+    *,
+    owner: User,
+    country: str,
+    time_zone: str,
+    at: datetime,
+    hours: list[list[list[str]]] | None = None,
+    is_demo: bool = False,
 ) -> Member:
     """Make a workspace with what a business starts with, and its owner's place in it.
 
@@ -30,7 +37,13 @@ def start_business(
     while Workspace.objects.filter(slug=slug).exists():
         slug = f"{stem}-{uuid7().hex[-4:]}"
     workspace = Workspace.objects.create(
-        name=name, slug=slug, country=country, currency=currencies[-1], time_zone=time_zone, is_demo=is_demo
+        name=name,
+        slug=slug,
+        country=country,
+        currency=currencies[-1],
+        time_zone=time_zone,
+        hours=hours or office_hours(),
+        is_demo=is_demo,
     )
     with scope(workspace=workspace.pk):
         enter(workspace.pk)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
@@ -42,12 +43,23 @@ class User(AbstractBaseUser):
     name = models.CharField(max_length=120)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Counts up to end every log-in that began before; see log_out_everywhere.
+    logins_ended = models.PositiveIntegerField(default=0)
 
     USERNAME_FIELD = "email"
     objects = UserManager()
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        salt = "funnel.User.get_session_auth_hash"
+        return salted_hmac(salt, f"{self.password} {self.logins_ended}", secret, algorithm="sha256").hexdigest()
+
+    def log_out_everywhere(self) -> None:
+        """End every session of this person, on every device."""
+        self.logins_ended += 1
+        self.save(update_fields=["logins_ended"])
 
 
 class Workspace(models.Model):
