@@ -10,3 +10,8 @@ urlpatterns = [
     path("f/", include("marketing.capture.public_urls")),
     path("sales/", include("sales.urls")),
 ]
+
+handler400 = "funnel.api.errors.bad_request"
+handler403 = "funnel.api.errors.forbidden"
+handler404 = "funnel.api.errors.not_found"
+handler500 = "funnel.api.errors.trouble"
