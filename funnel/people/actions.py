@@ -1,19 +1,63 @@
-"""Start a business, and decide who works in it."""
+"""Start a business, and decide who works in it and as what."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from babel.numbers import get_territory_currencies
 from django.db import transaction
 from django.utils.text import slugify
+from django_scopes import scope
 
+from funnel.handoff import actions as handoff
+from funnel.handoff.models import Handoff
+from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.workspaces.gate import enter
 from funnel.workspaces.ids import uuid7
-from funnel.workspaces.models import Member, Role, User, Workspace, office_hours
+from funnel.workspaces.models import (
+    SELLERS,
+    AuditEntry,
+    Invitation,
+    Member,
+    Role,
+    User,
+    Workspace,
+    office_hours,
+)
+from funnel.workspaces.refusals import Forbidden, Refusal
 from funnel.workspaces.slots import slot
-from django_scopes import scope
+
+INVITED_FOR = timedelta(days=7)
+
+
+class NoHours(Refusal):
+    """A week without a working hour: a promise would never come due."""
+
+    status = 422
+
+
+class NotForYou(Forbidden):
+    """Only somebody with a higher role may do that."""
+
+
+class LastOwner(Refusal):
+    """A business can't be without an owner."""
+
+
+class HereAlready(Refusal):
+    """Somebody with this address works here already."""
+
+
+def audit(by: Member | None, action: str, target: str, *, at: datetime, workspace: Workspace, **data: Any) -> None:
+    """Note who changed what, in the transaction that changes it."""
+    AuditEntry.objects.create(workspace=workspace, at=at, actor=by, action=action, target=target[:120], data=data)
+
+
+def _has_hours(hours: list[list[list[str]]]) -> None:
+    if not any(closes > opens for day in hours for opens, closes in day):
+        raise NoHours("Give one working hour at least; the clock of a new lead runs only then.")
 
 
 @transaction.atomic
@@ -27,10 +71,11 @@ def start_business(
     hours: list[list[list[str]]] | None = None,
     is_demo: bool = False,
 ) -> Member:
-    """Make a workspace with what a business starts with, and its owner's place in it.
+    """Make a workspace with what a business starts with, and its owner's place in it; raise NoHours.
 
     `country` is an ISO 3166 code and sets the currency; `time_zone` is an IANA name.
     """
+    _has_hours(hours or office_hours())
     currencies = get_territory_currencies(country) or ["EUR"]
     stem = slugify(name)[:50] or "business"
     slug = stem
@@ -53,4 +98,123 @@ def start_business(
         for begin in slot("workspace_starts"):
             begin(workspace, at=at)
         record(workspace.pk, "workspace_started", at=at, actor=member)
+        audit(member, "business started", workspace.name, at=at, workspace=workspace)
     return member
+
+
+@transaction.atomic
+def change_business(workspace: Workspace, *, by: Member, at: datetime, **values: Any) -> Workspace:
+    """Change name, time_zone, hours or promise_hours; raise NoHours. A clock that runs keeps its end."""
+    if "hours" in values:
+        _has_hours(values["hours"])
+    was = {name: getattr(workspace, name) for name in values}
+    changed = {name: value for name, value in values.items() if value != was[name]}
+    if not changed:
+        return workspace
+    for name, value in changed.items():
+        setattr(workspace, name, value)
+    workspace.save(update_fields=[*changed])
+    audit(by, "business changed", workspace.name, at=at, workspace=workspace, was={key: was[key] for key in changed}, now=changed)
+    return workspace
+
+
+@transaction.atomic
+def invite(email: str, *, role: str, by: Member, at: datetime) -> Invitation:
+    """Invite somebody by e-mail, or renew their invitation; raise NotForYou or HereAlready."""
+    email = email.strip().lower()
+    if role == Role.OWNER and by.role != Role.OWNER:
+        raise NotForYou("Only an owner can invite another owner.")
+    if Member.objects.active().filter(user__email=email).exists():
+        raise HereAlready(f"{email} works here already.")
+    values = {"role": role, "invited_by": by, "created_at": at, "expires_at": at + INVITED_FOR}
+    invitation, made = Invitation.objects.update_or_create(
+        workspace=by.workspace, email=email, defaults=values
+    )
+    audit(by, "invited" if made else "invited again", email, at=at, workspace=by.workspace, role=role)
+    context = {
+        "invitation": str(invitation.pk),
+        "inviter": by.name,
+        "business": by.workspace.name,
+        "role": Role(role).label.lower(),
+        "until": invitation.expires_at.isoformat(),
+    }
+    mail.queue("invitation", address=email, event=None, at=at, context=context, workspace_id=by.workspace_id)
+    return invitation
+
+
+@transaction.atomic
+def withdraw(invitation: Invitation, *, by: Member, at: datetime) -> None:
+    """Take an invitation back; its link leads nowhere from now on."""
+    audit(by, "invitation taken back", invitation.email, at=at, workspace=by.workspace)
+    invitation.delete()
+
+
+@transaction.atomic
+def join(invitation: Invitation, *, user: User, workspace: Workspace, at: datetime) -> Member:
+    """Give the invited person their place; the invitation ends. The first rep relieves the owner of new leads."""
+    sells = invitation.role == Role.REP
+    member, _ = Member.objects.update_or_create(
+        workspace=workspace,
+        user=user,
+        defaults={"role": invitation.role, "active": True, "takes_leads": sells},
+    )
+    if sells:
+        takers = Member.objects.taking_leads().exclude(pk=member.pk)
+        if not takers.exclude(role=Role.OWNER).exists():
+            takers.order_by().update(takes_leads=False)
+    audit(member, "joined", user.email, at=at, workspace=workspace, role=invitation.role)
+    invitation.delete()
+    return member
+
+
+def may_decide(member: Member, by: Member) -> None:
+    """Raise NotForYou unless `by` decides about this member."""
+    if not by.leads_others or (member.role == Role.OWNER and by.role != Role.OWNER):
+        raise NotForYou("Only an owner can decide about an owner.")
+
+
+def not_last_owner(member: Member) -> None:
+    """Raise LastOwner for the only owner; locks the owners, so that two can't leave at once."""
+    owners = Member.objects.active().filter(role=Role.OWNER).select_for_update().values_list("pk", flat=True)
+    if member.role == Role.OWNER and set(owners) <= {member.pk}:
+        raise LastOwner("This is the last owner. Make somebody else an owner first.")
+
+
+@transaction.atomic
+def change_role(member: Member, *, role: str, by: Member, at: datetime) -> None:
+    """Change what a member may do; raise NotForYou or LastOwner. Who sells no more is offered no more."""
+    if role == member.role:
+        return
+    may_decide(member, by)
+    if role == Role.OWNER and by.role != Role.OWNER:
+        raise NotForYou("Only an owner can make somebody an owner.")
+    not_last_owner(member)
+    was, member.role = member.role, role
+    member.save(update_fields=["role"])
+    audit(by, "role changed", member.email, at=at, workspace=member.workspace, was=was, now=role)
+    if role == Role.REP and was not in SELLERS:
+        take_leads(member, on=True, by=by, at=at)
+    elif role not in SELLERS and member.takes_leads:
+        take_leads(member, on=False, by=by, at=at)
+
+
+@transaction.atomic
+def take_leads(member: Member, *, on: bool, by: Member, at: datetime) -> None:
+    """Offer new leads to this member, or none any more: what waits for them then goes on at once."""
+    if on == member.takes_leads:
+        return
+    if on and member.role not in SELLERS:
+        raise NotForYou(f"A {Role(member.role).label.lower()} takes no leads. Change the role first.")
+    member.takes_leads = on
+    member.save(update_fields=["takes_leads"])
+    audit(by, "takes leads" if on else "takes no leads", member.email, at=at, workspace=member.workspace)
+    if not on:
+        pass_offers_on(member, by=by, at=at)
+
+
+def pass_offers_on(member: Member, *, by: Member, at: datetime) -> int:
+    """Offer what waits for this member to somebody else; give how many went on."""
+    waiting = list(Handoff.objects.open().filter(offered_to=member).with_lead().order_by("lead_id"))
+    for one in waiting:
+        handoff.pass_on(one, at=at, workspace=member.workspace, by=by)
+    return len(waiting)

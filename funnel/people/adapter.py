@@ -10,8 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 
 from funnel.mail import actions as mail
-from funnel.people.doorway import doorway
-from funnel.workspaces.gate import everywhere
+from funnel.workspaces.gate import everywhere, tenant
 from funnel.workspaces.models import Member
 
 SAID = {"account/messages/password_changed.txt": "Your new password is saved."}
@@ -61,7 +60,7 @@ class AccountAdapter(DefaultAccountAdapter):
             )
         if place is None:
             return
-        with doorway(context["request"], place.workspace_id) as at:
+        with tenant(place.workspace_id, write=True) as at:
             mail.queue("password", to=place, event=None, at=at, context={"name": place.name})
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from funnel.workspaces.models import ApiKey, Member, Workspace
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Doors for people outside: they open the gate by their own token, whoever may be logged in.
-PUBLIC = ("/f/",)
+PUBLIC = ("/f/", "/join/", "/password/", "/accounts/password/", "/healthz", "/readyz")
 
 
 @contextmanager
