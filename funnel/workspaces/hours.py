@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from funnel.workspaces.models import Workspace
 
@@ -44,3 +44,10 @@ def between(workspace: Workspace, start: datetime, end: datetime) -> timedelta:
             break
         worked += min(close, end) - begin
     return worked
+
+
+def opening(workspace: Workspace, day: date) -> datetime:
+    """The moment at which a day's work begins; nine o'clock on a day without working hours."""
+    spans_of_day = workspace.hours[day.weekday()]
+    begins = time.fromisoformat(spans_of_day[0][0]) if spans_of_day else time(9)
+    return datetime.combine(day, begins, workspace.zone).astimezone(UTC)

@@ -1,0 +1,65 @@
+"""The question a rep answers when giving a lead back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from funnel.handoff.models import GiveBackReason
+from funnel.workspaces.hours import opening
+from funnel.workspaces.models import Workspace
+
+# A promise further away than this is a slip of the keyboard.
+FAR = 366 * 5
+
+
+class GiveBackForm(forms.Form):
+    """One of the business's reasons, the promised day where the reason asks for one, and a note."""
+
+    reason = forms.ChoiceField(
+        label="Why", widget=forms.RadioSelect, error_messages={"required": "Choose a reason."}
+    )
+    until = forms.DateField(
+        label="Call again on",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"invalid": "Write a date like 2026-11-17."},
+    )
+    note = forms.CharField(
+        label="Note for marketing",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, workspace: Workspace, at: datetime, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "give-%s")
+        super().__init__(*args, **kwargs)
+        self.workspace, self.at = workspace, at
+        self.reasons = list(GiveBackReason.objects.all())
+        self.fields["reason"].choices = [(one.key, one.name) for one in self.reasons]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Turn the chosen key into its reason and the day into the moment at which it opens; a day must be to come."""
+        given = super().clean() or self.cleaned_data
+        reason = next((one for one in self.reasons if one.key == given.get("reason")), None)
+        day = given.get("until")
+        if reason is None:
+            return given
+        given["reason"] = reason
+        given["until"] = None
+        if not reason.asks_date or "until" in self.errors:
+            return given
+        today = timezone.localdate()
+        if day is None:
+            self.add_error("until", "Say on which day to call again.")
+        elif day <= today:
+            self.add_error("until", "Choose a day after today.")
+        elif (day - today).days > FAR:
+            self.add_error("until", "Choose a day within the next five years.")
+        else:
+            given["until"] = opening(self.workspace, day)
+        return given

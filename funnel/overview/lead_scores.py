@@ -1,0 +1,110 @@
+"""Both scores of a lead, opened into the rows that made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import log2
+from typing import Any
+
+from django.db.models import Sum
+
+from funnel.handoff.card import says
+from funnel.leads.models import Lead
+from funnel.scoring.models import LeadScore, ScorePoint
+from funnel.scoring.rules import fit_rows
+from funnel.templatetags.words import add_up
+
+# A lead that opened thousands of pages still gives a page that can be read; the rest is one row, so that it adds up.
+ROWS = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a ledger: points as they were given, and what is left of them now."""
+
+    says: str
+    then: int
+    now: Decimal
+    where: str = ""
+    rule: str = ""
+    at: datetime | None = None
+    corrected_at: datetime | None = None
+
+
+def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
+    """Give both scores with their rows, which add up to the numbers shown; None while the lead isn't scored."""
+    score = (
+        LeadScore.objects.in_force().filter(lead=lead).select_related("basis__version").first()
+    )
+    if score is None:
+        return None
+    rules = score.basis.version.rules
+    seen = score.seen(score.basis, at)
+    engagement = _engagement(lead, score, at)
+    held = fit_rows(lead, rules)
+    known = {rule["key"] for rule, _ in held}
+    return {
+        **seen,
+        "engagement_rows": engagement,
+        "engagement": sum((row.now for row in engagement), Decimal(0)),
+        "engagement_then": sum(row.then for row in engagement),
+        "half_life": score.basis.half_life,
+        **_line(score, seen, at),
+        "fit": sum(rule["points"] for rule, _ in held),
+        "fit_rows": [(rule["says"], value, rule["points"]) for rule, value in held],
+        "fit_line": rules["fit_bands"].get(score.fit_band),
+        "fit_missing": [(rule["says"], rule["points"]) for rule in rules["fit"] if rule["key"] not in known],
+        "fit_pending": sum(rule["points"] for rule, _ in held) != score.fit,
+    }
+
+
+def _line(score: LeadScore, seen: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """From which engagement the grid says ready for this fit, and when the lead cools below it."""
+    rules = score.basis.version.rules
+    bands = rules["ready"].get(score.fit_band)
+    if not bands:
+        return {"line": None, "cools_at": None}
+    line = ([0, *rules["engagement_cuts"]])[min(bands) - 1]
+    cools_at = None
+    if line and seen["engagement"] > line:
+        cools_at = at + timedelta(days=score.basis.half_life * log2(seen["engagement"] / line))
+    return {"line": line, "cools_at": cools_at}
+
+
+def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
+    basis = score.basis
+    names = {rule["key"]: rule["says"] for rule in basis.version.rules["engagement"]}
+    ledger = ScorePoint.objects.filter(lead=lead, version=basis.version)
+    points = list(
+        ledger.select_related("event__source", "event__actor__user", "cause").order_by("-occurred_at", "-id")[: ROWS + 1]
+    )
+    exact = [one.points * basis.weight(one.occurred_at) / basis.weight(at) for one in points[:ROWS]]
+    then = [one.points for one in points[:ROWS]]
+    if len(points) > ROWS:
+        exact.append(basis.now(score.total, at) - sum(exact))
+        then.append((ledger.aggregate(all=Sum("points"))["all"] or 0) - sum(then))
+    shown = add_up(exact)
+    rows = [
+        Row(
+            says=says(one.event),
+            then=one.points,
+            now=now,
+            where=_where(one),
+            rule=f"{names.get(one.rule, one.rule)} ({basis.version.number})",
+            at=one.occurred_at,
+            corrected_at=one.cause.recorded_at if one.cause_id != one.event_id else None,
+        )
+        for one, now in zip(points[:ROWS], shown, strict=False)
+    ]
+    if len(points) > ROWS:
+        rows.append(Row(says="Everything before", then=then[-1], now=shown[-1]))
+    return rows
+
+
+def _where(point: ScorePoint) -> str:
+    source = point.event.source
+    if source is not None and source.channel != "unknown":
+        return str(source)
+    return point.event.actor.name if point.event.actor else ""
