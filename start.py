@@ -95,13 +95,17 @@ def claim_port(host: str, port: int) -> socket.socket:
 
 
 def reach_database(url: str) -> None:
-    """Raise Trouble when nobody answers where DATABASE_URL points."""
+    """Raise Trouble when DATABASE_URL can't be read or nobody answers where it points."""
+    if not url:
+        return
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 5432
     except ValueError:
-        raise Trouble("DATABASE_URL can't be read; write it like postgres://user:password@host:5432/name.") from None
-    if not parts.scheme.startswith("postg") or not host:
+        parts = None
+    if parts is None or parts.scheme not in ("sqlite", "postgres", "postgresql"):
+        raise Trouble("DATABASE_URL can't be read; write it like postgres://user:password@host:5432/name.")
+    if not parts.scheme.startswith("postgres") or not host:
         return
     try:
         socket.create_connection((host, port), timeout=5).close()
@@ -136,7 +140,10 @@ def call(what: str, command: list[str], env: dict[str, str]) -> str:
         BUILD.mkdir(exist_ok=True)
         log = BUILD / "setup.log"
         log.write_text(f"$ {' '.join(command)}\n{done.stdout}\n{done.stderr}")
-        raise Trouble(f"{what} did not work: {gist(done.stdout + done.stderr)} (All of it: {log})")
+        why = gist(done.stdout + done.stderr)
+        if "ImproperlyConfigured: " in done.stderr:  # a setting with a bad value names itself
+            raise Trouble(why)
+        raise Trouble(f"{what} did not work: {why} (All of it: {log})")
     return done.stdout
 
 

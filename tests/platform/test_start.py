@@ -104,8 +104,21 @@ def test_a_database_that_nobody_answers_at_is_named_without_its_password(tmp_pat
 
 
 @pytest.mark.once
-def test_a_database_url_that_can_not_be_read_is_named(tmp_path):
-    assert "DATABASE_URL can't be read" in refused(run(tmp_path, DATABASE_URL="postgres://baton@host:port/baton"))
+@pytest.mark.parametrize("url", ["postgres://baton@host:port/baton", "oracle://host/baton", "baton"])
+def test_a_database_url_that_can_not_be_read_is_named(tmp_path, url):
+    assert refused(run(tmp_path, DATABASE_URL=url)).startswith("DATABASE_URL can't be read; write it like postgres://")
+
+
+@pytest.mark.once
+def test_a_setting_with_a_bad_value_is_named(tmp_path):
+    said = refused(run(tmp_path, PUBLIC_URL="crm.example.com"))
+    assert said.startswith("PUBLIC_URL is 'crm.example.com'; write it like https://")
+
+
+@pytest.mark.once
+def test_a_database_that_refuses_is_told_in_its_own_words(tmp_path):
+    said = refused(run(tmp_path, DATABASE_URL="sqlite:////proc/baton.sqlite3"))
+    assert said.startswith("Preparing the database did not work: unable to open database file")
 
 
 @pytest.mark.once
