@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from funnel.leads.models import FieldDefinition
+from funnel.workspaces.models import AuditEntry, Member
 
 LONGEST = 2000
+MOST_FIELDS, MOST_CHOICES = 100, 100
 YES, NO = {"yes", "true", "1", "on"}, {"no", "false", "0", "off"}
 
 
@@ -82,3 +88,43 @@ def one_value(definition: FieldDefinition, value: Any) -> str | bool | None:
                 return str(choice)
         raise ValueError(f"Choose one of: {', '.join(map(str, definition.choices))}.")
     return text
+
+
+@transaction.atomic
+def define(
+    label: str, kind: str, *, by: Member, at: datetime, choices: Sequence[str] = (), name: str = ""
+) -> FieldDefinition:
+    """Give the business a field of its own; raise Refused. Without a name it is made of the label."""
+    from funnel.leads.identity import Refused
+
+    errors: dict[str, str] = {}
+    label = " ".join(label.split())
+    name = name or re.sub(r"\W+", "_", label.casefold()).strip("_")[:60].strip("_")
+    offered = list(dict.fromkeys(" ".join(str(choice).split()) for choice in choices if str(choice).strip()))
+    if not label or len(label) > 120 or "\x00" in label:
+        errors["label"] = "Write what it is called, in up to 120 characters."
+    elif not re.fullmatch(r"\w{1,60}", name):
+        errors["name"] = "Use up to 60 letters, digits and underscores."
+    if kind not in FieldDefinition.Kind.values:
+        errors["kind"] = "Choose one of: " + ", ".join(FieldDefinition.Kind.values) + "."
+    elif kind == FieldDefinition.Kind.CHOICE and len(offered) < 2:
+        errors["choices"] = "Write at least two choices, one per line."
+    elif kind != FieldDefinition.Kind.CHOICE and offered:
+        errors["choices"] = "Only a choice has choices."
+    if len(offered) > MOST_CHOICES or any(len(choice) > 120 or "\x00" in choice for choice in offered):
+        errors["choices"] = f"Write up to {MOST_CHOICES} choices of up to 120 characters."
+    if not errors and FieldDefinition.objects.count() >= MOST_FIELDS:
+        errors["label"] = f"There are {MOST_FIELDS} fields already, which is as many as there can be."
+    if errors:
+        raise Refused(errors)
+    try:
+        with transaction.atomic():
+            made: FieldDefinition = FieldDefinition.objects.create(
+                workspace=by.workspace, name=name, label=label, kind=kind, choices=offered
+            )
+    except IntegrityError:
+        raise Refused({"label": "There is a field of this name already."}) from None
+    AuditEntry.objects.create(
+        workspace=by.workspace, at=at, actor=by, action="field added", target=name, data={"label": label, "kind": kind}
+    )
+    return made
