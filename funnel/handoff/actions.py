@@ -52,8 +52,13 @@ def open_for(
 
     A lead with an open handoff is left as it is. `to` names the member instead of the rotation.
     """
-    busy = set(Handoff.objects.open().filter(lead__in=leads).values_list("lead_id", flat=True))
-    leads = [lead for lead in leads if lead.pk not in busy]
+    ids = [lead.pk for lead in leads]
+    busy = set(Handoff.objects.open().filter(lead__in=ids).values_list("lead_id", flat=True))
+    leads = list(
+        Lead.objects.filter(pk__in=[pk for pk in ids if pk not in busy])
+        .select_related("company__holder__user", "holder__user")
+        .order_by("received_at", "pk")
+    )
     if not leads:
         return []
     rotation, known, touches = Rotation(at), known_members(leads), touches_of(leads)

@@ -6,18 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from funnel.handoff import actions as handoff
-from funnel.handoff.judging import is_live, judge
+from funnel.handoff.judging import is_live, score_and_judge
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
-from funnel.scoring import actions as scoring
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
-
-RELATED = ("company__holder__user", "holder__user")
-
 
 def _events(effects: list[Effect]) -> list[Event]:
     return list(
@@ -30,11 +26,9 @@ def _events(effects: list[Effect]) -> list[Event]:
 def score(effects: list[Effect], at: datetime) -> None:
     """Score the leads of these events and judge them."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
-    basis = scoring.bases()[0]
     for events in _rounds(_events(effects)):
-        leads = Lead.objects.locked({event.lead_id for event in events}, *RELATED)
-        scores = scoring.score(leads, [event for event in events if event.pk], workspace=workspace)
-        judge(leads, scores, events, basis=basis, workspace=workspace, at=at)
+        leads = Lead.objects.locked({event.lead_id for event in events if event.lead_id})
+        score_and_judge(leads, events, workspace=workspace, at=at)
 
 
 def _rounds(events: list[Event]) -> list[list[Event]]:
@@ -113,7 +107,7 @@ def cool(effects: list[Effect], at: datetime) -> None:
     events = {event.lead_id: event for event in _events(effects) if event.lead_id}
     leads = {
         lead.pk: lead
-        for lead in Lead.objects.locked(list(events), *RELATED).values()
+        for lead in Lead.objects.locked(events).values()
         if lead.stage in (Stage.NURTURING, Stage.LOST) and lead.cool_until and lead.cool_until <= at
     }
     if not leads:
@@ -130,9 +124,8 @@ def cool(effects: list[Effect], at: datetime) -> None:
     handoff.open_for(promised, why=why, workspace=workspace, at=at)
     rest = {pk: lead for pk, lead in leads.items() if lead not in promised}
     if rest:
-        scores = scoring.score(rest, [], workspace=workspace)
         ended = [Event(lead_id=pk, kind="cooled", occurred_at=at, recorded_at=at) for pk in rest]
-        judge(rest, scores, ended, basis=scoring.bases()[0], workspace=workspace, at=at)
+        score_and_judge(rest, ended, workspace=workspace, at=at)
 
 
 def leaders() -> list[Member]:
@@ -160,6 +153,8 @@ def _tell(one: Handoff, kind: str, event: Event, at: datetime, people: list[Memb
                 "lead": str(one.lead),
                 "company": one.lead.company_name,
                 "why": one.card["why"],
+                "promised": one.card.get("promised", []),
+                "ask": one.card.get("ask", []),
                 "due": one.due_at.isoformat(),
                 "waits_for": one.offered_to.name if one.offered_to else "",
                 "path": f"/leads/{one.lead_id}/",

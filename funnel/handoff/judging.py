@@ -13,6 +13,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event
+from funnel.scoring import actions as scoring
 from funnel.scoring.models import Basis, LeadScore
 from funnel.workspaces.models import Workspace
 
@@ -43,6 +44,19 @@ class _Verdicts:
         self.wait: list[Lead] = []
         self.nurture: list[Lead] = []
         self.again: list[tuple[Lead, str]] = []
+
+
+def score_and_judge(
+    leads: dict[UUID, Lead], events: Sequence[Event], *, workspace: Workspace, at: datetime
+) -> None:
+    """Score locked (or just made) leads by these events, and act on what comes out.
+
+    Events that are not kept, like one lead's share of a batch, are judged but earn nothing.
+    """
+    every = scoring.bases()
+    kept = [event for event in events if event.pk]
+    scores = scoring.score(leads, kept, workspace=workspace, every=every)
+    judge(leads, scores, events, basis=every[0], workspace=workspace, at=at)
 
 
 def judge(

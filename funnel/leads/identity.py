@@ -127,7 +127,7 @@ def clean_email(typed: str) -> tuple[str, str]:
     if not typed:
         return "", ""
     try:
-        found = validate_email(typed, check_deliverability=False, test_environment=True)
+        found = validate_email(typed, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         raise Refused({"email": "This is not an e-mail address. Write it like name@example.com."}) from None
     domain = (found.ascii_domain or found.domain).lower()
@@ -155,7 +155,8 @@ def clean_phone(typed: str, region: str) -> str:
         raise Refused({"phone": "This number has too few digits."})
     if why == phonenumbers.ValidationResult.TOO_LONG:
         raise Refused({"phone": "This number has too many digits."})
-    if not phonenumbers.is_possible_number(number):
+    # A number without its area code is possible only from next door.
+    if why != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise Refused({"phone": "This is not a phone number. Write it with its area code."})
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

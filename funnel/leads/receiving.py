@@ -44,12 +44,12 @@ def receive(
     *,
     at: datetime,
     by: Member | None = None,
-    lane: str = Lane.LIVE,
+    lane: str | None = Lane.LIVE,
 ) -> list[Received]:
     """Take captures as a set: normalise, match, create or update leads, record their events and effects.
 
     Gives one result per capture, in order; a refused one leaves nothing behind. In the bulk lane one event per
-    hundred leads carries their scoring.
+    hundred leads carries their scoring; without a lane nothing does, because the caller scores at once.
     """
     return _Desk(workspace, at, by, lane).take(captures)
 
@@ -57,7 +57,7 @@ def receive(
 class _Desk:
     """What one call of `receive` knows while it works through its captures."""
 
-    def __init__(self, workspace: Workspace, at: datetime, by: Member | None, lane: str) -> None:
+    def __init__(self, workspace: Workspace, at: datetime, by: Member | None, lane: str | None) -> None:
         self.workspace, self.at, self.by, self.lane = workspace, at, by, lane
         self.by_key: dict[Key, list[Lead]] = {}
         self.keys_of: dict[UUID, set[Key]] = {}
@@ -177,8 +177,8 @@ class _Desk:
         differs: dict[str, Any] = {}
         if lead is None:
             lead = Lead(
-                workspace=self.workspace,
-                source=source,
+                workspace_id=self.workspace.pk,
+                source_id=source.pk,
                 received_at=moment,
                 created_at=self.at,
                 updated_at=self.at,
@@ -203,15 +203,15 @@ class _Desk:
         for key in capture.keys:
             if key not in self.keys_of.get(lead.pk, ()) and self._free(key):
                 self.new_keys.append(
-                    LeadKey(workspace=self.workspace, lead=lead, kind=key[0], value=key[1])
+                    LeadKey(workspace_id=self.workspace.pk, lead_id=lead.pk, kind=key[0], value=key[1])
                 )
                 self._remember(lead, key)
         result.lead = lead
         if capture.silent_when_same and not result.changed:
             return
         result.event = Event(
-            workspace=self.workspace,
-            lead=lead,
+            workspace_id=self.workspace.pk,
+            lead_id=lead.pk,
             kind=capture.kind,
             occurred_at=moment,
             recorded_at=capture.recorded_at or self.at,
@@ -284,7 +284,8 @@ class _Desk:
                 batch_size=500,
             )  # fmt: skip
         LeadKey.objects.bulk_create(self.new_keys, batch_size=500)
-        record_all(self.events, lane=self.lane, quiet=("received",) if self.lane == Lane.BULK else ())
+        quiet = set() if self.lane == Lane.LIVE else {event.kind for event in self.events}
+        record_all(self.events, quiet=quiet)
         if self.lane == Lane.BULK:
             self._record_chunks()
         Consent.objects.bulk_create(

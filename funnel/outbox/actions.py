@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -53,7 +53,7 @@ def record_all(
     *,
     lane: str = Lane.LIVE,
     due: Mapping[str, Mapping[str, datetime]] | None = None,
-    quiet: Sequence[str] = (),
+    quiet: Collection[str] = (),
 ) -> None:
     """Write the events and the effects routed to their kinds, and ring when they are committed.
 

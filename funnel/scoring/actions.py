@@ -35,13 +35,13 @@ def bases() -> list[Basis]:
 
 @transaction.atomic
 def score(
-    leads: dict[UUID, Lead], events: Sequence[Event], *, workspace: Workspace
+    leads: dict[UUID, Lead], events: Sequence[Event], *, workspace: Workspace, every: Sequence[Basis]
 ) -> dict[UUID, LeadScore]:
     """Score locked leads by new events: points, caps, both scores; give the row of the basis in force per lead.
 
-    `events` may be out of order, late, voidings, or of kinds that no rule names. Every lead given gets its fit scored.
+    `every` basis gets a row per lead. `events` may be out of order, late, voidings, or of kinds that no rule names.
+    Every lead given gets its fit scored.
     """
-    every = bases()
     written = _points(every[0].version, events, workspace)
     resum = {event.lead_id for event in events if event.kind == "voided" and event.lead_id}
     rows = {
@@ -54,7 +54,7 @@ def score(
         for lead in leads.values():
             row = rows.get((lead.pk, basis.pk))
             if row is None:
-                row = LeadScore(workspace=workspace, lead=lead, basis=basis, fit_band="")
+                row = LeadScore(workspace_id=workspace.pk, lead_id=lead.pk, basis_id=basis.pk, fit_band="")
                 rows[lead.pk, basis.pk] = row
                 fresh.append(row)
             elif lead.pk in written or row.fit != fit_of(lead, rules):
@@ -136,10 +136,10 @@ def _points(
                 continue
             made[lead_id].append(
                 ScorePoint(
-                    workspace=workspace,
+                    workspace_id=workspace.pk,
                     lead_id=lead_id,
                     event_id=pk,
-                    version=version,
+                    version_id=version.pk,
                     rule=key,
                     cause_id=causes[slot] if was is not None else pk,
                     points=due.get(pk, 0) - (was or 0),

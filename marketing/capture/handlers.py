@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from funnel.handoff.judging import score_and_judge
 from funnel.leads import receiving
 from funnel.leads.identity import Capture
-from funnel.outbox.models import Effect, Lane
+from funnel.outbox.models import Effect
 from funnel.workspaces.models import Workspace
 from marketing.capture.models import Submission
 
@@ -15,14 +16,21 @@ LEAD_FIELDS = ("name", "email", "phone", "company")
 
 
 def receive(effects: list[Effect], at: datetime) -> None:
-    """Make leads of what was sent in; what can't become one waits on the form's page with its reason."""
+    """Make leads of what was sent in, scored and judged at once; what can't become one waits with its reason."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
     waiting = list(
         Submission.objects.filter(event__in=[effect.event_id for effect in effects], quarantined=False)
         .select_related("form__campaign")
         .order_by("received_at", "id")
     )
-    results = receiving.receive(workspace, [capture(one) for one in waiting], at=at, lane=Lane.LIVE)
+    results = receiving.receive(workspace, [capture(one) for one in waiting], at=at, lane=None)
+    taken = [one for one in results if one.lead and one.event]
+    score_and_judge(
+        {one.lead.pk: one.lead for one in taken if one.lead},
+        [one.event for one in taken if one.event],
+        workspace=workspace,
+        at=at,
+    )
     for submission, result in zip(waiting, results, strict=True):
         if result.refused:
             submission.refused = result.refused
