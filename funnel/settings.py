@@ -17,6 +17,10 @@ REDIS_URL = env.str("REDIS_URL", default="")
 EMAIL_URL = env.str("EMAIL_URL", default="")
 PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http://{HOST}:{PORT}").rstrip("/")
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+# Forms a minute from one address, and into one form from everywhere; 0 takes a limit away.
+FORM_LIMITS = (env.int("FORM_LIMIT_PER_ADDRESS", default=120), env.int("FORM_LIMIT", default=6000))
+# Requests a minute with one API key; 0 takes the limit away.
+API_LIMIT = env.int("API_LIMIT", default=30_000)
 
 _public = urlsplit(PUBLIC_URL)
 if _public.scheme not in ("http", "https") or not _public.hostname or _public.path or _public.query:
@@ -254,6 +258,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["funnel.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": None,
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "funnel.api.negotiation.PlainNegotiation",
     "EXCEPTION_HANDLER": "funnel.api.errors.problem",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
@@ -309,6 +314,13 @@ SLOTS: dict[str, list[str]] = {
         "funnel.handoff.actions.start",
         "marketing.channels.actions.start",
         "marketing.capture.actions.start",
+    ],
+    # (): the addresses that a part adds under /api/v1/.
+    "api_routes": [
+        "funnel.overview.api.routes",
+        "funnel.overview.vocabulary.routes",
+        "funnel.people.api.routes",
+        "marketing.campaigns.api.routes",
     ],
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.
     "facts": [

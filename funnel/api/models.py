@@ -21,7 +21,5 @@ class KeptAnswer(TenantRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["workspace", "api_key", "route", "idempotency_key"], name="answer_once"
-            )
+            models.UniqueConstraint(fields=["workspace", "api_key", "route", "idempotency_key"], name="answer_once")
         ]

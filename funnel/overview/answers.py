@@ -1,0 +1,157 @@
+"""Leads and their events as the API answers them: a few queries for a whole list, none per row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from funnel.api.shapes import stamp
+from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.models import Lead, Source
+from funnel.leads.stages import Stage
+from funnel.outbox.models import Event
+from funnel.scoring.models import Basis, LeadScore
+
+_TEXT = {"type": "string"}
+_MAYBE = {"type": "string", "nullable": True}
+_MOMENT = {"type": "string", "format": "date-time"}
+_MAYBE_MOMENT = {**_MOMENT, "nullable": True}
+SOURCE_SCHEMA = {"type": "object", "properties": dict.fromkeys(("channel", "campaign", "placement"), _TEXT)}
+HANDOFF_SCHEMA = {
+    "type": "object",
+    "nullable": True,
+    "description": "The latest handoff; `outcome` is null while it is open, `offered_to` null in the pool.",
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "offered_to": _MAYBE,
+        "opened_at": _MOMENT,
+        "due_at": _MOMENT,
+        "outcome": {"type": "string", "nullable": True, "enum": [*(one for one in Outcome.values if one), None]},
+    },
+}
+LEAD_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "stage": {"type": "string", "enum": Stage.values},
+        **dict.fromkeys(("email", "phone", "name", "company", "external_id", "external_system"), _TEXT),
+        "source": {**SOURCE_SCHEMA, "description": "Of the earliest touch."},
+        "fit": {"type": "integer", "nullable": True},
+        "engagement": {"type": "number", "nullable": True, "description": "Now; it fades."},
+        "band": {"type": "string", "nullable": True, "description": "Fit and engagement, like A3."},
+        "holder": {**_MAYBE, "format": "email"},
+        "handoff": HANDOFF_SCHEMA,
+        "fields": {"type": "object", "additionalProperties": True},
+        "received_at": _MOMENT,
+        "created_at": _MOMENT,
+        "updated_at": _MOMENT,
+        "cool_until": _MAYBE_MOMENT,
+        "waits_since": _MAYBE_MOMENT,
+        "customer_since": _MAYBE_MOMENT,
+        "version": {"type": "integer"},
+    },
+}
+EVENT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer"},
+        "kind": _TEXT,
+        "occurred_at": _MOMENT,
+        "recorded_at": _MOMENT,
+        "actor": {**_MAYBE, "format": "email"},
+        "source": {**SOURCE_SCHEMA, "nullable": True},
+        "data": {"type": "object", "additionalProperties": True},
+        "voids": {"type": "integer", "nullable": True},
+        "voided_by": {"type": "integer", "nullable": True},
+    },
+}
+
+
+def write_leads(leads: Sequence[Lead], at: datetime, *, fresh: bool = False) -> list[dict[str, Any]]:
+    """Write leads, whose source and holder are at hand, with both scores and their latest handoff.
+
+    `fresh` ones were made in this transaction, so nothing can have scored or handed them over.
+    """
+    if not leads:
+        return []
+    ids = [lead.pk for lead in leads]
+    scores, handoffs = ({}, {}) if fresh else (_scores(ids, at), _handoffs(ids))
+    return [_lead(lead, scores.get(lead.pk), handoffs.get(lead.pk)) for lead in leads]
+
+
+def _scores(ids: list[UUID], at: datetime) -> dict[UUID, dict[str, Any]]:
+    rows = list(LeadScore.objects.in_force().filter(lead__in=ids))
+    if not rows:
+        return {}
+    basis = Basis.objects.select_related("version").get(in_force=True)
+    return {row.lead_id: row.seen(basis, at) for row in rows}
+
+
+def _handoffs(ids: list[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The latest handoff of each lead."""
+    rows = (
+        Handoff.objects.filter(lead__in=ids)
+        .select_related("offered_to__user")
+        .only("lead_id", "opened_at", "due_at", "outcome", "offered_to__user__email", "offered_to__user_id")
+        .order_by("opened_at", "pk")
+    )
+    return {
+        one.lead_id: {
+            "id": str(one.pk),
+            "offered_to": one.offered_to.email if one.offered_to else None,
+            "opened_at": stamp(one.opened_at),
+            "due_at": stamp(one.due_at),
+            "outcome": one.outcome or None,
+        }
+        for one in rows
+    }
+
+
+def _lead(lead: Lead, score: dict[str, Any] | None, handoff: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "id": str(lead.pk),
+        "stage": str(lead.stage),
+        "email": lead.email,
+        "phone": lead.phone,
+        "name": lead.name,
+        "company": lead.company_name,
+        "external_id": lead.external_id,
+        "external_system": lead.external_system,
+        "source": write_source(lead.source),
+        "fit": score["fit"] if score else None,
+        "engagement": round(score["engagement"], 4) if score else None,
+        "band": score["band"] if score else None,
+        "holder": lead.holder.email if lead.holder else None,
+        "handoff": handoff,
+        "fields": lead.fields,
+        "received_at": stamp(lead.received_at),
+        "created_at": stamp(lead.created_at),
+        "updated_at": stamp(lead.updated_at),
+        "cool_until": stamp(lead.cool_until),
+        "waits_since": stamp(lead.waits_since),
+        "customer_since": stamp(lead.customer_since),
+        "version": lead.version,
+    }
+
+
+def write_source(source: Source) -> dict[str, str]:
+    """Write the three names of a source."""
+    return {"channel": source.channel, "campaign": source.campaign, "placement": source.placement}
+
+
+def write_event(event: Event) -> dict[str, Any]:
+    """Write one event of a lead's timeline."""
+    voided = getattr(event, "voided_by", None)
+    return {
+        "id": event.pk,
+        "kind": event.kind,
+        "occurred_at": stamp(event.occurred_at),
+        "recorded_at": stamp(event.recorded_at),
+        "actor": event.actor.email if event.actor else None,
+        "source": write_source(event.source) if event.source else None,
+        "data": event.data,
+        "voids": event.voids_id,
+        "voided_by": voided.pk if voided else None,
+    }
