@@ -129,6 +129,10 @@ def sheet(content: str, id: str, title: str, open: bool = False, wide: bool = Fa
 GROUPS = (widgets.RadioSelect, widgets.CheckboxSelectMultiple)
 
 
+def _said(field: BoundField) -> list[str]:
+    return [words.plainly(str(message)) for message in field.errors]
+
+
 def _control(field: BoundField, css: str) -> SafeString:
     """Draw the field's own input with our class; Django adds what screen readers need."""
     own = field.field.widget.attrs.get("class", "")
@@ -145,7 +149,7 @@ def _field(field: BoundField | str, label: str, hint: str | None) -> dict[str, A
     kind = "hidden" if field.is_hidden else "group" if isinstance(widget, GROUPS) else "text"
     if isinstance(widget, widgets.CheckboxInput):
         kind = "check"
-    return {"field": field, "kind": kind, "label": label or field.label, "widget": widget}
+    return {"field": field, "errors": _said(field), "kind": kind, "label": label or field.label, "widget": widget}
 
 
 @register.inclusion_tag("components/field.html")
@@ -177,7 +181,7 @@ def error_summary(form: BaseForm | None, public: bool = False) -> dict[str, Any]
     """List what is to be put right, each with a link to its field; nothing when all is well."""
     if form is None or not form.errors:
         return {"count": 0}
-    wrong = [(field, field.errors[0]) for field in form if field.errors]
+    wrong = [(field, _said(field)[0]) for field in form if field.errors]
     whole = list(form.non_field_errors())
     return {"wrong": wrong, "whole": whole, "count": len(wrong) + len(whole), "public": public}
 

@@ -10,6 +10,16 @@ DASH = "–"
 MINUS = "−"
 NBSP = "\N{NO-BREAK SPACE}"
 Moment = date | datetime
+# Django's own sentences say that something is not valid; ours say what is wrong or what helps.
+PLAINLY = {
+    "This field is required.": "This is missing.",
+    "Enter a valid email address.": "This is no e-mail address; it looks like name@firm.example.",
+    "Enter a valid date.": "This is no date; write it like 2026-11-17.",
+    "Enter a valid time.": "This is no time; write it like 14:30.",
+    "Enter a valid date/time.": "This is no date with a time; write it like 2026-11-17 14:30.",
+    "Enter a valid URL.": "This is no address of a page; it begins with https://.",
+    "Select a valid choice.": "Choose one from the list.",
+}
 
 
 def local(value: Moment) -> Moment:
@@ -123,6 +133,12 @@ def money(minor: int, currency: str, *, exact: bool = False) -> str:
     amount = Decimal(abs(minor)).scaleb(-digits)
     whole = not exact and amount == amount.to_integral()
     return f"{MINUS if minor < 0 else ''}{sign}{amount:,.{0 if whole else digits}f}"
+
+
+def plainly(message: str) -> str:
+    """Say one of Django's own error messages in our words; leave any other as it is."""
+    start = message.partition(".")[0] + "."
+    return PLAINLY.get(start, message)
 
 
 def initials(name: str) -> str:

@@ -118,3 +118,15 @@ def test_rounded_rows_add_up_to_the_rounded_total():
     assert all(abs(Decimal(str(row)) - shown) < Decimal("0.1") for row, shown in zip(rows, rounded, strict=True))
     assert sum(words.add_up([-3.33, 10.0, -0.34])) == Decimal("6.3")
     assert words.add_up([]) == []
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("This field is required.", "This is missing."),
+        ("Select a valid choice. 7 is not one of the available choices.", "Choose one from the list."),
+        ("This number has too few digits.", "This number has too few digits."),
+    ],
+)
+def test_errors_say_what_is_wrong_in_plain_words(theirs, ours):
+    assert words.plainly(theirs) == ours
