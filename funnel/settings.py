@@ -322,6 +322,10 @@ SLOTS: dict[str, list[str]] = {
         "funnel.people.api.routes",
         "marketing.campaigns.api.routes",
     ],
+    # (lead_ids): what is next with leads that sales has, in words, by lead.
+    "lead_next": ["sales.queue.nexts.next_of"],
+    # (): the channels as (key, name) and the campaigns that somebody can come from.
+    "origins": ["marketing.channels.origins.origins"],
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.
     "facts": [
         "funnel.handoff.facts.holders_follow_stages",

@@ -2,9 +2,17 @@
 
 from django.urls import path
 
-from funnel.overview import health
+from funnel.overview import adding, fields, handoffs, health, home, listing, rules
 
 urlpatterns = [
+    path("", home.home, name="home"),
+    path("leads/", listing.leads, name="leads"),
+    path("leads/add/", adding.add, name="lead-add"),
+    path("handoffs/", handoffs.handoffs, name="handoffs"),
+    path("handoffs/go/", handoffs.handoffs_go, name="handoffs-go"),
+    path("handoffs/<uuid:pk>/pass/", handoffs.handoff_pass, name="handoff-pass"),
+    path("rules/", rules.rules, name="rules"),
+    path("fields/", fields.fields, name="fields"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -1,0 +1,241 @@
+"""What waits to be taken, what waits for a go, and what sales gave back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db.models import Count
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from funnel.handoff import actions as handoff
+from funnel.handoff.card import touches_of, why_ready
+from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES, Stage
+from funnel.overview.listing import COUNTED
+from funnel.overview.paging import beyond, cursor, read
+from funnel.overview.rows import UNKNOWN, Grade, channel_words, grades_of, minutes_left
+from funnel.templatetags.words import plural, short_day
+from funnel.workspaces.hours import after as after_hours
+from funnel.workspaces.models import SELLERS, Member, Workspace
+from funnel.workspaces.refusals import Refusal
+from funnel.workspaces.roles import allow, may
+
+WAITING, GOING, GIVEN = 50, 50, 20
+# What was given back longer ago than this is for reports.
+LATELY = timedelta(days=92)
+
+
+@dataclass(slots=True)
+class Wait:
+    """An open handoff with its clock; `others` are those to whom it could be given instead."""
+
+    handoff: Handoff
+    grade: Grade | tuple[None, None]
+    left: float
+    others: list[Member]
+    mine: bool
+
+    @property
+    def late(self) -> bool:
+        return self.left < 0
+
+
+@dataclass(slots=True)
+class Given:
+    """A handoff that sales gave back, and where the lead is now."""
+
+    handoff: Handoff
+    who: str
+    taken_before: bool
+    now: str
+    came_by: str
+
+
+def sellers() -> list[Member]:
+    """Everybody to whom a handoff can be given by hand, those who take leads first."""
+    found = Member.objects.active().filter(role__in=SELLERS).select_related("user")
+    return list(found.order_by("-takes_leads", "joined_at"))
+
+
+def waits(
+    member: Member, people: list[Member], *, at: datetime, workspace: Workspace, place: list[Any] | None = None
+) -> tuple[list[Wait], str]:
+    """The open handoffs by the clock, and the cursor of the next or a blank."""
+    found = Handoff.objects.open().with_lead().order_by("due_at", "id")
+    if place is not None:
+        found = found.filter(beyond("due_at", "id", place, falling=False))
+    listed = list(found[: WAITING + 1])
+    grades = grades_of([one.lead_id for one in listed], at=at) if listed else {}
+    rows = [
+        Wait(
+            one,
+            grades.get(one.lead_id, UNKNOWN),
+            minutes_left(one, at=at, workspace=workspace),
+            [person for person in people if person.pk != one.offered_to_id] if member.leads_others else [],
+            one.offered_to_id == member.pk or (one.offered_to_id is None and member.role in SELLERS),
+        )
+        for one in listed[:WAITING]
+    ]
+    end = listed[WAITING - 1] if len(listed) > WAITING else None
+    return rows, cursor("handoffs.waits", end.due_at.isoformat(), end.pk) if end else ""
+
+
+def waiting_for_go(*, at: datetime) -> list[dict[str, Any]]:
+    """The next leads that are ready and wait for a go, the longest waiting first, with what speaks for each."""
+    leads = list(Lead.objects.filter(waits_since__isnull=False).order_by("waits_since", "id")[:GOING])
+    if not leads:
+        return []
+    grades, touches = grades_of([lead.pk for lead in leads], at=at), touches_of(leads)
+    rows = []
+    for lead in leads:
+        fit, engagement = grades.get(lead.pk, ("D", 1))
+        rows.append(
+            {
+                "lead": lead,
+                "grade": (fit, engagement),
+                "why": why_ready(touches[lead.pk], fit_band=fit, engagement_band=engagement),
+            }
+        )
+    return rows
+
+
+def loads(people: list[Member]) -> list[dict[str, Any]]:
+    """Whom a go would reach: how many each holds, and how many wait for them."""
+    held = dict(
+        Lead.objects.filter(holder__isnull=False, stage__in=SALES)
+        .order_by()
+        .values_list("holder")
+        .annotate(many=Count("pk"))
+    )
+    offered = dict(
+        Handoff.objects.open().order_by().values_list("offered_to").annotate(many=Count("pk"))
+    )
+    return [
+        {"name": one.name, "holds": held.get(one.pk, 0), "waits": offered.get(one.pk, 0)}
+        for one in people
+        if one.takes_leads
+    ]
+
+
+def given_back(at: datetime, place: list[Any] | None = None) -> tuple[list[Given], str]:
+    """What was given back lately, latest first, and the cursor of the next or a blank."""
+    found = (
+        Handoff.objects.filter(given_back_at__gte=at - LATELY)
+        .select_related("lead__source", "reason", "closed_by__user")
+        .order_by("-given_back_at", "-id")
+    )
+    if place is not None:
+        found = found.filter(beyond("given_back_at", "id", place, falling=True))
+    listed = list(found[: GIVEN + 1])
+    rows = [
+        Given(
+            one,
+            one.closed_by.first_name if one.closed_by else "",
+            one.outcome == Outcome.ACCEPTED,
+            _now(one.lead, at),
+            channel_words(one.lead.source.channel),
+        )
+        for one in listed[:GIVEN]
+    ]
+    end = listed[GIVEN - 1] if len(listed) > GIVEN else None
+    return rows, cursor("handoffs.given", end.given_back_at.isoformat(), end.pk) if end else ""  # type: ignore[union-attr]
+
+
+def _now(lead: Lead, at: datetime) -> str:
+    if lead.stage == Stage.NURTURING and lead.cool_until and lead.cool_until > at:
+        return f"With marketing until {short_day(lead.cool_until)}"
+    return "Ended" if lead.stage == Stage.DISQUALIFIED else Stage(lead.stage).label
+
+
+@require_safe
+@allow("read")
+def handoffs(request: Any) -> HttpResponse:
+    """The page of all handoffs; the next rows of one of its lists alone for the button under it."""
+    at, member, workspace = request.at, request.member, request.workspace
+    people = sellers()
+    more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
+    rows, following = waits(
+        member, people, at=at, workspace=workspace, place=read("handoffs.waits", more, 2)
+    )
+    back, given_following = given_back(at, read("handoffs.given", given_more, 2))
+    waiting = Handoff.objects.open()
+    go_count = Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()
+    may_go = may(member, "leads.go")
+    return render(
+        request,
+        "funnel/overview/handoffs.html",
+        {
+            "rows": rows,
+            "next_url": f"?after={following}" if following else "",
+            "promise": workspace.promise_hours * 60,
+            "count": waiting.count(),
+            "late": waiting.filter(due_at__lt=at).count(),
+            "pool": waiting.filter(offered_to=None).count(),
+            "go_count": go_count,
+            "counted": COUNTED,
+            "go": waiting_for_go(at=at) if go_count else [],
+            "may_go": may_go,
+            "go_due": after_hours(workspace, at, workspace.promise_hours) if go_count and may_go else None,
+            "loads": loads(people) if go_count else [],
+            "given": back,
+            "given_url": f"?given={given_following}#back" if given_following else "",
+            "page": WAITING,
+            "given_page": GIVEN,
+            "is_first": not more and not given_more,
+        },
+    )
+
+
+def _ids(words: list[str]) -> list[UUID]:
+    try:
+        return [UUID(word) for word in words]
+    except ValueError:
+        raise BadRequest("This form has been changed on its way. Open the page again.") from None
+
+
+@require_POST
+@allow("leads.go")
+def handoffs_go(request: Any) -> HttpResponse:
+    """Hand over the chosen leads that wait for a go."""
+    chosen = list(dict.fromkeys(_ids(request.POST.getlist("lead"))))[:GOING]
+    if not chosen:
+        messages.warning(request, "Nobody was chosen, so nobody was handed over.")
+        return redirect("handoffs")
+    if Lead.objects.filter(pk__in=chosen).count() != len(chosen):
+        raise Http404
+    opened = handoff.go(chosen, by=request.member, workspace=request.workspace, at=request.at)
+    gone = len(chosen) - len(opened)
+    if opened:
+        messages.success(request, f"{plural(len(opened), 'lead')} handed over.")
+    if gone:
+        messages.warning(request, f"{plural(gone, 'lead')} did not wait for your go any more.")
+    return redirect("handoffs")
+
+
+@require_POST
+@allow("leads.go")
+def handoff_pass(request: Any, pk: UUID) -> HttpResponse:
+    """Give an open handoff to the member named, or to whoever is next."""
+    one = get_object_or_404(Handoff.objects.with_lead(), pk=pk)
+    named = request.POST.get("to", "")
+    to = get_object_or_404(Member.objects.active().select_related("user"), pk=_ids([named])[0]) if named else None
+    try:
+        passed = handoff.pass_on(one, by=request.member, to=to, at=request.at, workspace=request.workspace)
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("handoffs")
+    if passed is None:
+        messages.warning(request, f"{one.lead} was decided meanwhile; nothing was changed.")
+    elif passed.offered_to is None:
+        messages.success(request, f"{one.lead} is in the pool now: nobody is left who has not had this lead.")
+    else:
+        messages.success(request, f"{one.lead} waits for {passed.offered_to.name} now.")
+    return redirect("handoffs")

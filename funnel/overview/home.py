@@ -1,0 +1,139 @@
+"""Home leads to the page of one's role; the owner's shows who waits, who is late, and with whom everybody is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from funnel.handoff.models import Handoff
+from funnel.leads.models import Lead
+from funnel.leads.stages import MARKETING, SALES, Stage
+from funnel.outbox.models import Effect, State
+from funnel.overview.rows import minutes_left
+from funnel.templatetags.words import plural
+from funnel.workspaces.models import LEADERS, Member, Role, Workspace
+from funnel.workspaces.roles import allow, may
+from funnel.workspaces.slots import slot
+
+try:
+    from funnel.people.checklist import steps
+except ImportError:
+
+    def steps(*_: Any) -> list[dict[str, Any]]:
+        return []
+
+
+HOMES = {Role.MARKETER: "marketing:home", Role.REP: "sales:desk", Role.VIEWER: "leads"}
+# So many are named one by one; the page of handoffs shows all.
+NAMED = 5
+FRESH = timedelta(days=2)
+
+
+def month_of(workspace: Workspace, at: datetime) -> datetime:
+    """The moment at which the workspace's month began."""
+    return workspace.local(at).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[str, Any]], int]:
+    """The way with how many stand at each stage, for components/way.html, and how many are on their way."""
+    by_stage = dict(Lead.objects.order_by().values_list("stage").annotate(many=Count("pk")))
+    held = (
+        Lead.objects.filter(stage__in=SALES, holder__isnull=False)
+        .order_by()
+        .values_list("holder")
+        .annotate(many=Count("pk"))
+    )
+    people = {one.pk: one.first_name for one in Member.objects.select_related("user")}
+    per_person = ", ".join(
+        f"{people[pk]} {many}" for pk, many in sorted(held, key=lambda pair: -pair[1]) if pk in people
+    )
+    won = Lead.objects.filter(customer_since__gte=month_of(workspace, at)).count()
+
+    def stop(stage: Stage, state: str = "done") -> dict[str, Any]:
+        return {"label": stage.label, "count": by_stage.get(stage, 0), "state": state}
+
+    def together(stages: tuple[Stage, ...]) -> int:
+        return sum(by_stage.get(stage, 0) for stage in stages)
+
+    selling = [stop(stage) for stage in SALES if by_stage.get(stage) or stage == Stage.WORKING]
+    selling.append({"label": "Customer, this month", "count": won, "state": "ahead"})
+    ready = by_stage.get(Stage.READY, 0)
+    return [
+        {"side": "marketing", "holder": f"Marketing {together(MARKETING)}", "stops": [stop(one) for one in MARKETING]},
+        {
+            "side": "hall",
+            "holder": f"Handoff {ready}",
+            "note": f"{late} late" if late else "",
+            "stops": [stop(Stage.READY)],
+        },
+        {"side": "sales", "holder": f"Sales {together(SALES)}", "note": per_person, "stops": selling},
+    ], together((*MARKETING, Stage.READY, *SALES))
+
+
+def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: dict[str, int]) -> dict[str, Any]:
+    """What a leader should look at: who is late, what waits for a go, what is stuck, what was given back just now."""
+    waiting = list(Handoff.objects.open().with_lead().order_by("due_at", "id")[: NAMED + 1])
+    named = [(one, minutes_left(one, at=at, workspace=workspace)) for one in waiting[:NAMED]]
+    back = list(
+        Handoff.objects.filter(given_back_at__gte=at - FRESH)
+        .select_related("lead", "reason", "closed_by__user")
+        .order_by("-given_back_at", "-id")[:3]
+    )
+    stuck = Effect.objects.filter(state=State.STUCK).count() if may(member, "stuck") else 0
+    late = [pair for pair in named if pair[1] < 0]
+    return {
+        "late_named": late,
+        "in_time": [pair for pair in named if pair[1] >= 0],
+        "more": numbers["waiting"] - len(named),
+        "back": back,
+        "stuck": stuck,
+        "things": len(late) + bool(numbers["go"]) + len(back) + bool(stuck),
+    }
+
+
+@require_safe
+@allow("read")
+def home(request: Any) -> HttpResponse:
+    """Lead to the page of one's role."""
+    member, at, workspace = request.member, request.at, request.workspace
+    if member.role not in LEADERS:
+        return redirect(HOMES[member.role])
+    todo = [] if workspace.is_demo else steps(workspace, member, at)
+    if all(step["done"] for step in todo):
+        todo = []
+    numbers = _numbers(at)
+    way, on_the_way = legs(at=at, workspace=workspace, late=numbers["late"])
+    demo = next((one for one in request.memberships if one.workspace.is_demo), None)
+    context: dict[str, Any] = {
+        "today": timezone.localtime(at),
+        "todo": todo,
+        "ticked": plural(sum(step["done"] for step in todo), "step"),
+        "next_step": next((step["key"] for step in todo if not step["done"]), ""),
+        "numbers": numbers,
+        "legs": way,
+        "on_the_way": on_the_way,
+        "demo": demo if demo and demo.workspace_id != workspace.pk else None,
+    }
+    if todo and not Lead.objects.exists():
+        return render(request, "funnel/overview/start.html", context)
+    context |= needs_you(member, at=at, workspace=workspace, numbers=numbers)
+    context["cards"] = [card for card in (plugged(request) for plugged in slot("home_cards")) if card]
+    context["promise"] = workspace.promise_hours * 60
+    return render(request, "funnel/overview/home.html", context)
+
+
+def _numbers(at: datetime) -> dict[str, int]:
+    """How many wait, how many of them are late, and how many wait for a go."""
+    waiting = Handoff.objects.open()
+    return {
+        "waiting": waiting.count(),
+        "late": waiting.filter(due_at__lt=at).count(),
+        "pool": waiting.filter(offered_to=None).count(),
+        "go": Lead.objects.filter(waits_since__isnull=False).count(),
+    }

@@ -1,0 +1,168 @@
+"""The list of all leads: find, filter, order, page by key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.core.exceptions import BadRequest
+from django.db.models import Count, Exists, OuterRef, Q
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from funnel.handoff.models import Handoff
+from funnel.leads.models import Lead, LeadQuerySet
+from funnel.leads.stages import ENDED, MARKETING, SALES, Stage
+from funnel.outbox.models import Event
+from funnel.overview.paging import PAGE, beyond, cursor, read
+from funnel.overview.rows import rows_of
+from funnel.scoring.models import LeadScore
+from funnel.workspaces.models import SELLERS, Member
+from funnel.workspaces.roles import allow, may
+
+# A count is shown as far as this; beyond, counting would cost more than it says.
+COUNTED = 1000
+ORDERS = {"newest": "Newest", "engagement": "Engagement"}
+FILTERS = {
+    "": "All",
+    "mine": "With you",
+    "late": "Late",
+    "go": "Waiting for your go",
+    "ready": "Ready for sales",
+    "sales": "With sales",
+    "marketing": "With marketing",
+    "new": "New",
+    "customers": "Customers",
+    "ended": "Ended",
+    "back": "Came back",
+}
+NUMBERLIKE = re.compile(r"[\d\s()+./-]{5,}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for."""
+
+    words: str
+    kind: str
+    order: str
+
+    @classmethod
+    def of(cls, given: Any) -> Asked:
+        """Read the address; a filter or an order that isn't ours is refused."""
+        kind, order = given.get("is", ""), given.get("order", "newest") or "newest"
+        if kind not in FILTERS or order not in ORDERS:
+            raise BadRequest("There is no such list.")
+        return cls(given.get("q", "").replace("\x00", "").strip()[:200], kind, order)
+
+    def url(self, **other: str) -> str:
+        """The address of this list with some of it changed."""
+        asked = {"q": self.words, "is": self.kind, "order": "" if self.order == "newest" else self.order} | other
+        said = urlencode({name: value for name, value in asked.items() if value})
+        return reverse("leads") + (f"?{said}" if said else "")
+
+    @property
+    def search(self) -> str:
+        """The words as leads are searched: a phone number without its signs and its trunk zero."""
+        if NUMBERLIKE.fullmatch(self.words):
+            return re.sub(r"\D", "", self.words).lstrip("0")
+        return self.words
+
+
+def leads_of(asked: Asked, member: Member, at: datetime) -> LeadQuerySet:
+    """The leads that a list shows, in no order."""
+    found: LeadQuerySet = Lead.objects.visible_to(member)
+    waiting = Handoff.objects.open()
+    if asked.kind == "mine":
+        found = found.filter(holder=member, stage__in=SALES)
+    elif asked.kind == "late":
+        found = found.filter(pk__in=waiting.filter(due_at__lt=at).values("lead_id"))
+    elif asked.kind == "go":
+        found = found.filter(waits_since__isnull=False)
+    elif asked.kind == "ready":
+        found = found.filter(pk__in=waiting.values("lead_id"))
+    elif asked.kind == "sales":
+        found = found.filter(stage__in=SALES)
+    elif asked.kind == "marketing":
+        found = found.filter(stage__in=MARKETING)
+    elif asked.kind == "new":
+        found = found.filter(stage=Stage.NEW)
+    elif asked.kind == "customers":
+        found = found.filter(stage=Stage.CUSTOMER)
+    elif asked.kind == "ended":
+        found = found.filter(stage__in=[stage for stage in ENDED if stage != Stage.CUSTOMER])
+    elif asked.kind == "back":
+        again = Event.objects.filter(lead=OuterRef("pk"), kind="came_back")
+        found = found.filter(Exists(again), stage=Stage.DISQUALIFIED)
+    return found.found_by(asked.search) if asked.words else found
+
+
+def page_of(asked: Asked, member: Member, at: datetime, after: str) -> tuple[list[Lead], str]:
+    """One page of leads in the order asked for, and the cursor of the next or a blank."""
+    found = leads_of(asked, member, at)
+    if asked.order == "engagement":
+        scores = LeadScore.objects.in_force().filter(lead__in=found).order_by("-total", "lead_id")
+        if (place := read("leads.engagement", after, 2)) is not None:
+            scores = scores.filter(beyond("total", "lead_id", place, falling=True, key_falling=False))
+        ranked: list[tuple[float, UUID]] = list(scores.values_list("total", "lead_id")[: PAGE + 1])
+        by_id = Lead.objects.select_related("holder__user").in_bulk([pk for _, pk in ranked[:PAGE]])
+        last = ranked[PAGE - 1] if len(ranked) > PAGE else None
+        return [by_id[pk] for _, pk in ranked[:PAGE]], cursor("leads.engagement", *last) if last else ""
+    newest = found.select_related("holder__user").order_by("-received_at", "-id")
+    if (place := read("leads.newest", after, 2)) is not None:
+        newest = newest.filter(beyond("received_at", "id", place, falling=True))
+    leads = list(newest[: PAGE + 1])
+    end = leads[PAGE - 1] if len(leads) > PAGE else None
+    return leads[:PAGE], cursor("leads.newest", end.received_at.isoformat(), end.pk) if end else ""
+
+
+def counts(member: Member, at: datetime) -> dict[str, int]:
+    """How many stand in the lists that are short by nature; the long ones aren't counted."""
+    waiting = Handoff.objects.open().aggregate(
+        ready=Count("pk"), late=Count("pk", filter=Q(due_at__lt=at))
+    )
+    held = Lead.objects.filter(holder__isnull=False, stage__in=SALES).aggregate(
+        sales=Count("pk"), mine=Count("pk", filter=Q(holder=member))
+    )
+    return {**waiting, **held, "go": Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()}
+
+
+@require_safe
+@allow("read")
+def leads(request: Any) -> HttpResponse:
+    """All leads, found and filtered; the next rows alone for the button under the list."""
+    member, at = request.member, request.at
+    asked = Asked.of(request.GET)
+    after = request.GET.get("after", "")
+    found, following = page_of(asked, member, at, after)
+    context: dict[str, Any] = {
+        "rows": rows_of(found, at=at, workspace=request.workspace),
+        "next_url": asked.url(after=following) if following else "",
+        "page": PAGE,
+        "promise": request.workspace.promise_hours * 60,
+    }
+    if request.htmx:
+        return render(request, "funnel/overview/leads.html#list", context)
+    number = counts(member, at)
+    hidden = {"mine"} if member.role not in SELLERS else set()
+    context |= {
+        "asked": asked,
+        "number": number,
+        "counted": COUNTED,
+        "filters": [
+            {"url": asked.url(**{"is": kind}), "label": label, "count": number.get(kind), "current": kind == asked.kind}
+            for kind, label in FILTERS.items()
+            if kind not in hidden
+        ],
+        "orders": ORDERS,
+        "may_add": may(member, "leads.change"),
+        "is_first": not after,
+        "nobody": not (found or after or asked.words or asked.kind),
+    }
+    return render(request, "funnel/overview/leads.html", context)

@@ -1,0 +1,114 @@
+"""What a row of people says: both scores, with whom they are, and what is next. A fixed number of queries per list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from funnel.handoff.models import Handoff
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES, Stage
+from funnel.scoring.models import Basis, LeadScore
+from funnel.templatetags.words import duration, short_day, when
+from funnel.workspaces.hours import between
+from funnel.workspaces.models import Workspace
+from funnel.workspaces.slots import slot
+
+Grade = tuple[str, int]
+UNKNOWN: tuple[None, None] = (None, None)
+
+
+@dataclass(slots=True)
+class Row:
+    """One lead as a list shows it; `left` are the working minutes of an open handoff's clock."""
+
+    lead: Lead
+    stage: str
+    grade: Grade | tuple[None, None]
+    person: str
+    with_whom: str
+    next: str
+    left: float | None = None
+
+
+SPELLED = {"email": "E-mail", "tv": "TV"}
+
+
+def channel_words(channel: str) -> str:
+    """A source's channel as a person reads it: "paid_search" is "Paid search"."""
+    words = channel.replace("_", " ")
+    return SPELLED.get(channel, words[:1].upper() + words[1:])
+
+
+def basis_in_force() -> Basis:
+    """The basis by which scores are read, with its rules."""
+    return Basis.objects.select_related("version").get(in_force=True)
+
+
+def grades_of(lead_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, Grade]:
+    """Fit and engagement band now of each lead that has been scored."""
+    basis = basis_in_force()
+    cuts = basis.cuts(at)
+    return {
+        lead_id: (band, 1 + sum(total >= cut for cut in cuts))
+        for lead_id, band, total in LeadScore.objects.filter(basis=basis, lead_id__in=lead_ids).values_list(
+            "lead_id", "fit_band", "total"
+        )
+    }
+
+
+def minutes_left(handoff: Handoff, *, at: datetime, workspace: Workspace) -> float:
+    """What is left of the promise in working minutes; negative when it is late."""
+    return between(workspace, at, handoff.due_at).total_seconds() / 60
+
+
+def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> list[Row]:
+    """The rows of a list of leads whose holders are loaded."""
+    ids = [lead.pk for lead in leads]
+    if not ids:
+        return []
+    grades = grades_of(ids, at=at)
+    waiting = {
+        one.lead_id: one
+        for one in Handoff.objects.open().filter(lead_id__in=ids).select_related("offered_to__user")
+    }
+    held = [lead.pk for lead in leads if lead.stage in SALES or lead.stage == Stage.CUSTOMER]
+    steps: dict[UUID, str] = {}
+    if held:
+        for next_of in slot("lead_next"):
+            steps |= next_of(held)
+    return [_row(lead, waiting.get(lead.pk), grades.get(lead.pk, UNKNOWN), steps, at, workspace) for lead in leads]
+
+
+def _row(
+    lead: Lead,
+    handoff: Handoff | None,
+    grade: Grade | tuple[None, None],
+    steps: dict[UUID, str],
+    at: datetime,
+    workspace: Workspace,
+) -> Row:
+    stage = Stage(lead.stage).label
+    if handoff is not None:
+        person = handoff.offered_to.name if handoff.offered_to else ""
+        left = minutes_left(handoff, at=at, workspace=workspace)
+        says = f"{duration(left)} late" if left < 0 else f"To be taken by {when(handoff.due_at)}"
+        whom = f"Waits for {handoff.offered_to.first_name}" if handoff.offered_to else "In the pool"
+        return Row(lead, stage, grade, person, whom, says, left)
+    if lead.holder is not None:
+        return Row(lead, stage, grade, lead.holder.name, lead.holder.name, steps.get(lead.pk, ""))
+    if lead.stage in (Stage.DISQUALIFIED, Stage.CUSTOMER):
+        return Row(lead, stage, grade, "", "", "")
+    return Row(lead, stage, grade, "", "Marketing", _with_marketing(lead, at))
+
+
+def _with_marketing(lead: Lead, at: datetime) -> str:
+    if lead.waits_since:
+        return "Ready, waits for your go"
+    if lead.cool_until and lead.cool_until > at:
+        return f"Comes back on {short_day(lead.cool_until)}"
+    if lead.stage == Stage.NEW:
+        return f"Came {when(lead.received_at)}"
+    return ""

@@ -1,0 +1,18 @@
+"""What is next with a lead, for lists of the hall."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from funnel.templatetags.words import day, when
+from sales.queue.models import Task
+
+
+def next_of(lead_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The next step of each lead that has one, in words."""
+    steps: dict[UUID, str] = {}
+    tasks = Task.objects.open().filter(lead_id__in=lead_ids).order_by("due_at", "id")
+    for lead_id, what, due_at, all_day in tasks.values_list("lead_id", "what", "due_at", "all_day"):
+        steps.setdefault(lead_id, f"{what}, {day(due_at) if all_day else when(due_at)}")
+    return steps
