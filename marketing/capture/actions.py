@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
-from funnel.workspaces.models import PublicDoor, Workspace
-from marketing.capture.models import Form
+from funnel.outbox.actions import record
+from funnel.workspaces.models import AuditEntry, Member, PublicDoor, Workspace
+from funnel.workspaces.refusals import Refusal
+from marketing.capture.models import Form, Submission
 
 CONTACT = [
     {"name": "name", "label": "Your name", "required": True},
@@ -42,9 +45,80 @@ def start(workspace: Workspace, *, at: datetime) -> None:
 
 
 @transaction.atomic
-def open_form(form: Form) -> Form:
+def open_form(form: Form, *, by: Member | None = None) -> Form:
     """Save a new form and give it its public door."""
     form.token = new_token()
     form.save(force_insert=True)
     PublicDoor.objects.create(workspace_id=form.workspace_id, digest=PublicDoor.digest_of(form.token))
+    _audit("form opened", form, by=by, at=form.created_at)
     return form
+
+
+# What of a form its editor may change.
+EDITABLE = (
+    "name", "title", "intro", "purpose", "campaign", "fields", "interests", "consent_text", "button", "thanks",
+    "at_once", "origins", "is_open",
+)  # fmt: skip
+
+
+@transaction.atomic
+def change_form(form: Form, changes: dict[str, Any], *, by: Member, at: datetime) -> Form:
+    """Change a form, and keep what it was; nothing is written where nothing differs."""
+    was = {name: getattr(form, name) for name in EDITABLE if name in changes and getattr(form, name) != changes[name]}
+    if not was:
+        return form
+    for name in was:
+        setattr(form, name, changes[name])
+    form.save(update_fields=list(was))
+    _audit("form changed", form, by=by, at=at, was={name: _plain(value) for name, value in was.items()})
+    return form
+
+
+def send_in(form: Form, typed: dict[str, str], *, origin: dict[str, Any], flags: list[str], at: datetime) -> Submission:
+    """Keep what somebody sent. With flags it waits for a person; else the worker makes a lead of it.
+
+    Called inside the door's transaction and opens none of its own: this is the busiest write.
+    """
+    event = None if flags else record(form.workspace_id, "submitted", at=at, data={"form": str(form.pk)})
+    submission = Submission(
+        workspace_id=form.workspace_id,
+        form=form,
+        typed=typed,
+        origin=origin,
+        flags=flags,
+        quarantined=bool(flags),
+        event=event,
+        received_at=at,
+    )
+    submission.save(force_insert=True)
+    return submission
+
+
+class NotHeld(Refusal):
+    """Somebody has released it already."""
+
+
+@transaction.atomic
+def release(submission: Submission, *, by: Member, at: datetime) -> None:
+    """Let the worker take what was held back, with the time at which it was sent; raise NotHeld."""
+    freed = Submission.objects.held().filter(pk=submission.pk).update(quarantined=False, released_at=at, refused={})
+    if not freed:
+        raise NotHeld("This has been let through already.")
+    event = record(submission.workspace_id, "submitted", at=at, occurred_at=submission.received_at, actor=by)
+    Submission.objects.filter(pk=submission.pk).update(event=event)
+    _audit("submission released", submission.form, by=by, at=at, submission=str(submission.pk))
+
+
+def _audit(action: str, form: Form, *, by: Member | None, at: datetime, **data: Any) -> None:
+    AuditEntry.objects.create(
+        workspace_id=form.workspace_id,
+        at=at,
+        actor=by,
+        action=action,
+        target=form.name,
+        data={"form": str(form.pk), **data},
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | bool | int | list | dict | None) else str(value.pk)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 
 from funnel.outbox.models import Event
 from funnel.workspaces.ids import uuid7
-from funnel.workspaces.scoping import TenantForeignKey, TenantRow
+from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 from marketing.campaigns.models import Campaign
 
 
@@ -46,6 +51,33 @@ class Form(TenantRow):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        """The questions in order; what they are interested in comes last unless it was given a place."""
+        rows = [row for row in self.fields if row["name"] != "interest" or self.interests]
+        if self.interests and all(row["name"] != "interest" for row in rows):
+            rows.append({"name": "interest", "label": "What are you interested in?", "required": False})
+        return rows
+
+    @property
+    def path(self) -> str:
+        """Where visitors find it."""
+        return reverse("public-form", args=[self.token])
+
+
+class SubmissionQuerySet(models.QuerySet["Submission"]):
+    def held(self) -> SubmissionQuerySet:
+        """Those that wait for a person: likely spam, and what the worker could make no lead of."""
+        return self.filter(quarantined=True)
+
+    def latest(self, before: tuple[datetime, UUID] | None = None) -> SubmissionQuerySet:
+        """Latest first, from behind the row with that moment and id."""
+        rows = self.select_related("form", "event").order_by("-received_at", "-id")
+        if before:
+            moment, pk = before
+            rows = rows.filter(Q(received_at__lt=moment) | Q(received_at=moment, pk__lt=pk))
+        return rows
+
 
 class Submission(TenantRow):
     """A form's POST as typed. `flags` say why it waits in quarantine; a button releases it."""
@@ -63,10 +95,10 @@ class Submission(TenantRow):
     received_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
 
+    objects = scoped(SubmissionQuerySet)
+
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "form", "-received_at"], name="submission_recent"),
-            models.Index(
-                fields=["workspace", "-received_at"], name="submission_held", condition=Q(quarantined=True)
-            ),
+            models.Index(fields=["workspace", "-received_at"], name="submission_held", condition=Q(quarantined=True)),
         ]

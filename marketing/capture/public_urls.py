@@ -1,5 +1,12 @@
-"""Addresses of this part."""
+"""The addresses of forms for people outside."""
 
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from marketing.capture import public
+
+urlpatterns = [
+    path("<slug:token>/", public.form, name="public-form"),
+    path("<slug:token>/thanks/", public.thanks, name="public-thanks"),
+    path("<slug:token>/frame/", public.form, {"framed": True}, name="public-frame"),
+    path("<slug:token>/frame/thanks/", public.thanks, {"framed": True}, name="public-frame-thanks"),
+]

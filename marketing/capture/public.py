@@ -1,0 +1,260 @@
+"""The door for visitors: a form's page, its POST, its thank-you page. No log-in, no cookie, no script."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.request import split_domain_port
+from django.template.loader import get_template
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+
+from funnel.workspaces import limits
+from funnel.workspaces.gate import everywhere, tenant
+from funnel.workspaces.models import PublicDoor, Workspace
+from funnel.workspaces.roles import public
+from marketing.capture import actions as capture
+from marketing.capture import reading
+from marketing.capture.models import Form
+from marketing.capture.origins import came_from, host_of
+from marketing.capture.page import questions_on_page
+
+log = logging.getLogger("baton.capture")
+
+# Nobody reads a form and fills it in within two seconds.
+TOO_FAST_MS = 2000
+# A form left open since yesterday is a person's; a token kept for weeks is a script's.
+SHOWN_MS = 7 * 24 * 3600 * 1000
+MINUTE = 60
+
+
+@lru_cache(maxsize=4096)
+def door(token: str) -> tuple[UUID, str]:
+    """The workspace behind a public token, and its country; raise Http404. A door never leads elsewhere later."""
+    with everywhere():
+        found = PublicDoor.objects.filter(digest=PublicDoor.digest_of(token)).values_list(
+            "workspace_id", "workspace__country"
+        )
+        row = next(iter(found[:1]), None)
+    if row is None:
+        raise Http404
+    return row
+
+
+@public
+@csrf_exempt
+def form(request: HttpRequest, token: str, framed: bool = False) -> HttpResponse:
+    """Show a form, or take what was sent; framed, it stands in another site's page."""
+    if request.method == "POST":
+        return _post(request, token, framed)
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    workspace_id, _ = door(token)
+    with tenant(workspace_id) as at:
+        shown, workspace = _find(token), Workspace.objects.get(pk=workspace_id)
+    if not shown.is_open:
+        return _trouble(410, "This form is closed.", workspace, framed, shown)
+    hidden = {"shown": _stamp(token, int(at.timestamp() * 1000))}
+    if not framed and (referrer := request.headers.get("Referer", "")) and host_of(referrer) != _here(request):
+        # A frame's referrer is the page around it, which the POST will not have.
+        hidden["referrer"] = referrer[:500]
+    elif framed and request.headers.get("Referer"):
+        hidden["referrer"] = request.headers["Referer"][:500]
+    return _page(shown, workspace, framed, hidden=hidden)
+
+
+def _post(request: HttpRequest, token: str, framed: bool) -> HttpResponse:
+    try:
+        posted = reading.read(request)
+    except reading.Unreadable as refused:
+        return _trouble(refused.status, refused.sentence, None, framed)
+    workspace_id, country = door(token)
+    if wait := _over_limit(request, token):
+        answer = _trouble(429, "That was a lot at once. Please wait a minute and send it again.", None, framed)
+        answer["Retry-After"] = str(wait)
+        return answer
+    with tenant(workspace_id, write=True) as at:
+        shown = _find(token)
+        refusal = _refused(request, shown)
+        if refusal is None:
+            typed, errors, others = reading.check(shown, posted, country=country)
+            if not errors:
+                moment = int(at.timestamp() * 1000)
+                flags = _flags(token, posted, moment)
+                capture.send_in(shown, typed, origin=_origin(request, shown, posted), flags=flags, at=at)
+    if refusal is None and others:
+        log.info("form %s ignored the fields %s", shown.pk, ", ".join(ascii(name[:40]) for name in others[:10]))
+    if refusal is None and not errors:
+        return HttpResponseRedirect(_thanks_path(token, framed), status=303)
+    with tenant(workspace_id):
+        workspace = Workspace.objects.get(pk=workspace_id)
+    if refusal is not None:
+        return _trouble(*refusal, workspace, framed, shown)
+    hidden = {name: posted[name] for name in ("shown", "referrer") if posted.get(name)}
+    return _page(shown, workspace, framed, hidden=hidden, posted=posted, errors=errors)
+
+
+@public
+def thanks(request: HttpRequest, token: str, framed: bool = False) -> HttpResponse:
+    """Say thank you; the address holds nothing of the person."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    workspace_id, _ = door(token)
+    with tenant(workspace_id):
+        shown, workspace = _find(token), Workspace.objects.get(pk=workspace_id)
+    return _render("public/thanks.html", {"form": shown}, workspace, framed, shown)
+
+
+# ── what is checked before anything is kept ──────────────────────────────
+
+
+def _find(token: str) -> Form:
+    found = Form.objects.filter(token=token).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _over_limit(request: HttpRequest, token: str) -> int | None:
+    """Seconds to wait, or None. Per address against a script, per form against many."""
+    each, all_of_them = settings.FORM_LIMITS
+    return (each and limits.hit("form", f"{token} {address_of(request)}", each, MINUTE)) or (
+        (all_of_them and limits.hit("form", token, all_of_them, MINUTE)) or None
+    )
+
+
+def address_of(request: HttpRequest) -> str:
+    """The visitor's address: the one that the outermost of our own proxies saw, never what the visitor says."""
+    proxies = settings.TRUSTED_PROXIES
+    if proxies:
+        said = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+        if len(said) >= proxies:
+            return said[-proxies]
+    return request.META.get("REMOTE_ADDR", "")
+
+
+def _refused(request: HttpRequest, shown: Form) -> tuple[int, str] | None:
+    if not shown.is_open:
+        return 410, "This form is closed."
+    if not shown.origins:
+        return None
+    origin = request.headers.get("Origin") or _origin_of(request.headers.get("Referer", ""))
+    ours = {f"{request.scheme}://{request.get_host()}", settings.PUBLIC_URL}
+    if origin.lower() in {*shown.origins, *ours}:
+        return None
+    return 403, "This form can’t be sent from that page."
+
+
+def _origin_of(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def _flags(token: str, posted: dict[str, str], moment: int) -> list[str]:
+    """Why this looks like a script: the hidden field is filled in, or it came faster than anybody types."""
+    flags = []
+    if posted.get("website", "").strip():
+        flags.append("trap")
+    stamp = posted.get("shown", "")
+    if stamp:
+        shown_at = _read_stamp(token, stamp)
+        if shown_at is None:
+            flags.append("forged")
+        elif moment - shown_at < TOO_FAST_MS:
+            flags.append("fast")
+        elif moment - shown_at > SHOWN_MS:
+            flags.append("old")
+    return flags
+
+
+def _signer(token: str) -> signing.Signer:
+    return signing.Signer(salt=f"form:{token}")
+
+
+def _stamp(token: str, moment: int) -> str:
+    return _signer(token).sign(str(moment))
+
+
+def _read_stamp(token: str, stamp: str) -> int | None:
+    try:
+        return int(_signer(token).unsign(stamp[:200]))
+    except (signing.BadSignature, ValueError):
+        return None
+
+
+def _here(request: HttpRequest) -> str:
+    return split_domain_port(request.get_host())[0].strip("[]").removeprefix("www.")
+
+
+def _origin(request: HttpRequest, shown: Form, posted: dict[str, str]) -> dict[str, Any]:
+    found = came_from(
+        posted,
+        request.GET.dict() if request.META.get("QUERY_STRING") else {},
+        request.headers.get("Referer", ""),
+        here=_here(request),
+        own={host_of(one) for one in shown.origins},
+    )
+    if shown.consent_text:
+        found["consent_text"] = shown.consent_text
+    return found
+
+
+# ── pages ────────────────────────────────────────────────────────────────
+
+
+def _thanks_path(token: str, framed: bool) -> str:
+    return f"{reverse('public-form', args=[token])}{'frame/' if framed else ''}thanks/"
+
+
+def _page(
+    shown: Form,
+    workspace: Workspace,
+    framed: bool,
+    *,
+    hidden: dict[str, str],
+    posted: dict[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+) -> HttpResponse:
+    context = {
+        "form": shown,
+        "hidden": hidden,
+        "rows": questions_on_page(shown, posted or {}, errors or {}),
+        "wrong": errors or {},
+        "consented": (posted or {}).get("consent", "").strip().casefold() not in reading.NOT_YES,
+    }
+    return _render("public/form.html", context, workspace, framed, shown, status=422 if errors else 200)
+
+
+def _trouble(
+    status: int, sentence: str, workspace: Workspace | None, framed: bool, shown: Form | None = None
+) -> HttpResponse:
+    context = {"form": shown, "sentence": sentence, "again": status in (400, 413, 429)}
+    return _render("public/trouble.html", context, workspace, framed, shown, status=status)
+
+
+def _render(
+    template: str,
+    context: dict[str, Any],
+    workspace: Workspace | None,
+    framed: bool,
+    shown: Form | None,
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    """Render without the request: nothing of a member's may reach a visitor, and no token may set a cookie."""
+    business = {"name": workspace.name if workspace else ""}
+    body = get_template(template).render({**context, "business": business, "framed": framed})
+    response = HttpResponse(body, status=status)
+    response["Cache-Control"] = "no-store"
+    if framed:
+        response.xframe_options_exempt = True  # type: ignore[attr-defined]
+        around = ["'self'", *shown.origins] if shown and shown.origins else ["*"]
+        response._csp_replace = {"frame-ancestors": around}  # type: ignore[attr-defined]
+    return response

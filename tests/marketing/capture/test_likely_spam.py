@@ -1,0 +1,103 @@
+"""What a script sends is answered like any other, kept, flagged and listed; a button lets it through."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from funnel.leads.models import Lead
+from funnel.outbox.models import Effect, Event
+from funnel.workspaces.models import AuditEntry
+from marketing.capture.actions import NotHeld, release
+from marketing.capture.models import Form, Submission
+from marketing.capture.public import _stamp
+
+from .conftest import TYPED
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def stamp(form: Form, at: Any, ago: float) -> str:
+    return _stamp(form.token, int((at - timedelta(seconds=ago)).timestamp() * 1000))
+
+
+def test_the_filled_trap_is_answered_like_any_other_and_kept(
+    visitor: Client, form: Form, submissions: Any, owner: Any, gate: Any, work: Any
+) -> None:
+    answer = visitor.post(form.path, {**TYPED, "website": "https://spam.example"})
+    assert (answer.status_code, answer["Location"]) == (303, f"{form.path}thanks/")
+    work()
+    (kept,) = submissions()
+    assert (kept.quarantined, kept.flags, kept.typed) == (True, ["trap"], TYPED)
+    with gate(owner):
+        assert not Lead.objects.exists()
+        assert not Effect.objects.filter(handler="receive").exists()
+
+
+def test_what_comes_within_two_seconds_is_held_and_what_comes_later_is_not(
+    visitor: Client, form: Form, submissions: Any, owner: Any, gate: Any
+) -> None:
+    with gate(owner) as at:
+        fast, slow, old = stamp(form, at, 0), stamp(form, at, 3), stamp(form, at, 3600 * 24 * 30)
+    for shown in (fast, slow, old, "1:forged", ""):
+        assert visitor.post(form.path, {**TYPED, "shown": shown}).status_code == 303
+    assert [one.flags for one in submissions()] == [["fast"], [], ["old"], ["forged"], []]
+
+
+def test_the_page_itself_carries_the_moment_it_was_shown(visitor: Client, form: Form, submissions: Any) -> None:
+    page = visitor.get(form.path).content.decode()
+    shown = page.split('name="shown" value="')[1].split('"')[0]
+    visitor.post(form.path, {**TYPED, "shown": shown})
+    assert submissions()[0].flags == ["fast"]
+
+
+def test_one_form_s_moment_does_not_count_for_another(
+    visitor: Client, form: Form, submissions: Any, owner: Any, gate: Any
+) -> None:
+    with gate(owner) as at:
+        shown = _stamp("another", int((at - timedelta(seconds=9)).timestamp() * 1000))
+    visitor.post(form.path, {**TYPED, "shown": shown})
+    assert submissions()[0].flags == ["forged"]
+
+
+def test_the_button_lets_it_through_with_its_own_time(
+    visitor: Client, form: Form, submissions: Any, owner: Any, gate: Any, work: Any
+) -> None:
+    visitor.post(form.path, {**TYPED, "website": "x"})
+    (kept,) = submissions()
+    with gate(owner) as at:
+        moment = at - timedelta(days=3)
+        Submission.objects.filter(pk=kept.pk).update(received_at=moment)
+        release(kept, by=owner, at=at)
+    work()
+    with gate(owner) as at:
+        lead = Lead.objects.get()
+        assert lead.received_at == moment
+        assert lead.stage == "ready"
+        assert Event.objects.get(kind="form").occurred_at == moment
+        assert AuditEntry.objects.filter(action="submission released").count() == 1
+        with pytest.raises(NotHeld):
+            release(kept, by=owner, at=at)
+    (kept,) = submissions()
+    assert not kept.quarantined
+    assert kept.released_at
+
+
+def test_what_the_worker_can_make_no_lead_of_waits_with_its_reason(
+    form: Form, submissions: Any, owner: Any, gate: Any, work: Any
+) -> None:
+    from marketing.capture.actions import send_in
+
+    with gate(owner) as at:
+        send_in(form, {"name": "Ann", "email": "broken"}, origin={}, flags=[], at=at)
+        send_in(form, TYPED, origin={}, flags=[], at=at)
+    work()
+    refused, taken = sorted(submissions(), key=lambda one: "phone" in one.typed)
+    assert refused.quarantined
+    assert "e-mail" in refused.refused["email"]
+    assert not taken.quarantined
+    with gate(owner):
+        assert Lead.objects.count() == 1
