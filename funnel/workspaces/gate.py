@@ -77,10 +77,12 @@ class MemberMiddleware:
         request.member, request.workspace = member, member.workspace  # type: ignore[attr-defined]
         timezone.activate(member.workspace.zone)
         try:
-            with tenant(member.workspace, write=request.method not in SAFE) as at:
+            changes = request.method not in SAFE
+            with tenant(member.workspace, write=changes) as at:
                 request.at = at  # type: ignore[attr-defined]
                 response = self.get_response(request)
-                if response.status_code >= 400 and connection.in_atomic_block:
+                # A read on SQLite opened no transaction, so there is none of ours to take back.
+                if response.status_code >= 400 and (changes or not settings.SQLITE):
                     transaction.set_rollback(True)
                 return response
         finally:
