@@ -107,7 +107,7 @@ def test_the_theme_follows_the_system_until_somebody_chooses(open_page):
     theme = "document.documentElement.dataset.bsTheme"
     assert page.evaluate(theme) == "dark"
     page.emulate_media(color_scheme="light")
-    assert page.evaluate(theme) == "light"
+    becomes(page, theme, "light")
     page.click(".side-foot summary")
     page.click("[data-theme-switch]")
     assert page.evaluate(theme) == "dark"
@@ -287,3 +287,20 @@ def test_the_shell_is_accessible_and_fits(open_page, viewport, scheme):
     page.evaluate((ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text())
     broken = page.evaluate("axe.run()")["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in broken if one["impact"] != "minor"] == []
+
+
+def test_targets_on_a_phone_are_large_enough_for_a_thumb(open_page):
+    page = open_page(viewport=PHONE)
+    page.click("[href='#side']")
+    page.click(".side-foot summary")
+    small = page.evaluate(
+        """() => [...document.querySelectorAll(".topbar a, .side a, .side button, .side summary, .tabbar a")]
+             .filter((one) => one.getClientRects().length && one.getBoundingClientRect().height < 44)
+             .map((one) => one.textContent.trim())"""
+    )
+    assert small == []
+
+
+def test_a_page_without_notices_begins_at_the_top(open_page):
+    page = open_page(viewport=WIDE)
+    assert page.evaluate("document.querySelector('.desk').getBoundingClientRect().top") == 0
