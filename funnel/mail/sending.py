@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import make_msgid
 from typing import Any
@@ -13,9 +15,10 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from funnel.mail.links import link_for
+from funnel.mail.links import SECRET, link_for
+from funnel.mail.looks import looks
 from funnel.mail.models import Message, MessageState
-from funnel.outbox.drain import outside
+from funnel.outbox.drain import ATTEMPTS, outside
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.gate import tenant
 from funnel.workspaces.models import Workspace
@@ -40,28 +43,29 @@ def send(effects: list[Effect], at: datetime) -> None:
         if message is None or not settings.EMAIL_URL:
             return
         if message.state == MessageState.SENDING:
-            # Claimed a second time: the first run ended between the server's answer and its own note of it.
-            _note(message, MessageState.UNKNOWN, "We don’t know whether it went.")
+            # Claimed a second time: the first run ended between the server's answer and its own note of it. At the
+            # first claim it is another duty for the same letter that is at it now.
+            if effect.attempts > 1:
+                _note(message, MessageState.UNKNOWN, "Baton stopped while this was sent, so we don’t know whether it went.")
             return
         if message.state != MessageState.QUEUED:
             return
         message.state, message.attempts = MessageState.SENDING, message.attempts + 1
         message.save(update_fields=["state", "attempts"])
         mail = _mail(message, workspace)
-    state, why = deliver(mail)
+    answer = deliver(mail)
     with tenant(effect.workspace_id, write=True) as now:
-        if state == MessageState.SENT:
-            Message.objects.filter(pk=message.pk).update(state=state, sent_at=now, error="")
+        if answer.state == MessageState.SENT:
+            Message.objects.filter(pk=message.pk).update(state=answer.state, sent_at=now, error="")
             Workspace.objects.filter(pk=workspace.pk, mail_proved_at=None).update(mail_proved_at=now)
             return
-        later = state == MessageState.QUEUED
-        if later and effect.attempts >= 5:
-            state = MessageState.FAILED
-        _note(message, state, why)
-        if later:
+        later = answer.state == MessageState.QUEUED
+        last = effect.attempts >= ATTEMPTS
+        _note(message, MessageState.FAILED if later and last else answer.state, answer.why)
+        if not answer.reached:
             Workspace.objects.filter(pk=workspace.pk).update(mail_proved_at=None)
-    if state == MessageState.QUEUED:
-        raise TryLater(why)
+    if later and not last:
+        raise TryLater(answer.why)
 
 
 def _note(message: Message, state: MessageState, why: str) -> None:
@@ -69,13 +73,24 @@ def _note(message: Message, state: MessageState, why: str) -> None:
     message.save(update_fields=["state", "error"])
 
 
-def deliver(mail: EmailMultiAlternatives) -> tuple[MessageState, str]:
-    """Hand a mail to the server; give what became of it: sent, queued (try later), failed or unknown, and why."""
+@dataclass(frozen=True)
+class Answer:
+    """What became of a mail: sent, queued (try later), failed or unknown; and whether the server was reached."""
+
+    state: MessageState
+    why: str = ""
+    reached: bool = True
+
+
+def deliver(mail: EmailMultiAlternatives) -> Answer:
+    """Hand a mail to the server, and tell apart what surely didn't go from what may have gone."""
     connection: Any = get_connection(fail_silently=False)
     try:
         connection.open()
+    except smtplib.SMTPAuthenticationError:
+        return Answer(MessageState.QUEUED, "The mail server refused our user name and password.", reached=False)
     except (OSError, smtplib.SMTPException) as error:
-        return MessageState.QUEUED, f"The mail server can’t be reached: {_words(error)}"
+        return Answer(MessageState.QUEUED, f"The mail server can’t be reached: {_words(error)}", reached=False)
     try:
         connection.send_messages([mail])
     except smtplib.SMTPRecipientsRefused as error:
@@ -85,40 +100,54 @@ def deliver(mail: EmailMultiAlternatives) -> tuple[MessageState, str]:
         return _refused(error.smtp_code, "The mail server refused our address")
     except smtplib.SMTPDataError as error:
         return _refused(error.smtp_code, "The mail server refused this mail")
+    except ValueError:
+        return Answer(MessageState.FAILED, "This address can’t be written on a mail.")
     except (OSError, smtplib.SMTPException) as error:
-        return MessageState.UNKNOWN, f"The mail server gave no answer: {_words(error)}"
+        return Answer(MessageState.UNKNOWN, f"The line broke while it was sent: {_words(error)}")
     finally:
         try:
             connection.close()
         except (OSError, smtplib.SMTPException):
             pass
-    return MessageState.SENT, ""
+    return Answer(MessageState.SENT)
 
 
-def _refused(code: int, words: str) -> tuple[MessageState, str]:
+def _refused(code: int, words: str) -> Answer:
     state = MessageState.QUEUED if 400 <= code < 500 else MessageState.FAILED
-    return state, f"{words} ({code})."
+    return Answer(state, f"{words} ({code}).")
 
 
 def _words(error: Exception) -> str:
     return (getattr(error, "strerror", None) or type(error).__name__) + "."
 
 
-def body(message: Message, workspace: Workspace, *, with_link: bool) -> tuple[str, str]:
-    """The text and the HTML of a message; without its link for somebody who only looks at the mailbox."""
+def text_of(message: Message, workspace: Workspace, *, hidden: bool = True) -> str:
+    """The plain text of a letter; `hidden` for somebody who looks at the mailbox: no link that lets anybody in."""
     with timezone.override(workspace.zone):
-        context = {
-            **message.context,
-            "business": workspace.name,
-            "to": message.member,
-            "link": link_for(message) if with_link else "",
-            "subject": message.subject,
-            "due": _moment(message.context.get("due")),
-        }
-        return (
-            render_to_string(f"mail/{message.kind}.txt", context),
-            render_to_string(f"mail/{message.kind}.html", context),
-        )
+        text = render_to_string(f"mail/{message.kind}.txt", _context(message, workspace, hidden=hidden))
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def html_of(message: Message, workspace: Workspace) -> str:
+    """The letter as a mail program shows it."""
+    with timezone.override(workspace.zone):
+        context = _context(message, workspace, hidden=False) | {"looks": looks()}
+        return render_to_string(f"mail/{message.kind}.html", context)
+
+
+def _context(message: Message, workspace: Workspace, *, hidden: bool) -> dict[str, Any]:
+    secret = message.kind in SECRET
+    moments = {name: _moment(message.context.get(name)) for name in ("due", "until")}
+    return {
+        "business": workspace.name,
+        **message.context,
+        **moments,
+        "to": message.member,
+        "to_email": message.to_email,
+        "subject": message.subject,
+        "hidden": hidden and secret,
+        "link": "" if hidden and secret else link_for(message),
+    }
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -126,7 +155,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _mail(message: Message, workspace: Workspace) -> EmailMultiAlternatives:
-    text, html = body(message, workspace, with_link=True)
+    text, html = text_of(message, workspace, hidden=False), html_of(message, workspace)
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ") or "localhost"
     mail = EmailMultiAlternatives(
         message.subject,
@@ -137,5 +166,3 @@ def _mail(message: Message, workspace: Workspace) -> EmailMultiAlternatives:
     )
     mail.attach_alternative(html, "text/html")
     return mail
-
-

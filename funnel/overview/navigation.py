@@ -28,7 +28,15 @@ class Place:
     under: tuple[str, ...] = ()
 
 
-SETTINGS = ("people", "business", "keys", "mailbox", "stuck", "me", "member-remove", "key-revoke", "letter")
+# The tabs above the pages about the business itself.
+SETTINGS = (
+    ("business", "Business and mail", "business", ()),
+    ("people", "People", "people", ("member-remove", "invite", "member-password", "member-logout")),
+    ("keys", "Keys", "business", ()),
+    ("fields", "Fields", "business", ()),
+    ("mailbox", "Mailbox", "business", ()),
+    ("stuck", "Status", "stuck", ()),
+)
 SELLING = frozenset({*LEADERS, Role.REP})
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
@@ -39,7 +47,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
             Place("leads", "users", "Leads", under=("lead", "lead-add", "lead-edit", "lead-give-back")),
             Place("handoffs", "arrows-exchange", "Handoffs"),
             Place("rules", "adjustments-horizontal", "Rules"),
-            Place("people", "users-group", "People and keys", roles=frozenset(LEADERS), under=("keys", "member-remove")),
+            Place("people", "users-group", "People and keys", roles=frozenset(LEADERS), under=("keys", "member-remove", "invite")),
             Place("stuck", "refresh", "Status and mail", roles=frozenset(LEADERS), under=("mailbox",)),
         ),
     ),
@@ -109,6 +117,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "tabs": SimpleLazyObject(lambda: _tabs(member, here)),
         "businesses": SimpleLazyObject(lambda: _businesses(request, member)),
         "menu": SimpleLazyObject(lambda: _menu(member, here)),
+        "settings_nav": SimpleLazyObject(lambda: _settings(member, here)),
         "me": {"name": member.name, "initials": initials(member.name), "role_label": member.get_role_display()},
         "worker_hint": SimpleLazyObject(lambda: _worker(request, member)),
         "mail_notice": SimpleLazyObject(lambda: _mail_notice(member, here)),
@@ -168,6 +177,14 @@ def _menu(member: Member, here: str) -> list[dict[str, Any]]:
     if may(member, "business"):
         listed.append(Place("business", "building-store", "Business and mail"))
     return [item for item in (_item(place, here) for place in listed) if item["url"]]
+
+
+def _settings(member: Member, here: str) -> list[dict[str, Any]]:
+    return [
+        {"url": _url(name), "label": label, "current": here == name or here in under}
+        for name, label, what, under in SETTINGS
+        if may(member, what) and _url(name)
+    ]
 
 
 def _worker(request: HttpRequest, member: Member) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from funnel.overview import adding, fields, handoffs, health, home, listing, rules
+from funnel.overview import adding, fields, handoffs, health, home, listing, rules, status
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("handoffs/<uuid:pk>/pass/", handoffs.handoff_pass, name="handoff-pass"),
     path("rules/", rules.rules, name="rules"),
     path("fields/", fields.fields, name="fields"),
+    path("status/", status.stuck, name="stuck"),
+    path("status/again/", status.again_all, name="stuck-all"),
+    path("status/<int:pk>/again/", status.again, name="stuck-again"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

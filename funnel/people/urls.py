@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from funnel.people import door
+from funnel.mail import views as mail
+from funnel.people import business, door, joining, myself, programs, views
 
 urlpatterns = [
     path("accounts/login/", door.login, name="account_login"),
@@ -13,6 +14,21 @@ urlpatterns = [
     path("accounts/password/sent/", door.password_reset_done, name="account_reset_password_done"),
     path("accounts/password/saved/", door.password_from_key_done, name="account_reset_password_from_key_done"),
     path("password/<uidb36>/<key>/", door.password_from_key, name="account_reset_password_from_key"),
+    path("join/<token>/", joining.join, name="join"),
     path("start/", door.start, name="start"),
     path("switch/<uuid:pk>/", door.switch, name="switch"),
+    path("me/", myself.me, name="me"),
+    path("me/log-out/", myself.log_out_everywhere, name="me-logout"),
+    path("people/", views.people_page, name="people"),
+    path("people/invite/", views.invite, name="invite"),
+    path("people/invitations/<uuid:pk>/take-back/", views.withdraw, name="invitation-withdraw"),
+    path("people/<uuid:pk>/remove/", views.remove, name="member-remove"),
+    path("people/<uuid:pk>/log-out/", views.log_out, name="member-logout"),
+    path("people/<uuid:pk>/password/", views.password, name="member-password"),
+    path("keys/", programs.keys_page, name="keys"),
+    path("keys/<uuid:pk>/revoke/", programs.revoke, name="key-revoke"),
+    path("business/", business.business, name="business"),
+    path("business/test-mail/", business.mail_test, name="mail-test"),
+    path("mailbox/", mail.mailbox, name="mailbox"),
+    path("mailbox/<uuid:pk>/again/", mail.again, name="letter-again"),
 ]

@@ -1,0 +1,68 @@
+"""The local mailbox: what went, what would have gone, and what is in doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from funnel.mail import actions as mail
+from funnel.mail.models import Message, MessageState
+from funnel.mail.sending import text_of
+from funnel.workspaces.models import Workspace
+from funnel.workspaces.roles import allow
+
+SHOWN = 20
+SENDABLE = {MessageState.QUEUED: "Send now", MessageState.FAILED: "Try again", MessageState.UNKNOWN: "Send again"}
+
+
+@require_safe
+@allow("business")
+def mailbox(request: HttpRequest) -> HttpResponse:
+    """List the letters, latest first, with their words but without links that let somebody in."""
+    workspace: Workspace = request.workspace  # type: ignore[attr-defined]
+    found = Message.objects.select_related("member__user").order_by("-created_at", "-id")
+    if before := _cursor(request.GET.get("before", "")):
+        found = found.filter(Q(created_at__lt=before.created_at) | Q(created_at=before.created_at, pk__lt=before.pk))
+    listed = list(found[: SHOWN + 1])
+    more = listed[SHOWN - 1].pk if len(listed) > SHOWN else None
+    context: dict[str, Any] = {
+        "letters": [
+            {
+                "message": one,
+                "text": text_of(one, workspace),
+                "again": SENDABLE.get(MessageState(one.state), "") if settings.EMAIL_URL else "",
+            }
+            for one in listed[:SHOWN]
+        ],
+        "more": more,
+        "works": mail.is_sent(workspace),
+        "mail_set": bool(settings.EMAIL_URL),
+    }
+    return render(request, "funnel/mail/mailbox.html", context)
+
+
+def _cursor(text: str) -> Message | None:
+    """The letter after which to go on; rubbish begins at the top."""
+    try:
+        return Message.objects.filter(pk=UUID(text)).only("pk", "created_at").first()
+    except ValueError:
+        return None
+
+
+@require_POST
+@allow("business")
+def again(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Send a letter that waits, failed or is in doubt, because a person says so."""
+    message = get_object_or_404(Message, pk=pk)
+    if mail.send_again(message, by=request.member, at=request.at):  # type: ignore[attr-defined]
+        messages.success(request, f"On its way to {message.to_email}.")
+    else:
+        messages.warning(request, "This letter is on its way, or has gone already.")
+    return redirect("mailbox")

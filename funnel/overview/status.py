@@ -1,0 +1,133 @@
+"""The page of status and stuck work: what waits, what is stuck and why, and "Try again"."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import Count, Min
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from funnel.mail import actions as mail
+from funnel.mail.models import Message, MessageState
+from funnel.outbox import actions as outbox
+from funnel.outbox.health import LATE, parts
+from funnel.outbox.kinds import KINDS
+from funnel.outbox.models import Effect, State
+from funnel.templatetags.words import plural, span
+from funnel.workspaces.models import Workspace
+from funnel.workspaces.roles import allow
+
+SHOWN = 50
+DUTIES = {
+    "receive": "Forms to take in",
+    "place": "Sources to put with their campaign",
+    "score": "Scores to reckon",
+    "notify": "New leads to tell about",
+    "remind": "Reminders to write",
+    "escalate": "Late leads to tell about",
+    "pass_on": "Leads to offer to somebody else",
+    "cool": "Rests to end",
+    "ask": "Questions to pass to a rep",
+    "prompt": "Next steps to remind of",
+    "send": "Mails to send",
+}
+
+
+def _why(effect: Effect) -> str:
+    """Why it is stuck, in a sentence; the kind of error stands there without what was in it."""
+    error = effect.error.rpartition(".")[2]
+    if not error:
+        return f"It was tried {effect.attempts} times and did not come to an end."
+    known = {
+        "OperationalError": "The database was busy or away each time.",
+        "IntegrityError": "What it wanted to write contradicts what is there.",
+        "TryLater": "The mail server did not take it.",
+        "MemoryError": "There was not enough memory.",
+    }
+    return f"{known.get(error, 'Baton itself failed with it.')} Tried {effect.attempts} times ({error})."
+
+
+@require_safe
+@allow("stuck")
+def stuck(request: HttpRequest) -> HttpResponse:
+    """Show the parts, what waits since when, and what a person has to decide."""
+    at = request.at  # type: ignore[attr-defined]
+    workspace: Workspace = request.workspace  # type: ignore[attr-defined]
+    waits = [
+        {"what": DUTIES.get(row["handler"], row["handler"]), "count": row["count"], "since": row["since"]}
+        for row in Effect.objects.filter(state=State.DUE, due_at__lte=at)
+        .values("handler")
+        .annotate(count=Count("pk"), since=Min("due_at"))
+        .order_by("since")
+    ]
+    rows = Effect.objects.filter(state=State.STUCK).select_related("event__lead").order_by("-due_at", "-pk")[: SHOWN + 1]
+    listed = [
+        {
+            "effect": one,
+            "what": DUTIES.get(one.handler, one.handler),
+            "about": KINDS[one.event.kind].label if one.event.kind in KINDS else one.event.kind.replace("_", " "),
+            "why": _why(one),
+        }
+        for one in rows
+    ]
+    doubt = Message.objects.filter(state=MessageState.UNKNOWN).order_by("-created_at", "-id")[:SHOWN]
+    known = parts()
+    context: dict[str, Any] = {
+        "parts": known,
+        "say": _say(known, waits, listed, at),
+        "waits": waits,
+        "total": sum(row["count"] for row in waits),
+        "oldest": min((row["since"] for row in waits), default=None),
+        "listed": listed[:SHOWN],
+        "many": len(listed) > SHOWN,
+        "doubt": doubt,
+        "works": mail.is_sent(workspace),
+        "mail_set": bool(settings.EMAIL_URL),
+        "at": at,
+    }
+    return render(request, "funnel/overview/stuck.html", context)
+
+
+def _say(known: list[Any], waits: list[dict[str, Any]], listed: list[Any], at: Any) -> str:
+    wrong = [part for part in known if not part.ok]
+    if any(part.name == "worker" for part in wrong):
+        seen = next(part for part in wrong if part.name == "worker").says
+        return f"The worker: {seen[0].lower()}{seen[1:]} Nothing is lost."
+    if wrong:
+        return f"{wrong[0].label}: {wrong[0].says}"
+    oldest = min((row["since"] for row in waits), default=None)
+    if oldest and (at - oldest).total_seconds() > LATE:
+        return f"Updates are {span(timedelta(seconds=(at - oldest).total_seconds()))} late. Nothing is lost."
+    if listed:
+        return f"All works, but {plural(len(listed), 'thing is', 'things are')} stuck."
+    return "All works, and nothing is stuck."
+
+
+@require_POST
+@allow("stuck")
+def again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Try one stuck duty again."""
+    if not Effect.objects.filter(pk=pk).exists():
+        raise Http404
+    if outbox.try_again(pk, at=request.at):  # type: ignore[attr-defined]
+        messages.success(request, "It is tried again now.")
+    else:
+        messages.success(request, "It was not stuck any more.")
+    return redirect("stuck")
+
+
+@require_POST
+@allow("stuck")
+def again_all(request: HttpRequest) -> HttpResponse:
+    """Try all stuck duties again; mail in doubt is left out."""
+    freed = sum(
+        outbox.try_again(pk, at=request.at)  # type: ignore[attr-defined]
+        for pk in Effect.objects.filter(state=State.STUCK).values_list("pk", flat=True)[:5000]
+    )
+    messages.success(request, f"{plural(freed, 'is', 'are')} tried again now." if freed else "Nothing was stuck any more.")
+    return redirect("stuck")
