@@ -90,7 +90,7 @@ class CampaignView(ApiView):
         """Start a campaign; a source that names it then belongs to it."""
         campaign = Campaign(workspace=self.workspace, created_at=self.at)
         self._fill(campaign)
-        campaign.key = campaign.name.casefold()[:120]
+        campaign.key = Campaign.key_of(campaign.name)
         if Campaign.objects.filter(key=campaign.key).exists():
             raise NameTaken("There is a campaign of this name already.", field="name")
         campaign.save(force_insert=True)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.db import models
+from django.db.models import Q
 
 from funnel.leads.models import Source
 from funnel.workspaces.ids import uuid7
-from funnel.workspaces.scoping import TenantForeignKey, TenantRow
+from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 from marketing.channels.models import Channel
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def running(self, day: date) -> CampaignQuerySet:
+        """Those that have begun and have not ended on that day; without dates a campaign always runs."""
+        return self.filter(Q(starts_on=None) | Q(starts_on__lte=day)).filter(Q(ends_on=None) | Q(ends_on__gte=day))
 
 
 class Campaign(TenantRow):
@@ -27,12 +36,24 @@ class Campaign(TenantRow):
         Channel, through="CampaignChannel", related_name="campaigns"
     )
 
+    objects = scoped(CampaignQuerySet)
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="campaign_once")]
         indexes = [models.Index(fields=["workspace", "-created_at"], name="campaign_recent")]
 
     def __str__(self) -> str:
         return self.name
+
+    @staticmethod
+    def key_of(name: str) -> str:
+        """The key under which a name is kept: links write "lower-bills", integrations "Lower bills"."""
+        return " ".join(name.casefold().replace("-", " ").replace("_", " ").split())[:120]
+
+    @property
+    def tag(self) -> str:
+        """The campaign's name in a link."""
+        return self.key.replace(" ", "-")
 
 
 class CampaignChannel(TenantRow):
@@ -47,6 +68,16 @@ class CampaignChannel(TenantRow):
         ]
 
 
+class PlacementQuerySet(models.QuerySet["Placement"]):
+    def to_look_at(self) -> PlacementQuerySet:
+        """Those that came with a name never seen before, and that nobody has confirmed."""
+        return self.filter(is_new=True)
+
+    def told(self) -> PlacementQuerySet:
+        """With what a page says of each, latest first."""
+        return self.select_related("source", "channel", "campaign").order_by("-id")
+
+
 class Placement(TenantRow):
     """What marketing knows of a source that the hall has seen: which channel and which campaign it belongs to."""
 
@@ -54,6 +85,8 @@ class Placement(TenantRow):
     channel = TenantForeignKey(Channel, models.PROTECT, related_name="placements")
     campaign = TenantForeignKey(Campaign, models.PROTECT, null=True, related_name="placements")
     is_new = models.BooleanField(default=True)
+
+    objects = scoped(PlacementQuerySet)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "source"], name="placement_once")]

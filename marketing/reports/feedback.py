@@ -1,0 +1,73 @@
+"""What sales gave back, in the words of the rep, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, QuerySet
+
+from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from funnel.overview.rows import channel_words
+from funnel.templatetags.words import short_day
+
+SHOWN = 10
+
+
+@dataclass(slots=True)
+class GivenBack:
+    """One lead that came back: who said what about whom, and what follows."""
+
+    lead: Lead
+    words: str
+    by: str
+    at: datetime
+    source: str
+    at_once: bool
+    reason: str
+    then: str
+
+
+def handoffs_back(since: datetime | None) -> QuerySet[Handoff]:
+    """The handoffs given back whose leads were received in the period."""
+    back = Handoff.objects.filter(given_back_at__isnull=False)
+    return back.filter(lead__received_at__gte=since) if since else back
+
+
+def told(back: QuerySet[Handoff], *, at: datetime) -> list[GivenBack]:
+    """The latest of them with the rep's words."""
+    rows = back.select_related("lead__source", "lead__holder__user", "closed_by__user", "reason")
+    return [_told(one, at) for one in rows.order_by("-given_back_at", "-id")[:SHOWN]]
+
+
+def by_reason(back: QuerySet[Handoff]) -> list[tuple[str, int]]:
+    """How often each reason was given, the most frequent first; a lead counts once for a reason."""
+    rows = back.order_by().values_list("reason__name").annotate(many=Count("lead", distinct=True))
+    return sorted(((name or "No reason", many) for name, many in rows), key=lambda row: (-row[1], row[0]))
+
+
+def _told(one: Handoff, at: datetime) -> GivenBack:
+    lead = one.lead
+    source = " · ".join(part for part in (lead.source.campaign, channel_words(lead.source.channel)) if part)
+    return GivenBack(
+        lead=lead,
+        words=one.note,
+        by=one.closed_by.first_name if one.closed_by else "Sales",
+        at=one.given_back_at or at,
+        source=source,
+        at_once=one.outcome == Outcome.GIVEN_BACK,
+        reason=one.reason.name if one.reason else "",
+        then=_then(lead, at),
+    )
+
+
+def _then(lead: Lead, at: datetime) -> str:
+    if lead.stage == Stage.DISQUALIFIED:
+        return "Ended"
+    if lead.stage == Stage.NURTURING and lead.cool_until and lead.cool_until > at:
+        return f"With marketing until {short_day(lead.cool_until)}"
+    if lead.holder:
+        return f"With {lead.holder.first_name} again"
+    return Stage(lead.stage).label

@@ -1,0 +1,96 @@
+"""What campaigns and channels brought: one way of counting, read by every page that shows it.
+
+A lead counts once, for the source of its first touch, and in the period in which it was received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q
+
+from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.models import Lead, LeadQuerySet
+from funnel.leads.stages import Stage
+from funnel.workspaces.models import Workspace
+
+CHANNEL, CAMPAIGN = "source__placements__channel", "source__placements__campaign"
+PERIODS = {"month": "This month", "quarter": "This quarter", "all": "All the time"}
+
+
+@dataclass(slots=True)
+class Figures:
+    """Counts of leads. Ready = taken + waits + back_at_once + otherwise; given_back also counts those taken first."""
+
+    leads: int = 0
+    ready: int = 0
+    taken: int = 0
+    waits: int = 0
+    back_at_once: int = 0
+    given_back: int = 0
+    customers: int = 0
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Figures)))
+
+    @property
+    def otherwise(self) -> int:
+        """Ready ones whose handoff ended another way: sales had them already, or the time ran out."""
+        return self.ready - self.taken - self.waits - self.back_at_once
+
+
+def begins(period: str, workspace: Workspace, at: datetime) -> datetime | None:
+    """The moment at which the workspace's month or quarter began; None for all the time."""
+    if period == "all":
+        return None
+    today = workspace.local(at)
+    month = today.month if period == "month" else 3 * ((today.month - 1) // 3) + 1
+    return today.replace(month=month, day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+
+
+def received(since: datetime | None) -> LeadQuerySet:
+    """The leads of a period."""
+    leads: LeadQuerySet = Lead.objects.all()
+    return leads.filter(received_at__gte=since) if since else leads
+
+
+def counted(leads: LeadQuerySet, *by: str) -> list[dict[str, Any]]:
+    """Count leads in groups, by one query; each row has the group's values and `figures`."""
+    handoffs = Handoff.objects.filter(lead=OuterRef("pk"))
+    rows = (
+        leads.annotate(
+            was_ready=Exists(handoffs),
+            was_taken=Exists(handoffs.filter(outcome=Outcome.ACCEPTED)),
+            is_waiting=Exists(handoffs.filter(outcome=Outcome.OPEN)),
+            was_back=Exists(handoffs.filter(given_back_at__isnull=False)),
+        )
+        .order_by()
+        .values(*by)
+        .annotate(
+            leads=Count("pk"),
+            ready=Count("pk", filter=Q(was_ready=True)),
+            taken=Count("pk", filter=Q(was_taken=True)),
+            waits=Count("pk", filter=Q(is_waiting=True, was_taken=False)),
+            back_at_once=Count("pk", filter=Q(was_back=True, was_taken=False, is_waiting=False)),
+            given_back=Count("pk", filter=Q(was_back=True)),
+            customers=Count("pk", filter=Q(stage=Stage.CUSTOMER)),
+        )
+    )
+    names = [one.name for one in fields(Figures)]
+    return [{**{name: row[name] for name in by}, "figures": Figures(*(row[name] for name in names))} for row in rows]
+
+
+def summed(rows: Iterable[dict[str, Any]], by: str) -> dict[Hashable, Figures]:
+    """The rows of a finer count added up by one of their columns, so that two tables can't disagree."""
+    total: dict[Hashable, Figures] = {}
+    for row in rows:
+        total[row[by]] = total.get(row[by], Figures()) + row["figures"]
+    return total
+
+
+def whole(figures: Iterable[Figures]) -> Figures:
+    """All of them together."""
+    return sum(figures, Figures())
