@@ -19,8 +19,8 @@ BIN = Path(sys.executable).parent
 OURS = ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PUBLIC_URL", "HOST", "PORT", "SECRET_KEY", "MAKELEVEL", "MAKEFLAGS")
 CODE = ["funnel", "marketing", "sales"]
 CHECKS = {
-    "ruff check": ["ruff", "check", "."],
-    "ruff format": ["ruff", "format", "--check", "."],
+    "ruff check": ["ruff", "check", "--output-format", "concise", "."],
+    "ruff format": ["ruff", "format", "--check", "--output-format", "concise", "."],
     "mypy": ["mypy", *CODE, "start.py", "supervisor.py", "tests/run.py", "tests/servers.py"],
     "import-linter": ["lint-imports", "--no-cache"],
     "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
