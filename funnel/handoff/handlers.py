@@ -40,7 +40,13 @@ def _rounds(events: list[Event]) -> list[list[Event]]:
     for event in events:
         if event.kind == "received_batch":
             each += [
-                Event(lead_id=UUID(one), kind=event.kind, occurred_at=event.occurred_at, recorded_at=event.recorded_at)
+                Event(
+                    lead_id=UUID(one),
+                    kind=event.kind,
+                    occurred_at=event.occurred_at,
+                    recorded_at=event.recorded_at,
+                    data={"go": event.data.get("go", False)},
+                )
                 for one in event.data["leads"]
             ]
         elif event.lead_id:

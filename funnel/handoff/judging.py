@@ -22,11 +22,13 @@ PAST = timedelta(hours=24)
 
 
 def is_live(event: Event) -> bool:
-    """Whether an event may open a handoff by itself: fresh, and not told to hold back."""
+    """Whether an event may open a handoff by itself: fresh, and not told to hold back; a batch only with a go."""
+    if event.kind == "received_batch":
+        return bool(event.data.get("go"))
     return (
         event.recorded_at - event.occurred_at <= PAST
         and event.data.get("handover") is not False
-        and event.kind not in ("voided", "received_batch")
+        and event.kind != "voided"
     )
 
 

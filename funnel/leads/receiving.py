@@ -45,20 +45,22 @@ def receive(
     at: datetime,
     by: Member | None = None,
     lane: str | None = Lane.LIVE,
+    go: bool = False,
 ) -> list[Received]:
     """Take captures as a set: normalise, match, create or update leads, record their events and effects.
 
     Gives one result per capture, in order; a refused one leaves nothing behind. In the bulk lane one event per
-    hundred leads carries their scoring; without a lane nothing does, because the caller scores at once.
+    hundred leads carries their scoring; without a lane nothing does, because the caller scores at once. `go` hands over
+    those of a bulk who are ready, instead of letting them wait for somebody's go.
     """
-    return _Desk(workspace, at, by, lane).take(captures)
+    return _Desk(workspace, at, by, lane, go).take(captures)
 
 
 class _Desk:
     """What one call of `receive` knows while it works through its captures."""
 
-    def __init__(self, workspace: Workspace, at: datetime, by: Member | None, lane: str | None) -> None:
-        self.workspace, self.at, self.by, self.lane = workspace, at, by, lane
+    def __init__(self, workspace: Workspace, at: datetime, by: Member | None, lane: str | None, go: bool) -> None:
+        self.workspace, self.at, self.by, self.lane, self.go = workspace, at, by, lane, go
         self.by_key: dict[Key, list[Lead]] = {}
         self.keys_of: dict[UUID, set[Key]] = {}
         self.created: dict[UUID, Lead] = {}
@@ -327,7 +329,7 @@ class _Desk:
                     occurred_at=self.at,
                     recorded_at=self.at,
                     actor=self.by,
-                    data={"leads": touched[start : start + CHUNK]},
+                    data={"leads": touched[start : start + CHUNK], **({"go": True} if self.go else {})},
                 )
                 for start in range(0, len(touched), CHUNK)
             ],
