@@ -1,0 +1,73 @@
+"""What to do first in a new business; each step ticks itself off by a fact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from funnel.mail.actions import is_sent
+from funnel.templatetags.words import clock_time, day
+from funnel.workspaces.models import Invitation, Member, Role, Workspace
+from funnel.workspaces.slots import slot
+
+Step = dict[str, Any]
+
+
+def steps(workspace: Workspace, member: Member, at: datetime) -> list[Step]:
+    """The steps in order: {key, title, says, done, url, action}, and `copy` where there is a link to copy.
+
+    A wing plugs its own in by the slot "checklist": a callable that takes (workspace, member, at) and gives such
+    steps. The first that isn't done carries `now`.
+    """
+    listed = [_started(workspace)]
+    for more in slot("checklist"):
+        listed += more(workspace, member, at)
+    listed += [_seller(workspace), _mail(workspace)]
+    first = next((step for step in listed if not step["done"]), None)
+    for step in listed:
+        step["now"] = step is first
+    return listed
+
+
+def _started(workspace: Workspace) -> Step:
+    made = workspace.created_at
+    return {
+        "key": "start",
+        "title": "Start the business",
+        "says": f"On {day(made)}, {clock_time(made)}. Money in {workspace.currency}, {workspace.time_zone.replace('_', ' ')} time.",
+        "done": True,
+        "url": reverse("business"),
+        "action": "Change",
+    }
+
+
+def _seller(workspace: Workspace) -> Step:
+    sellers = Member.objects.active().filter(role=Role.REP).exists()
+    waits = not sellers and Invitation.objects.filter(role=Role.REP).exists()
+    says = "Invited; done when they join." if waits else "Until then every lead waits for you. Done when they join."
+    return {
+        "key": "invite",
+        "title": "Invite somebody who sells",
+        "says": "They take new leads by turn." if sellers else says,
+        "done": sellers,
+        "url": reverse("people") + "#invite",
+        "action": "Look" if sellers else "Invite",
+    }
+
+
+def _mail(workspace: Workspace) -> Step:
+    works = is_sent(workspace)
+    says = "Mail is not being sent. Until it is, letters are kept in the local mailbox and links can be copied."
+    if settings.EMAIL_URL:
+        says = "A mail server is set. Send a test mail; done when the server has taken it."
+    return {
+        "key": "mail",
+        "title": "Set up mail",
+        "says": "Letters go out by themselves." if works else says,
+        "done": works,
+        "url": reverse("business") + "#mail",
+        "action": "Look" if works else "Set up mail",
+    }
