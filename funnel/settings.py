@@ -301,7 +301,8 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     },
     "handoff_reminded": {"escalate": "funnel.handoff.handlers.escalate"},
     "handoff_escalated": {"pass_on": "funnel.handoff.handlers.pass_on"},
-    "handoff_given_back": {"cool": "funnel.handoff.handlers.cool"},
+    "handoff_given_back": {"cool": "funnel.handoff.handlers.cool", "clear": "sales.queue.handlers.clear"},
+    "passed_on": {"follow": "sales.queue.handlers.follow"},
     "asked_again": {"ask": "sales.queue.handlers.ask"},
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
@@ -324,6 +325,8 @@ SLOTS: dict[str, list[str]] = {
     ],
     # (lead_ids): what is next with leads that sales has, in words, by lead.
     "lead_next": ["sales.queue.nexts.next_of"],
+    # (workspace): what a wing can do in the demo business, verb by name.
+    "demo": ["marketing.capture.demo.verbs", "sales.queue.demo.verbs"],
     # (): the channels as (key, name) and the campaigns that somebody can come from.
     "origins": ["marketing.channels.origins.origins"],
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.
@@ -335,4 +338,8 @@ SLOTS: dict[str, list[str]] = {
         "funnel.outbox.facts.nothing_is_late",
         "funnel.workspaces.facts.references_stay",
     ],
+    # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
+    "lead_panels": ["sales.queue.pane.lead_panel"],
+    # (member, successor or None, at): after the leads of somebody who leaves went to others.
+    "member_leaves": ["sales.queue.actions.hand_tasks"],
 }

@@ -1,0 +1,239 @@
+"""Who comes to the demo business, by what, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from funnel.handoff import actions as handoff
+from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.leads.actions import touch
+from funnel.leads.fields import define
+from funnel.leads.identity import Capture
+from funnel.leads.models import Lead
+from funnel.leads.receiving import receive
+from funnel.leads.stages import Stage
+from funnel.outbox.models import Lane
+from funnel.overview.scene.playback import LATER, Playback
+from funnel.workspaces.hours import after
+from funnel.workspaces.models import Member, Workspace
+from funnel.workspaces.slots import slot
+
+CAST: dict[str, Any] = json.loads((Path(__file__).parent / "cast.json").read_text())
+HOURS = [[["08:30", "17:00"]]] * 5 + [[], []]
+BEGINS = timedelta(days=52)
+ONWARD = (Stage.QUALIFIED, Stage.DEMO, Stage.NEGOTIATION)
+
+
+class Scene:
+    """The demo business's quarter, up to now."""
+
+    def __init__(self, workspace: Workspace, people: dict[str, Member], now: datetime) -> None:
+        self.workspace, self.people, self.now = workspace, people, now
+        self.play = Playback(workspace, now)
+        # The same quarter on every machine.
+        self.dice = random.Random(1117)  # noqa: S311
+        self.do: dict[str, Callable[..., Any]] = {}
+        for verbs in slot("demo"):
+            self.do |= verbs(workspace)
+        self.ways: dict[str, Sequence[str]] = CAST["ways"]
+        self.words = cycle(CAST["calls"])
+        self.number = 100
+
+    def run(self) -> None:
+        """Play it."""
+        self.set_up(self.now - BEGINS)
+        for one in CAST["given"]:
+            self.comes(one, partial(self.gives_back, one))
+        for one in CAST["sales"]:
+            self.comes(one, partial(self.works, one))
+        self.crowd()
+        for one in CAST["waits"]:
+            moment = self.play.ago(one["hours"]) - LATER
+            self.play.at(moment, partial(self.asks, one))
+        osei = CAST["waits"][1]
+        self.play.at(self.play.ago(2), partial(self.looks, osei["name"], "What solar costs"))
+        self.play.at(self.now - timedelta(minutes=25), self.lists)
+        self.play.run()
+
+    # ── what there is before anybody comes ──
+
+    def set_up(self, at: datetime) -> None:
+        owner, marketer = self.people["Gwen"], self.people["Nia"]
+        for label, kind, choices in CAST["fields"]:
+            define(label, kind, choices=choices, by=owner, at=at)
+        for one in CAST["campaigns"]:
+            first, last = (self.now + timedelta(days=days) for days in one["days"])
+            self.do["campaign"](**{key: value for key, value in one.items() if key != "days"}, first=first, last=last, at=at)
+        for one in CAST["forms"]:
+            self.do["form"](by=marketer, at=at, **one)
+
+    # ── how they come ──
+
+    def typed(self, one: dict[str, Any]) -> dict[str, str]:
+        """What somebody writes into a form."""
+        self.number += 1
+        name = one["name"]
+        stem = name.split()[-1].lower().encode("ascii", "ignore").decode()
+        typed = {
+            "name": name,
+            "email": one.get("mail") or f"{name.split()[0].lower().encode('ascii', 'ignore').decode()}@{stem}{self.number}.example",
+            "phone": f"01632 960{self.number:03}"[-12:],
+            "company": one.get("company", ""),
+            "fields.postcode_of_the_roof": self.dice.choice(["SY8 1", "SY6 7", "WV16 4", "TF13 6", "LD7 1", "HR5 3"]),
+        }
+        if one.get("interest"):
+            typed["interest"] = one["interest"]
+        if one.get("message"):
+            typed["message"] = one["message"]
+        return {key: value for key, value in typed.items() if value}
+
+    def asks(self, one: dict[str, Any], at: datetime) -> None:
+        """Somebody asks for contact: by the campaign's form, else by the one that was there first."""
+        way = self.ways[one["way"]]
+        typed = self.typed(one)
+        form = "Free roof check" if way[1] else "Contact us"
+        if form == "Free roof check":
+            typed["fields.electricity_bill_a_month"] = self.dice.choice(CAST["fields"][1][2])
+            typed.setdefault("interest", self.dice.choice(CAST["forms"][0]["interests"]))
+        else:
+            typed = {key: value for key, value in typed.items() if not key.startswith("fields.")}
+        self.do["send_in"](form, typed, way=way, at=at, consents=self.dice.random() < 0.6)
+
+    def reads(self, one: dict[str, Any], at: datetime) -> None:
+        """Somebody wants the guide only."""
+        typed = self.typed(one)
+        if self.dice.random() < 0.5:
+            typed.pop("phone")
+        self.do["send_in"]("What a roof costs", typed, way=self.ways[one["way"]], at=at, consents=self.dice.random() < 0.8)
+
+    def looks(self, name: str, page: str, at: datetime) -> None:
+        """Somebody known opens a page."""
+        touch(self.lead(name), "page_view", at=at, data={"title": page})
+
+    def comes(self, one: dict[str, Any], then: Callable[[datetime], None]) -> None:
+        """Somebody asks on a day, and something becomes of them."""
+        moment = self.play.day(one["days"], f"{self.dice.randint(8, 15):02}:{self.dice.randint(31, 59)}")
+        self.play.at(moment, partial(self.asks, one))
+        self.play.at(after(self.workspace, moment, self.dice.uniform(0.3, 2.6)), then)
+
+    def crowd(self) -> None:
+        """Those whom nobody will look for by name."""
+        crowd = CAST["crowd"]
+        names = [f"{first} {last}" for first in crowd["first"] for last in crowd["last"]]
+        self.dice.shuffle(names)
+        given = iter(names)
+        fates = cycle(["working", "qualified", "customer", "working", "demo", "qualified"])
+        for place in range(crowd["asked"]):
+            days = -46 + place * 46 // crowd["asked"]
+            one = {
+                "name": next(given), "way": crowd["asking"][place % len(crowd["asking"])], "days": days,
+                "stage": next(fates), "won": days + 9, "company": self.firm(),
+                "next": ["Call", place % 9, "10:30"],
+            }  # fmt: skip
+            self.comes(one, partial(self.works, one))
+        for way, many in crowd["ways"].items():
+            for place in range(many):
+                days = -10 if way == "show" else -47 + place * 46 // many // 3 * 3
+                one = {"name": next(given), "way": way, "company": self.firm()}
+                evening = self.play.day(days, "19:30") + timedelta(seconds=self.dice.randint(0, 100))
+                self.play.at(evening, partial(self.reads, one))
+
+    def firm(self) -> str:
+        if self.dice.random() < 0.7:
+            return ""
+        return f"{self.dice.choice(CAST['crowd']['last'])} {self.dice.choice(CAST['crowd']['firms'])}"
+
+    def lists(self, at: datetime) -> None:
+        """A list comes in: people who were at our stand the other day, ready and waiting for a go."""
+        then = at - timedelta(days=2)
+        captures = []
+        for name, company in CAST["go"]:
+            typed = self.typed({"name": name, "company": company})
+            for hour, page in enumerate(("Price list", "Roof check", "Battery")):
+                captures.append(
+                    Capture(
+                        kind="form",
+                        **{key: typed.get(key, "") for key in ("name", "email", "phone", "company")},
+                        channel="event",
+                        campaign="Marches Home Show",
+                        occurred_at=then + timedelta(minutes=5 * hour),
+                        data={"form": page},
+                        handover=False,
+                    )
+                )
+        receive(self.workspace, captures, at=at, by=self.people["Nia"], lane=Lane.BULK)
+
+    # ── what becomes of them ──
+
+    def lead(self, name: str) -> Lead:
+        lead: Lead = Lead.objects.select_related("holder__user", "workspace").get(name=name)
+        return lead
+
+    def taken(self, one: dict[str, Any], at: datetime) -> Member:
+        """Whoever was offered the lead takes it; or Gwen gives it to the one who knows them."""
+        lead = self.lead(one["name"])
+        if to := one.get("rep"):
+            handoff.accept(lead, by=self.people["Gwen"], to=self.people[to], at=at)
+            return self.people[to]
+        rep = self.offered(lead)
+        handoff.accept(lead, by=rep, at=at)
+        return rep
+
+    def offered(self, lead: Lead) -> Member:
+        """Whom the lead waits for, else who holds it."""
+        waiting = Handoff.objects.open().filter(lead=lead).select_related("offered_to__user").first()
+        rep = waiting.offered_to if waiting else lead.holder
+        return rep or self.people["Hannah"]
+
+    def works(self, one: dict[str, Any], at: datetime) -> None:
+        """A rep takes the lead, calls, and goes on with it as far as it went."""
+        rep = self.taken(one, at)
+        called = after(self.workspace, at, self.dice.uniform(0.1, 1.5))
+        self.play.at(called, partial(self.calls, one["name"], rep))
+        onward = called + timedelta(days=2)
+        for stage in ONWARD[: ONWARD.index(Stage(one["stage"])) + 1] if one["stage"] in ONWARD else ():
+            self.play.at(self.play.working(onward), partial(self.moves, one["name"], rep, stage))
+            onward += timedelta(days=2)
+        if one["stage"] == Stage.CUSTOMER:
+            self.play.at(self.play.day(one["won"], "14:10"), partial(self.wins, one["name"], rep))
+        elif one["next"]:
+            what, days, clock = one["next"]
+            self.play.at(min(called + timedelta(minutes=4), self.now), partial(self.plans, one["name"], rep, what, self.play.day(days, clock)))
+
+    def calls(self, name: str, rep: Member, at: datetime) -> None:
+        lead = self.lead(name)
+        if lead.holder_id == rep.pk:
+            self.do["call"](lead, "SPOKE", by=rep, at=at, note=next(self.words))
+
+    def plans(self, name: str, rep: Member, what: str, due_at: datetime, at: datetime) -> None:
+        lead = self.lead(name)
+        if lead.holder_id == rep.pk:
+            self.do["plan"](lead, what, due_at=due_at, by=rep, at=at)
+
+    def moves(self, name: str, rep: Member, stage: Stage, at: datetime) -> None:
+        self.lead(name).move(stage, at=at, by=rep)
+
+    def wins(self, name: str, rep: Member, at: datetime) -> None:
+        self.lead(name).move(Stage.CUSTOMER, at=at, by=rep, because="won", customer_since=at)
+
+    def gives_back(self, one: dict[str, Any], at: datetime) -> None:
+        """A rep gives the lead back: at once, or after having taken it and called."""
+        if not one["taken"]:
+            self.returns(one, at)
+            return
+        rep = self.taken(one, at)
+        self.play.at(after(self.workspace, at, 0.5), partial(self.calls, one["name"], rep))
+        self.play.at(after(self.workspace, at, 5), partial(self.returns, one))
+
+    def returns(self, one: dict[str, Any], at: datetime) -> None:
+        lead = self.lead(one["name"])
+        reason = GiveBackReason.objects.get(key=one["reason"])
+        until = self.play.day(one["until"], "08:30") if one.get("until") else None
+        handoff.give_back(lead, reason=reason, by=self.offered(lead), at=at, note=one["words"], until=until)
