@@ -323,6 +323,8 @@ SLOTS: dict[str, list[str]] = {
         "funnel.people.api.routes",
         "marketing.campaigns.api.routes",
     ],
+    # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
+    "checklist": ["marketing.capture.checklist.steps"],
     # (lead_ids): what is next with leads that sales has, in words, by lead.
     "lead_next": ["sales.queue.nexts.next_of"],
     # (workspace): what a wing can do in the demo business, verb by name.

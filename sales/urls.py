@@ -1,6 +1,6 @@
-"""Addresses of this part."""
+"""Addresses of the sales wing."""
 
-from typing import Any
+from django.urls import include, path
 
 app_name = "sales"
-urlpatterns: list[Any] = []
+urlpatterns = [path("", include("sales.queue.urls"))]

@@ -1,6 +1,6 @@
 """Addresses of what both wings share."""
 
-from django.urls import path
+from django.urls import include, path
 
 from funnel.overview import adding, fields, handoffs, health, home, listing, rules, status
 
@@ -8,6 +8,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("leads/", listing.leads, name="leads"),
     path("leads/add/", adding.add, name="lead-add"),
+    path("leads/<uuid:pk>/", include("funnel.overview.lead_urls")),
     path("handoffs/", handoffs.handoffs, name="handoffs"),
     path("handoffs/go/", handoffs.handoffs_go, name="handoffs-go"),
     path("handoffs/<uuid:pk>/pass/", handoffs.handoff_pass, name="handoff-pass"),

@@ -1,15 +1,83 @@
-"""What sales does after an event of the hall: a task for the holder, a reminder of a next step."""
+"""What sales does after an event of the hall: steps come up, go with their lead, or end with it."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from funnel.outbox.models import Effect
+from funnel.handoff import actions as handoff
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES, Stage
+from funnel.mail import actions as mail
+from funnel.outbox.models import Effect, Event
+from funnel.workspaces.models import Workspace
+from sales.queue.models import Task
+
+AGAIN = "Call: asked for contact again"
+OFFERABLE = (Stage.NEW, Stage.NURTURING, Stage.LOST)
+
+
+def _events(effects: list[Effect]) -> list[Event]:
+    return list(Event.objects.filter(pk__in=[one.event_id for one in effects]).order_by("id"))
 
 
 def ask(effects: list[Effect], at: datetime) -> None:
-    """Somebody whom a rep holds asked for contact again: give the holder a task and tell them."""
+    """Somebody whom a rep has asked for contact again: give the rep a step that is due now, and tell them.
+
+    Given back meanwhile, the wish opens a handoff after all: it must not be dropped between the two.
+    """
+    events = {one.lead_id: one for one in _events(effects) if one.lead_id}
+    leads = Lead.objects.locked(list(events), "holder__user", "company__holder__user")
+    waiting = set(Task.objects.open().filter(lead__in=list(leads), what=AGAIN).values_list("lead_id", flat=True))
+    homeless = []
+    for lead in leads.values():
+        if lead.holder is None or lead.stage not in (*SALES, Stage.CUSTOMER):
+            if lead.stage in OFFERABLE:
+                homeless.append(lead)
+            continue
+        if lead.pk not in waiting:
+            Task.objects.create(
+                workspace_id=lead.workspace_id, lead=lead, holder=lead.holder, what=AGAIN, due_at=at, made_at=at
+            )
+        if lead.holder.active:
+            mail.queue(
+                "asked-again", to=lead.holder, event=events[lead.pk], lead_id=lead.pk, at=at,
+                context=_context(lead, what=AGAIN),
+            )  # fmt: skip
+    if homeless:
+        handoff.open_for(
+            homeless,
+            why={lead.pk: "Asked for contact again, just as the lead was given back" for lead in homeless},
+            workspace=Workspace.objects.get(pk=effects[0].workspace_id),
+            at=at,
+        )
 
 
 def prompt(effects: list[Effect], at: datetime) -> None:
-    """A next step is due: remind its holder by mail."""
+    """A next step comes up: remind whoever has it by mail, unless it is done or no mail was asked for."""
+    events = {one.data.get("task"): one for one in _events(effects) if one.data.get("remind")}
+    tasks = Task.objects.open().filter(pk__in=list(events)).select_related("lead", "holder__user").order_by("id")
+    for task in tasks:
+        if not task.holder.active:
+            continue
+        context = _context(task.lead, what=task.what) | {"due": task.due_at.isoformat(), "all_day": task.all_day}
+        mail.queue("task", to=task.holder, event=events[task.pk], lead_id=task.lead_id, at=at, context=context)
+
+
+def follow(effects: list[Effect], at: datetime) -> None:
+    """A lead went to a colleague: its open steps go with it."""
+    leads = Lead.objects.filter(pk__in=[one.lead_id for one in _events(effects)], holder__isnull=False)
+    for pk, holder in leads.values_list("pk", "holder"):
+        Task.objects.open().filter(lead=pk).update(holder=holder)
+
+
+def clear(effects: list[Effect], at: datetime) -> None:
+    """A lead was given back: its open steps end, unless it is with somebody again already."""
+    Task.objects.open().filter(
+        lead__in=[one.lead_id for one in _events(effects)], lead__holder=None
+    ).update(done_at=at)
+
+
+def _context(lead: Lead, *, what: str) -> dict[str, Any]:
+    return {"lead": str(lead), "company": lead.company_name, "what": what, "path": f"/leads/{lead.pk}/"}
+

@@ -1,18 +1,48 @@
-"""What a rep has promised to do next."""
+"""What a rep has promised to do next, and how a call can end."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from funnel.leads.models import Lead
 from funnel.workspaces.models import Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 
 
+class CallOutcome(models.TextChoices):
+    """How a call ended, in the order of its keys on the desk."""
+
+    SPOKE = "spoke", "Spoke"
+    NO_ANSWER = "no_answer", "No answer"
+    VOICEMAIL = "voicemail", "Voicemail"
+    CALL_BACK = "call_back", "Call back"
+    WRONG_NUMBER = "wrong_number", "Wrong number"
+    NOT_INTERESTED = "not_interested", "Not interested"
+
+
 class TaskQuerySet(models.QuerySet["Task"]):
     def open(self) -> TaskQuerySet:
         return self.filter(done_at=None)
+
+    def on_desk_of(self, member: Member) -> TaskQuerySet:
+        """The member's open steps with leads that are with the member, the next one first."""
+        return (
+            self.open()
+            .filter(holder=member, lead__holder=F("holder"))
+            .select_related("lead")
+            .order_by("due_at", "id")
+        )
+
+    def next_of(self, lead_ids: Collection[UUID]) -> dict[UUID, Task]:
+        """The next open step of each lead that has one."""
+        found: dict[UUID, Task] = {}
+        for task in self.open().filter(lead_id__in=list(lead_ids)).order_by("due_at", "id"):
+            found.setdefault(task.lead_id, task)
+        return found
 
 
 class Task(TenantRow):
@@ -22,7 +52,7 @@ class Task(TenantRow):
     holder = TenantForeignKey(Member, models.CASCADE, related_name="tasks", db_index=False)
     what = models.CharField(max_length=300)
     due_at = models.DateTimeField()
-    # A day without a time of day is shown as a day.
+    # A day without a time of day is shown as a day; it is due at that day's end.
     all_day = models.BooleanField(default=False)
     made_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)

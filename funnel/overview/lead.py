@@ -1,0 +1,208 @@
+"""What a lead's page shows: everything we know of one person, and why it stands where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import phonenumbers
+from django.db.models import Exists, OuterRef, Q
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from funnel.handoff.models import Handoff
+from funnel.leads.models import Consent, FieldDefinition, Lead, Suspect
+from funnel.leads.stages import SALES, Stage, side_of
+from funnel.outbox.models import Event
+from funnel.overview import lead_story as story
+from funnel.overview.lead_scores import opened
+from funnel.overview.lead_way import legs, with_words
+from funnel.overview.paging import beyond, cursor, read
+from funnel.overview.rows import minutes_left
+from funnel.templatetags.words import short_day
+from funnel.workspaces.models import Member
+from funnel.workspaces.roles import may
+from funnel.workspaces.slots import slot
+
+# What each consent is asked for; others appear under their own name.
+CHANNELS = (("email", "E-mail"), ("phone", "Phone"), ("sms", "Text message"))
+FIELD_WORDS = {"name": "Name", "email": "E-mail", "phone": "Phone", "company_name": "Company", "external_id": "External id"}
+
+
+def lead_of(member: Member, pk: UUID) -> Any:
+    """The lead with what its page says of it, `changeable` by the member or not; 404 for another workspace's."""
+    mine = Lead.objects.changeable_by(member).filter(pk=OuterRef("pk"))
+    seen = Lead.objects.visible_to(member).select_related("company", "holder__user", "source", "workspace")
+    return get_object_or_404(seen.annotate(changeable=Exists(mine)), pk=pk)
+
+
+def shown_phone(number: str, region: str) -> str:
+    """A number as people of the region write it; another country's with its prefix."""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return number
+    home = parsed.country_code == phonenumbers.country_code_for_region(region)
+    form = phonenumbers.PhoneNumberFormat
+    return str(phonenumbers.format_number(parsed, form.NATIONAL if home else form.INTERNATIONAL))
+
+
+@dataclass(slots=True)
+class Can:
+    """What this member may do with this lead now; the verbs decide again."""
+
+    take: bool = False
+    give_back: bool = False
+    edit: bool = False
+    pass_on: bool = False
+    set_aside: bool = False
+    void: bool = False
+
+
+def can(member: Member, lead: Any, waiting: Handoff | None) -> Can:
+    """Read the member's verbs off the role and with whom the lead is."""
+    sells = may(member, "leads.take")
+    theirs = waiting is not None and (
+        member.leads_others or (sells and waiting.offered_to_id in (None, member.pk))
+    )
+    holds = lead.holder_id is not None and (lead.holder_id == member.pk or member.leads_others) and sells
+    return Can(
+        take=theirs,
+        give_back=theirs or (holds and lead.stage in SALES),
+        edit=lead.changeable,
+        pass_on=holds or (waiting is not None and member.leads_others),
+        set_aside=lead.changeable and lead.stage not in (Stage.CUSTOMER, Stage.DISQUALIFIED),
+        void=may(member, "events.void"),
+    )
+
+
+def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
+    """Everything of the page in a number of queries that doesn't depend on how much there is."""
+    member: Member = request.member  # type: ignore[attr-defined]
+    at: datetime = request.at  # type: ignore[attr-defined]
+    workspace = lead.workspace
+    handoffs = list(
+        Handoff.objects.filter(lead=lead)
+        .select_related("offered_to__user", "closed_by__user", "reason")
+        .order_by("-opened_at")[:20]
+    )
+    waiting = next((one for one in handoffs if one.is_open), None)
+    marks = list(
+        Event.objects.filter(lead=lead)
+        .filter(Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise"))
+        .select_related("source")
+        .order_by("occurred_at", "id")
+    )
+    way = story.Way(lead.received_at, [one for one in marks if one.kind == "moved"])
+    allowed = can(member, lead, waiting)
+    panels = [panel for make in slot("lead_panels") if (panel := make(request, lead))]
+    return {
+        "lead": lead,
+        "can": allowed,
+        "side": "sales" if lead.stage == Stage.CUSTOMER else side_of(lead.stage),
+        "phone": shown_phone(lead.phone, workspace.country) if lead.phone else "",
+        "legs": legs(lead, way, handoffs, me=member, at=at, workspace=workspace),
+        "with_words": with_words(lead, waiting, member),
+        "waiting": waiting,
+        "minutes_left": minutes_left(waiting, at=at, workspace=workspace) if waiting else None,
+        "promise_minutes": workspace.promise_hours * 60,
+        "latest": waiting or (handoffs[0] if handoffs else None),
+        "given_back": [one for one in handoffs if one.given_back_at],
+        "promises": _promises(marks, handoffs),
+        "differs": _differs(marks, lead),
+        "scores": opened(lead, at),
+        "suspects": _suspects(lead),
+        "also_here": _also_here(lead),
+        "own_fields": _own_fields(lead),
+        **_consents(lead),
+        **_timeline(request, lead, way, allowed),
+        "panels_left": [one for one in panels if one["side"] == "left"],
+        "panels_right": [one for one in panels if one["side"] == "right"],
+        "panel_actions": [action for one in panels for action in one.get("actions", ())],
+    }
+
+
+def _promises(marks: list[Event], handoffs: list[Handoff]) -> list[dict[str, Any]]:
+    """What we said to them, latest first, each once with where it was said."""
+    said: dict[str, dict[str, Any]] = {}
+    for one in reversed(marks):
+        if words := one.data.get("promise"):
+            form = one.data.get("form")
+            where = f"“{form}”" if form else str(one.source or "")
+            said.setdefault(words, {"words": words, "where": f"{where}, {short_day(one.occurred_at)}"})
+    for handoff in handoffs:
+        for words in handoff.card.get("promised", ()):
+            said.setdefault(words, {"words": words, "where": f"Handed over {short_day(handoff.opened_at)}"})
+    return list(said.values())
+
+
+def _differs(marks: list[Event], lead: Lead) -> list[dict[str, Any]]:
+    """What public doors said else than we have; they never overwrite."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in marks:
+        for name, value in one.data.get("differs", {}).items():
+            label = FIELD_WORDS.get(name, name.removeprefix("fields.").replace("_", " ").capitalize())
+            if getattr(lead, name, None) != value:
+                found[name, str(value)] = {"label": label, "value": value, "at": one.occurred_at}
+    return list(found.values())
+
+
+def _suspects(lead: Lead) -> list[Lead]:
+    rows = Suspect.objects.filter(Q(first=lead) | Q(second=lead)).select_related("first", "second").order_by("-id")[:10]
+    return [one.second if one.first_id == lead.pk else one.first for one in rows]
+
+
+def _also_here(lead: Lead) -> list[Lead]:
+    if lead.company_id is None:
+        return []
+    return list(Lead.objects.filter(company=lead.company_id).exclude(pk=lead.pk).order_by("-received_at", "-id")[:5])
+
+
+def _own_fields(lead: Lead) -> list[dict[str, Any]]:
+    if not lead.fields:
+        return []
+    labels = {one.name: one.label for one in FieldDefinition.objects.all()}
+    return [
+        {"label": labels.get(name, name), "value": {True: "Yes", False: "No"}.get(value, value) if isinstance(value, bool) else value}
+        for name, value in sorted(lead.fields.items(), key=lambda row: list(labels).index(row[0]) if row[0] in labels else 99)
+    ]  # fmt: skip
+
+
+def _consents(lead: Lead) -> dict[str, Any]:
+    given = list(Consent.objects.filter(lead=lead).select_related("event").order_by("-given_at", "-id")[:50])
+    latest: dict[str, Consent] = {}
+    for one in given:
+        latest.setdefault(one.channel, one)
+    known = dict(CHANNELS)
+    names = [*known, *(name for name in latest if name not in known)]
+    return {
+        "consents": [(known.get(name, name.capitalize()), latest.get(name)) for name in names],
+        "proofs": given,
+    }
+
+
+def _timeline(request: HttpRequest, lead: Lead, way: story.Way, allowed: Can) -> dict[str, Any]:
+    show = request.GET.get("show", "")
+    rows = Event.objects.filter(lead=lead).exclude(kind__in=story.UNTOLD).timeline()
+    if show in dict(story.GROUPS):
+        rows = rows.filter(kind__in=story.kinds_of(show))
+    else:
+        show = ""
+    if after := read("lead-timeline", request.GET.get("after", ""), 2):
+        rows = rows.filter(beyond("occurred_at", "id", after, falling=True))
+    events = list(rows[: story.PAGE + 1])
+    more = len(events) > story.PAGE
+    events = events[: story.PAGE]
+    told = story.entries(events, way, may_void=allowed.void)
+    latest = next((one for one in events if one.source and one.source.channel != "unknown"), None)
+    return {
+        "months": story.by_month(told),
+        "told": len(told),
+        "show": show,
+        "filters": story.GROUPS,
+        "earlier": cursor("lead-timeline", events[-1].occurred_at.isoformat(), events[-1].pk) if more else "",
+        "after": bool(after),
+        "latest_source": latest,
+    }

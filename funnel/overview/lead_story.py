@@ -1,0 +1,215 @@
+"""The timeline of a lead: what happened, in words, with the side the lead was on at that time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from funnel.handoff.card import says
+from funnel.leads.stages import Stage, side_of
+from funnel.outbox.kinds import HIDDEN, KINDS, TOUCHES
+from funnel.outbox.models import Event
+from funnel.templatetags.words import clock_time, day, local, long_day, short_day
+
+PAGE = 60
+# The timeline's filters: the group of a kind, and its word.
+GROUPS = (
+    ("forms", "Forms"), ("calls", "Calls"), ("mail", "Mail"), ("pages", "Pages"),
+    ("notes", "Notes"), ("handoffs", "Handoffs"),
+)  # fmt: skip
+# Where the baton changes hands.
+PASSES = ("handoff_opened", "handoff_accepted", "handoff_given_back", "passed_on")
+# A voiding is told at the entry that it takes back.
+UNTOLD = (*HIDDEN, "voided")
+WORDS = {"name": "name", "email": "e-mail", "phone": "phone", "company_name": "company", "external_id": "external id"}
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry as the page shows it."""
+
+    event: Event
+    side: str
+    what: SafeString | str
+    sub: list[SafeString | str] = field(default_factory=list)
+    is_pass: bool = False
+    may_void: bool = False
+    is_void: bool = False
+
+
+class Way:
+    """Through which stages a lead went, read from its moves."""
+
+    def __init__(self, begun: datetime, moves: Sequence[Event]) -> None:
+        self.steps: list[tuple[datetime, str]] = [(begun, Stage.NEW)]
+        self.steps += [(one.occurred_at, str(one.data.get("to", ""))) for one in moves]
+        self.moments = [moment for moment, _ in self.steps]
+
+    def side_at(self, moment: datetime) -> str:
+        """The side that had the lead at a moment; before its first step marketing's."""
+        return side_of(self.steps[max(bisect_right(self.moments, moment) - 1, 0)][1])
+
+
+def kinds_of(group: str) -> list[str]:
+    """The kinds that a filter of the timeline shows."""
+    return [name for name, kind in KINDS.items() if kind.group == group and name not in UNTOLD]
+
+
+def entries(events: Sequence[Event], way: Way, *, may_void: bool) -> list[Entry]:
+    """Tell the events, latest first; a move that only follows from a handoff's entry is left out."""
+    passes = {one.occurred_at for one in events if one.kind in PASSES}
+    told = []
+    for one in events:
+        if one.kind == "moved" and one.occurred_at in passes:
+            continue
+        what, sub = _tell(one)
+        entry = Entry(one, way.side_at(one.occurred_at), what, sub, is_pass=one.kind in PASSES)
+        voided = getattr(one, "voided_by", None)
+        if voided is not None:
+            entry.is_void = True
+            by = voided.actor.name if voided.actor else "A program"
+            entry.sub.append(
+                format_html("Taken back by <bdi>{}</bdi>, {}: {}", by, short_day(voided.recorded_at), voided.data.get("reason") or "no reason given")
+            )  # fmt: skip
+        entry.may_void = may_void and voided is None and (one.kind not in KINDS or one.kind in (*TOUCHES, "received"))
+        told.append(entry)
+    return told
+
+
+def by_month(told: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Group entries by month; the latest month stands open."""
+    months = []
+    for (year, _), group in groupby(told, key=lambda one: (local(one.event.occurred_at).year, local(one.event.occurred_at).month)):  # type: ignore[union-attr]
+        rows = list(group)
+        first = local(rows[0].event.occurred_at)
+        months.append({"title": f"{first:%B} {year}", "entries": rows})
+    return months
+
+
+# ── what each kind says ──────────────────────────────────────────────────
+
+Told = tuple[SafeString | str, list[SafeString | str]]
+
+
+def _tell(event: Event) -> Told:
+    what, sub = TELLERS.get(event.kind, _touch)(event, _who(event))
+    if event.source is not None and event.source.channel != "unknown":
+        sub.append(format_html("<bdi>{}</bdi>", event.source))
+    return what, [line for line in sub if line]
+
+
+def _who(event: Event) -> SafeString:
+    return format_html("<bdi>{}</bdi>", event.actor.first_name if event.actor else "Baton")
+
+
+def _quoted(text: Any) -> SafeString | str:
+    return format_html("“<bdi>{}</bdi>”", str(text)[:2000]) if text else ""
+
+
+def _words(event: Event) -> SafeString | str:
+    return _quoted(event.data.get("note") or event.data.get("text") or event.data.get("message"))
+
+
+def _touch(event: Event, who: SafeString) -> Told:
+    return says(event), [_words(event)]
+
+
+def _received(event: Event, who: SafeString) -> Told:
+    new = "Came in" if event.data.get("new") else "Came in again"
+    return (format_html("{}, added by {}", new, who) if event.actor else new), [_words(event)]
+
+
+def _call(event: Event, who: SafeString) -> Told:
+    outcome = str(event.data.get("says") or event.data.get("outcome") or "").replace("_", " ").lower()
+    what = format_html("{} called: {}", who, outcome) if outcome else format_html("{} called", who)
+    return what, [_words(event)]
+
+
+def _note(event: Event, who: SafeString) -> Told:
+    return format_html("Note by {}", who), [_words(event)]
+
+
+def _step(event: Event, who: SafeString) -> Told:
+    due = datetime.fromisoformat(event.data["due"]) if event.data.get("due") else None
+    when = "" if due is None else day(due) if event.data.get("all_day") else f"{day(due)}, {clock_time(due)}"
+    return format_html("{} set a next step: <bdi>{}</bdi>", who, event.data.get("what", "")), [when]
+
+
+def _step_done(event: Event, who: SafeString) -> Told:
+    return format_html("{} did: <bdi>{}</bdi>", who, event.data.get("what", "")), []
+
+
+def _edited(event: Event, who: SafeString) -> Told:
+    was = event.data.get("was", {})
+    names = [WORDS.get(name, "own fields" if name == "fields" else name.replace("_", " ")) for name in was]
+    before = [
+        format_html("{} was “<bdi>{}</bdi>”", WORDS[name].capitalize(), value)
+        for name, value in was.items()
+        if value and name in WORDS
+    ]
+    return format_html("{} changed {}", who, ", ".join(names)), before
+
+
+def _moved(event: Event, who: SafeString) -> Told:
+    label = dict(Stage.choices).get(event.data.get("to", ""), "")
+    return f"Moved to {label}", [event.data.get("because", "").capitalize()]
+
+
+def _opened(event: Event, who: SafeString) -> Told:
+    to = event.data.get("to")
+    what = format_html("Handed over to <bdi>{}</bdi>", to) if to else "Handed over to the pool"
+    return what, [format_html("<bdi>{}</bdi>", event.data.get("why", "")), event.data.get("says", "")]
+
+
+def _accepted(event: Event, who: SafeString) -> Told:
+    return format_html("{} took the lead", who), []
+
+
+def _given_back(event: Event, who: SafeString) -> Told:
+    until = event.data.get("until")
+    back = ""
+    if until:
+        on = long_day(datetime.fromisoformat(until))
+        back = f"To be called again on {on}" if event.data.get("promised") else f"With marketing until {on}"
+    return format_html("{} gave the lead back: {}", who, event.data.get("reason", "")), [_words(event), back]
+
+
+def _rerouted(event: Event, who: SafeString) -> Told:
+    before = event.data.get("from") or "the pool"
+    if event.actor:
+        return format_html("{} passed the handoff on from <bdi>{}</bdi>", who, before), []
+    return format_html("Not taken in time by <bdi>{}</bdi>, passed on", before), []
+
+
+def _late(event: Event, who: SafeString) -> Told:
+    waits = event.data.get("with")
+    return (format_html("Late with <bdi>{}</bdi>", waits) if waits else "Late in the pool"), ["The managers were told"]
+
+
+def _passed(event: Event, who: SafeString) -> Told:
+    was, now = event.data.get("from") or "nobody", event.data.get("to", "")
+    return format_html("{} passed the lead from <bdi>{}</bdi> to <bdi>{}</bdi>", who, was, now), []
+
+
+TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
+    "received": _received,
+    "call_made": _call,
+    "note": _note,
+    "next_step": _step,
+    "next_step_done": _step_done,
+    "edited": _edited,
+    "moved": _moved,
+    "handoff_opened": _opened,
+    "handoff_accepted": _accepted,
+    "handoff_given_back": _given_back,
+    "handoff_rerouted": _rerouted,
+    "handoff_escalated": _late,
+    "passed_on": _passed,
+}

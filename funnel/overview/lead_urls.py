@@ -1,0 +1,16 @@
+"""Addresses of the lead's page."""
+
+from django.urls import path
+
+from funnel.overview import lead_views
+
+urlpatterns = [
+    path("", lead_views.lead_page, name="lead"),
+    path("take/", lead_views.take, name="lead-take"),
+    path("give-back/", lead_views.give_back, name="lead-give-back"),
+    path("note/", lead_views.note, name="lead-note"),
+    path("not-a-fit/", lead_views.disqualify, name="lead-disqualify"),
+    path("pass/", lead_views.pass_on, name="lead-pass"),
+    path("edit/", lead_views.edit, name="lead-edit"),
+    path("events/<int:event>/void/", lead_views.void, name="lead-void"),
+]

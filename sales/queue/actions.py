@@ -1,0 +1,116 @@
+"""Work a lead that is with somebody: log a call, plan the next step, tick it off."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from funnel.leads.actions import touch
+from funnel.leads.models import Lead
+from funnel.outbox.actions import record
+from funnel.workspaces.models import Member, Role
+from funnel.workspaces.refusals import Forbidden, Refusal
+from sales.queue.models import CallOutcome, Task
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What is to be done next and when; `remind_at` None asks for no mail."""
+
+    what: str
+    due_at: datetime
+    all_day: bool = False
+    remind_at: datetime | None = None
+
+
+class NotTaken(Refusal):
+    """Nobody has this lead, so nobody can work it."""
+
+
+class WithSomebodyElse(Forbidden):
+    """Another member has this lead."""
+
+
+def _theirs(lead: Lead, by: Member) -> Member:
+    """The lead's holder, if the member may work it; raise NotTaken or WithSomebodyElse."""
+    if lead.holder is None:
+        raise NotTaken("This lead is with nobody in sales. Take it first.")
+    if lead.holder_id != by.pk and not by.leads_others:
+        raise WithSomebodyElse(f"This lead is with {lead.holder.name}.")
+    return lead.holder
+
+
+@transaction.atomic
+def log_call(
+    lead: Lead,
+    outcome: CallOutcome,
+    *,
+    by: Member,
+    at: datetime,
+    note: str = "",
+    then: NextStep | None = None,
+    done: Collection[Task] = (),
+) -> None:
+    """Log a call with how it ended, tick off the steps it settles, and plan what comes then.
+
+    Raises NotTaken or WithSomebodyElse.
+    """
+    _theirs(lead, by)
+    touch(
+        lead, "call_made", at=at, by=by,
+        data={"outcome": str(outcome), "says": outcome.label, **({"note": note} if note else {})},
+    )  # fmt: skip
+    for task in done:
+        finish(task, by=by, at=at)
+    if then is not None:
+        plan(lead, then, by=by, at=at)
+
+
+@transaction.atomic
+def plan(lead: Lead, step: NextStep, *, by: Member, at: datetime) -> Task:
+    """Plan the next step for whoever has the lead; its reminder is an effect due then."""
+    task = Task.objects.create(
+        workspace_id=lead.workspace_id,
+        lead=lead,
+        holder=_theirs(lead, by),
+        what=step.what,
+        due_at=step.due_at,
+        all_day=step.all_day,
+        made_at=at,
+    )
+    record(
+        lead.workspace_id, "next_step", at=at, lead_id=lead.pk, actor=by,
+        data={
+            "task": task.pk, "what": step.what, "due": step.due_at.isoformat(), "all_day": step.all_day,
+            "remind": step.remind_at is not None,
+        },
+        due={"prompt": step.remind_at or at},
+    )  # fmt: skip
+    return task
+
+
+@transaction.atomic
+def finish(task: Task, *, by: Member, at: datetime) -> bool:
+    """Tick a step off; False when it is done already."""
+    if not Task.objects.open().filter(pk=task.pk).update(done_at=at):
+        return False
+    record(
+        task.workspace_id, "next_step_done", at=at, lead_id=task.lead_id, actor=by,
+        data={"task": task.pk, "what": task.what},
+    )  # fmt: skip
+    return True
+
+
+@transaction.atomic
+def hand_tasks(member: Member, successor: Member | None, *, at: datetime) -> None:
+    """Let the open steps of somebody who leaves go with their leads; the rest to the successor, else to the owner."""
+    left = Task.objects.open().filter(holder=member)
+    keepers = left.filter(lead__holder__active=True).exclude(lead__holder=member)
+    for holder in set(keepers.values_list("lead__holder", flat=True)):
+        left.filter(lead__holder=holder).update(holder=holder)
+    heir = successor or Member.objects.active().filter(role=Role.OWNER).exclude(pk=member.pk).order_by("joined_at").first()
+    if heir is not None:
+        left.update(holder=heir)

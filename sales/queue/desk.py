@@ -1,0 +1,137 @@
+"""What stands on a rep's desk, in the order in which it should be done. A fixed number of queries."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.utils import timezone
+
+from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES
+from funnel.outbox.kinds import CONTACTS
+from funnel.outbox.models import Event
+from funnel.overview.rows import UNKNOWN, grades_of, minutes_left
+from funnel.scoring.models import LeadScore
+from funnel.templatetags.words import calendar_day, clock_time, day
+from funnel.workspaces.models import Member, Workspace
+from sales.queue.models import Task
+
+# A desk is what one person can look through; what doesn't fit stands on "My leads" and "Handoffs".
+MOST = 50
+
+
+@dataclass(slots=True)
+class Row:
+    """One thing to do."""
+
+    lead: Lead
+    what: str
+    when: str = ""
+    left: float | None = None
+    grade: Any = UNKNOWN
+
+
+@dataclass(slots=True)
+class Group:
+    """Things to do under one heading."""
+
+    title: str
+    rows: list[Row] = field(default_factory=list)
+
+
+def new_handoffs(member: Member) -> Any:
+    """What waits for this member, then the pool, each by its clock."""
+    return (
+        Handoff.objects.open()
+        .filter(Q(offered_to=member) | Q(offered_to=None))
+        .with_lead()
+        .order_by(F("offered_to").asc(nulls_last=True), "due_at", "id")
+    )
+
+
+def to_call_first(member: Member) -> Any:
+    """Leads that the member took and to whom nobody has spoken since they were handed over."""
+    contact = Event.objects.filter(
+        lead=OuterRef("lead"), kind__in=CONTACTS, actor__isnull=False, occurred_at__gte=OuterRef("opened_at")
+    )
+    return (
+        Handoff.objects.filter(
+            lead__holder=member, lead__stage__in=SALES, outcome=Outcome.ACCEPTED, given_back_at=None
+        )
+        .filter(~Exists(contact))
+        .with_lead()
+        .order_by("closed_at", "id")
+    )
+
+
+def stamp(member: Member, at: datetime) -> str:
+    """A word that changes when the list would: what waits, what is planned, and the minute for the clocks."""
+    waits = list(new_handoffs(member).values_list("pk", "due_at")[:MOST])
+    steps = list(
+        Task.objects.on_desk_of(member).select_related(None).values_list("pk", "due_at")[:MOST]
+    )
+    text = f"{member.pk} {waits} {steps} {at:%Y-%m-%d %H:%M}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group]:
+    """The groups of the desk in order, empty ones left out."""
+    waiting = list(new_handoffs(member)[:MOST])
+    steps = list(Task.objects.on_desk_of(member)[:MOST])
+    seen = {one.lead_id for one in steps}
+    first = [one for one in to_call_first(member)[:MOST] if one.lead_id not in seen]
+    seen |= {one.lead_id for one in first}
+    score = LeadScore.objects.in_force().filter(lead=OuterRef("pk")).values("total")[:1]
+    others = [
+        lead
+        for lead in Lead.objects.filter(holder=member, stage__in=SALES)
+        .annotate(total=Subquery(score))
+        .order_by(F("total").desc(nulls_last=True), "-id")[: 2 * MOST]
+        if lead.pk not in seen
+    ][:MOST]
+
+    today = timezone.localtime(at).date()
+    groups = {
+        name: Group(title)
+        for name, title in (
+            ("new", "New handoffs"), ("late", "Late"), ("today", "Today"), ("tomorrow", "Tomorrow"),
+            ("later", "Later"), ("others", "Without a next step"),
+        )
+    }  # fmt: skip
+    for one in waiting:
+        left = minutes_left(one, at=at, workspace=workspace)
+        groups["new"].rows.append(Row(one.lead, one.card["why"], left=left))
+    for one in first:
+        groups["today"].rows.append(Row(one.lead, f"Call first: {one.card['why']}", when="Now"))
+    for task in steps:
+        name, when = _place(task, at, today)
+        groups[name].rows.append(Row(task.lead, task.what, when=when))
+    for lead in others:
+        groups["others"].rows.append(Row(lead, "Nothing is planned: call, or say what is next"))
+    rows = [row for group in groups.values() for row in group.rows]
+    grades = grades_of([row.lead.pk for row in rows], at=at)
+    for row in rows:
+        row.grade = grades.get(row.lead.pk, UNKNOWN)
+    return [group for group in groups.values() if group.rows]
+
+
+def _place(task: Task, at: datetime, today: Any) -> tuple[str, str]:
+    on = calendar_day(task.due_at)
+    hour = "" if task.all_day else clock_time(task.due_at)
+    if on < today or task.due_at < at:
+        return "late", f"{day(task.due_at)} {hour}".strip() if on < today else f"Since {hour}"
+    if on == today:
+        return "today", hour or "Today"
+    if on == today + timedelta(days=1):
+        return "tomorrow", hour or "Tomorrow"
+    return "later", f"{day(task.due_at)} {hour}".strip()
+
+
+def count(groups: list[Group], *titles: str) -> int:
+    """How many things stand under these headings."""
+    return sum(len(group.rows) for group in groups if group.title in titles)

@@ -1,0 +1,176 @@
+"""The rep's desk: what to do next on the left, the lead on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from funnel.handoff import actions as handoff
+from funnel.handoff.forms import GiveBackForm
+from funnel.leads.models import Lead
+from funnel.workspaces.refusals import Refusal
+from funnel.workspaces.roles import allow
+from sales.queue import actions as queue
+from sales.queue.desk import count, desk_of, stamp
+from sales.queue.forms import CallForm, NextStepForm
+from sales.queue.mine import page_of
+from sales.queue.models import CallOutcome, Task
+from sales.queue.pane import pane_of
+
+DUE = ("New handoffs", "Late", "Today", "Tomorrow")
+
+
+@allow("leads.take")
+@require_GET
+def desk(request: HttpRequest) -> HttpResponse:
+    """The desk with the lead that the address names, else with the first thing to do."""
+    return _desk(request, _wanted(request))
+
+
+@allow("leads.take")
+@require_GET
+def news(request: HttpRequest) -> HttpResponse:
+    """The list again if it has changed since it was drawn, else nothing; a plain browser gets the whole desk."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        return _desk(request, _wanted(request))
+    if request.GET.get("have") == stamp(request.member, request.at):  # type: ignore[attr-defined]
+        return HttpResponse(status=204)
+    return render(request, "sales/desk.html#rows", _list(request) | {"current": _wanted(request)})
+
+
+@allow("leads.take")
+@require_GET
+def mine(request: HttpRequest) -> HttpResponse:
+    """My leads by next step."""
+    return render(request, "sales/mine.html", page_of(request))
+
+
+@allow("leads.take")
+@require_POST
+def take(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take the lead with one click; who comes second sees who has it and what is next."""
+    lead = _lead(pk)
+    try:
+        handoff.accept(lead, by=request.member, at=request.at)  # type: ignore[attr-defined]
+    except Refusal as refusal:
+        return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
+    return _done(request, f"Taken. {lead} is with you.", pk)
+
+
+@allow("leads.take")
+@require_POST
+def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Give the lead back with a reason, before or after it was taken."""
+    lead = _lead(pk)
+    form = GiveBackForm(request.POST, workspace=request.workspace, at=request.at)  # type: ignore[attr-defined]
+    if not form.is_valid():
+        return _desk(request, pk, status=422, give_back=form, open_sheet=True)
+    try:
+        handoff.give_back(lead, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
+    except Refusal as refusal:
+        return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
+    return _done(request, f"{lead} is given back.")
+
+
+@allow("leads.take")
+@require_POST
+def call(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Log a call."""
+    lead = _lead(pk)
+    tasks = list(Task.objects.open().filter(lead=lead))
+    form = CallForm(request.POST, workspace=request.workspace, at=request.at, tasks=tasks)  # type: ignore[attr-defined]
+    if not form.is_valid():
+        return _desk(request, pk, status=422, call=form)
+    given = form.cleaned_data
+    try:
+        queue.log_call(
+            lead, CallOutcome(given["outcome"]), by=request.member, at=request.at,  # type: ignore[attr-defined]
+            note=given["note"], then=form.step, done=form.settled,
+        )  # fmt: skip
+    except Refusal as refusal:
+        return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
+    return _done(request, "The call is saved." + (f" Next: {form.step.what}." if form.step else ""), pk)
+
+
+@allow("leads.take")
+@require_POST
+def next_step(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Plan the next step."""
+    lead = _lead(pk)
+    form = NextStepForm(request.POST, workspace=request.workspace, at=request.at)  # type: ignore[attr-defined]
+    if not form.is_valid() or form.step is None:
+        return _desk(request, pk, status=422, step=form)
+    try:
+        queue.plan(lead, form.step, by=request.member, at=request.at)  # type: ignore[attr-defined]
+    except Refusal as refusal:
+        return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
+    return _done(request, "The next step is set.", pk)
+
+
+@allow("leads.take")
+@require_POST
+def step_done(request: HttpRequest, pk: int) -> HttpResponse:
+    """Tick a step off."""
+    member = request.member  # type: ignore[attr-defined]
+    task = get_object_or_404(Task.objects.select_related("lead__holder__user", "holder__user"), pk=pk)
+    if member.pk not in (task.holder_id, task.lead.holder_id) and not member.leads_others:
+        raise queue.WithSomebodyElse(f"This step is {task.holder.name}’s.")
+    queue.finish(task, by=member, at=request.at)  # type: ignore[attr-defined]
+    return _done(request, "Done.", task.lead_id)
+
+
+def _lead(pk: UUID) -> Lead:
+    found: Lead = get_object_or_404(Lead.objects.select_related("holder__user", "company"), pk=pk)
+    return found
+
+
+def _wanted(request: HttpRequest) -> UUID | None:
+    word = request.GET.get("lead", "")
+    try:
+        return UUID(word) if word else None
+    except ValueError:
+        raise BadRequest("This address has been changed on its way. Open the desk again.") from None
+
+
+def _done(request: HttpRequest, sentence: str, pk: UUID | None = None) -> HttpResponse:
+    """Back to where the form stood, with a sentence."""
+    messages.success(request, sentence)
+    back = request.POST.get("next", "")
+    if back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return HttpResponseRedirect(back)
+    return HttpResponseRedirect(reverse("sales:desk") + (f"?lead={pk}#lead" if pk else ""))
+
+
+def _list(request: HttpRequest) -> dict[str, Any]:
+    member, at = request.member, request.at  # type: ignore[attr-defined]
+    groups = desk_of(member, at=at, workspace=request.workspace)  # type: ignore[attr-defined]
+    rows = [row for group in groups for row in group.rows]
+    return {
+        "groups": groups,
+        "rows": rows,
+        "to_do": count(groups, *DUE),
+        "new": count(groups, "New handoffs"),
+        "upcoming": next((row for group in groups if group.title == "Later" for row in group.rows), None),
+        "stamp": stamp(member, at),
+        "at": at,
+        "promise_minutes": request.workspace.promise_hours * 60,  # type: ignore[attr-defined]
+    }
+
+
+def _desk(request: HttpRequest, pk: UUID | None, *, status: int = 200, **also: Any) -> HttpResponse:
+    context = _list(request)
+    rows = context["rows"]
+    pk = pk or (rows[0].lead.pk if rows else None)
+    context |= {"current": pk, "after": next((row for row in rows if row.lead.pk != pk), None)}
+    if pk is not None:
+        context |= pane_of(request, pk)
+    # A form that came back with errors stands where the empty one would.
+    return render(request, "sales/desk.html", context | also, status=status)
