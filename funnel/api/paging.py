@@ -38,7 +38,7 @@ def page(request: Request, rows: QuerySet[Any], order: tuple[str, str]) -> tuple
     """
     size, (first, second) = size_of(request), (name.lstrip("-") for name in order)
     down = order[0].startswith("-")
-    if cursor := request.query_params.get("cursor"):
+    if (cursor := request.query_params.get("cursor")) is not None:
         value, pk = _opened(request, rows, cursor, first, second)
         way = "lt" if down else "gt"
         rows = rows.filter(

@@ -22,6 +22,6 @@ class ScopeAndRole(BasePermission):
         if scope and not request.auth.allows(scope):
             raise PermissionDenied(f"This key doesn’t have the scope “{scope}”.")
         right = view.right() if hasattr(view, "right") else "business"
-        if not may(request.auth.member, right):
+        if right is not None and not may(request.auth.member, right):
             raise PermissionDenied("The role of this key’s member doesn’t allow this.")
         return True

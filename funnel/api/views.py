@@ -83,7 +83,8 @@ class ApiView(ViewSet):
 
     def right(self) -> str | None:
         """Name the right that the action needs; None for a method that this address doesn't know."""
-        return self.rights.get(self.action or "", "business") if self.action else None
+        known = self.action and self.action != "metadata"
+        return self.rights.get(self.action or "", "business") if known else None
 
     @property
     def http(self) -> HttpRequest:
@@ -105,9 +106,9 @@ class ApiView(ViewSet):
         """Refuse what may not, is too often, or is not written as the action takes it."""
         super().initial(request, *args, **kwargs)
         self._limit(request)
-        if not self.action:
+        action = getattr(self, self.action or "", None)
+        if not hasattr(action, "params"):
             return
-        action = getattr(self, self.action)
         self._check_query(request, action.params)
         if request.method in ("POST", "PATCH"):
             self._read_body(request, action)

@@ -1,4 +1,4 @@
-"""What an integration must know before it sends anything: stages, kinds of events, reasons, the business's own fields."""
+"""What an integration must know before it sends: stages, kinds of events, reasons, the business's own fields."""
 
 from __future__ import annotations
 

@@ -1,0 +1,232 @@
+"""Every address of the API, for everybody: who gets in, and who learns nothing."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.urls import get_resolver
+from django.utils import timezone
+
+from funnel.api.urls import routes
+from funnel.outbox.models import Event
+from funnel.workspaces.gate import everywhere
+from funnel.workspaces.models import ApiKey
+from marketing.campaigns.models import Campaign
+
+# name: (method, scope, body, who may)
+MARKETING = ("owner", "manager", "marketer")
+EVERYBODY = ("owner", "manager", "marketer", "rep", "viewer")
+WALK = [
+    ("leads", "get", "leads", None, EVERYBODY),
+    ("leads", "post", "leads", {"email": "new@walk.example"}, (*MARKETING, "rep")),
+    ("leads-batch", "post", "leads", {"leads": []}, (*MARKETING, "rep")),
+    ("lead", "get", "leads", None, EVERYBODY),
+    ("lead", "patch", "leads", {"name": "Ann"}, (*MARKETING, "rep")),
+    ("lead-touch", "post", "leads", {"kind": "visit"}, (*MARKETING, "rep")),
+    ("lead-accept", "post", "leads", {}, ("owner", "manager", "rep")),
+    ("lead-return", "post", "leads", {"reason": "no-answer"}, ("owner", "manager", "rep")),
+    ("lead-disqualify", "post", "leads", {}, (*MARKETING, "rep")),
+    ("lead-events", "get", "leads", None, EVERYBODY),
+    ("event-void", "post", "leads", {"reason": "wrong person"}, MARKETING),
+    ("stages", "get", "leads", None, EVERYBODY),
+    ("kinds", "get", "leads", None, EVERYBODY),
+    ("reasons", "get", "leads", None, EVERYBODY),
+    ("fields", "get", "leads", None, EVERYBODY),
+    ("fields", "post", "leads", {"name": "size"}, MARKETING),
+    ("members", "get", "members", None, EVERYBODY),
+    ("campaigns", "get", "campaigns", None, EVERYBODY),
+    ("campaigns", "post", "campaigns", {"name": "Spring"}, MARKETING),
+    ("campaign", "get", "campaigns", None, EVERYBODY),
+    ("campaign", "patch", "campaigns", {"goal": "More"}, MARKETING),
+    ("sources", "get", "campaigns", None, EVERYBODY),
+    ("schema", "get", None, None, EVERYBODY),
+]
+IDS = [f"{method} {name}" for name, method, *_ in WALK]
+
+
+def address(name, lead=None, event=None, campaign=None):
+    one = f"leads/{lead}/"
+    return {
+        "lead": one,
+        "lead-touch": f"{one}touches/",
+        "lead-accept": f"{one}accept/",
+        "lead-return": f"{one}return/",
+        "lead-disqualify": f"{one}disqualify/",
+        "lead-events": f"{one}events/",
+        "leads-batch": "leads/batch/",
+        "event-void": f"events/{event}/void/",
+        "campaign": f"campaigns/{campaign}/",
+    }.get(name, f"{name}/")
+
+
+@pytest.fixture
+def objects(offered, owner, gate):
+    """An offered lead, one of its events, a campaign."""
+    with gate(owner) as at:
+        campaign = Campaign.objects.create(workspace=owner.workspace, key="fair", name="Fair", created_at=at)
+        event = Event.objects.get(lead=offered, kind="form")
+    return {"lead": offered.pk, "event": event.pk, "campaign": campaign.pk}
+
+
+@pytest.fixture
+def cast(owner, manager, marketer, rep, viewer, outsider):
+    return {
+        "owner": owner,
+        "manager": manager,
+        "marketer": marketer,
+        "rep": rep,
+        "viewer": viewer,
+        "outsider": outsider,
+    }
+
+
+def test_the_walk_knows_every_address_and_method():
+    known = {(name, method) for name, method, *_ in WALK}
+    real = {
+        (route.name, method)
+        for route in [*routes, *get_resolver("funnel.api.urls").url_patterns[0].url_patterns]
+        for method in route.callback.actions
+        if method != "head"
+    }
+    assert real == known
+
+
+@pytest.mark.parametrize(("name", "method", "scope", "body", "who"), WALK, ids=IDS)
+def test_the_rightful_get_in_and_every_other_role_gets_403(name, method, scope, body, who, objects, cast, api):
+    for role in EVERYBODY:
+        keyed = api(cast[role])
+        if role in who and method == "post" and name not in ("leads", "leads-batch"):
+            continue
+        status = getattr(keyed, method)(address(name, **objects), *([body] if body is not None else [])).status_code
+        assert status == 403 if role not in who else status < 300, (role, status)
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+@pytest.mark.parametrize(
+    ("name", "method", "scope", "body", "who"), [row for row in WALK if row[1] == "post"]
+)
+def test_the_rightful_can_act(name, method, scope, body, who, role, objects, cast, api):
+    if role in who:
+        answer = api(cast[role]).post(address(name, **objects), body)
+        assert answer.status_code < 300, answer.content
+
+
+@pytest.mark.parametrize(("name", "method", "scope", "body", "who"), WALK, ids=IDS)
+def test_without_a_valid_key_there_is_nothing(name, method, scope, body, who, objects, owner, api, client):
+    place = f"/api/v1/{address(name, **objects)}"
+    revoked, expired = api(owner), api(owner)
+    with everywhere():
+        mine = list(ApiKey.objects.order_by("created_at"))
+        ApiKey.objects.filter(pk=mine[0].pk).update(revoked_at=timezone.now())
+        ApiKey.objects.filter(pk=mine[1].pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    answers = [
+        client.generic(method.upper(), place, "{}", content_type="application/json"),
+        client.generic(method.upper(), place, headers={"Authorization": "Bearer bt_nothing"}),
+        client.generic(method.upper(), place, headers={"Authorization": "Basic Zm9vOmJhcg=="}),
+        getattr(revoked, method)(place, *([body] if body is not None else [])),
+        getattr(expired, method)(place, *([body] if body is not None else [])),
+    ]
+    for answer in answers:
+        assert answer.status_code == 401
+        assert answer["WWW-Authenticate"].startswith("Bearer")
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_log_in_in_the_browser_opens_nothing(owner, browse):
+    assert browse(owner).get("/api/v1/leads/").status_code == 401
+
+
+def test_the_key_of_a_member_who_left_is_nobody(rep, api):
+    keyed = api(rep)
+    with everywhere():
+        type(rep).objects.filter(pk=rep.pk).update(active=False)
+    assert keyed.get("leads/").status_code == 401
+
+
+@pytest.mark.parametrize(("name", "method", "scope", "body", "who"), WALK, ids=IDS)
+def test_a_key_does_only_what_its_scopes_say(name, method, scope, body, who, objects, owner, api):
+    other = next(one for one in ("leads", "campaigns", "members", "reports") if one != scope)
+    send = getattr(api(owner, other), method)
+    answer = send(address(name, **objects), *([body] if body is not None else []))
+    if scope is None:
+        assert answer.status_code == 200
+    else:
+        assert answer.status_code == 403
+        assert scope in answer.json()["detail"]
+        send = getattr(api(owner, scope), method)
+        assert send(address(name, **objects), *([body] if body is not None else [])).status_code < 410
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "scope", "body", "who"),
+    [row for row in WALK if row[0] in ("lead", "event-void", "campaign") or row[0].startswith("lead-")],
+)
+def test_another_business_s_row_is_404_like_one_that_never_was(
+    name, method, scope, body, who, objects, outsider, api
+):
+    send = getattr(api(outsider), method)
+    arguments = [body] if body is not None else []
+    theirs = send(address(name, **objects), *arguments)
+    nothing = send(
+        address(name, lead=uuid.uuid4(), event=99999999, campaign=uuid.uuid4()), *arguments
+    )
+    assert theirs.status_code == nothing.status_code == 404
+    assert theirs.json() == nothing.json()
+
+
+def test_lists_never_hold_another_business_s_rows(foreign, lead, owner, outsider, api):
+    mine = {row["id"] for row in api(owner).get("leads/").json()["results"]}
+    theirs = {row["id"] for row in api(outsider).get("leads/").json()["results"]}
+    assert (mine, theirs) == ({str(lead.pk)}, {str(foreign.pk)})
+    for words in ("q=foreign", "email=otto@foreign.example", "external_id=F-1"):
+        assert api(owner).get(f"leads/?{words}").json()["results"] == []
+    assert [one["email"] for one in api(owner).get("members/").json()["results"]] == [owner.email]
+
+
+def test_another_business_s_member_is_nobody(lead, outsider, owner, api):
+    answer = api(owner).post(f"leads/{lead.pk}/accept/", {"member": outsider.email})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["member"])
+    answer = api(owner).get(f"leads/?holder={outsider.email}")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["holder"])
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_an_unknown_method_is_405_as_a_problem(method, owner, api):
+    answer = api(owner).send(method, "leads/")
+    assert (answer.status_code, answer["Content-Type"]) == (405, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["leads/١/", "leads/7/", "leads/../leads/", "events/١/void/", "nothing/", "events/" + "9" * 40 + "/void/"])
+def test_an_address_that_is_none_is_404_as_a_problem(path, owner, api):
+    answer = api(owner).post(path, {"reason": "x"})
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_forgotten_slash_is_sent_on_with_its_method_and_body(owner, api):
+    answer = api(owner).post("/api/v1/leads", {"email": "a@b.example"})
+    assert (answer.status_code, answer["Location"]) == (308, "/api/v1/leads/")
+
+
+def test_over_the_limit_is_429_with_the_seconds_to_wait(owner, api, settings):
+    settings.API_LIMIT = 2
+    keyed = api(owner)
+    assert [keyed.get("stages/").status_code for _ in range(3)] == [200, 200, 429]
+    answer = keyed.get("stages/")
+    assert 1 <= int(answer["Retry-After"]) <= 60
+    assert answer["Content-Type"] == "application/problem+json"
+    assert api(owner).get("stages/").status_code == 200
+
+
+def test_answers_are_json_whatever_the_client_accepts(owner, api):
+    for accepts in ("text/html", "application/problem+json", "nonsense", ""):
+        answer = api(owner).get("stages/", HTTP_ACCEPT=accepts)
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+
+
+def test_the_schema_lists_every_address_as_json_and_as_yaml(owner, api):
+    schema = api(owner).get("schema/").json()
+    assert schema["openapi"].startswith("3.")
+    assert len(schema["paths"]) == len({name for name, *_ in WALK})
+    assert schema["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert "external_id" in str(schema["paths"]["/api/v1/leads/"]["post"]["requestBody"])
+    assert api(owner).get("schema/?format=yaml").content.startswith(b"openapi:")
