@@ -51,6 +51,9 @@ FILTERS = {
     "q": "Words in name, e-mail, phone or company.",
 }
 
+# By these the worker decides; a touch says them by its kind.
+RESERVED = ("asks", "handover")
+
 
 class TooBig(Refusal):
     """More at once than one request may bring."""
@@ -176,7 +179,9 @@ class LeadView(ApiView):
     @spec("Record a touch", body=TOUCH, answers={201: EVENT_SCHEMA})
     def touch(self, request: Request, pk: UUID) -> Response:
         """Record what the lead did, or what was done with them; `contact_request` asks for a handoff."""
-        source = self.values.get("source") or {}
+        source, data = self.values.get("source") or {}, self.values.get("data") or {}
+        if meant := [name for name in RESERVED if name in data]:
+            raise Invalid({f"data.{name}": "Baton uses this name itself; choose another." for name in meant})
         names = [" ".join(source.get(name, "").split()) for name in ("channel", "campaign", "placement")]
         event = actions.touch(
             self.own(pk),
@@ -185,7 +190,7 @@ class LeadView(ApiView):
             by=self.member,
             occurred_at=self.values.get("occurred_at"),
             source=(names[0], names[1], names[2]),
-            data=self.values.get("data"),
+            data=data,
         )
         return Response(write_event(_events().get(pk=event.pk)), 201)
 

@@ -102,9 +102,7 @@ def test_the_rightful_get_in_and_every_other_role_gets_403(name, method, scope, 
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-@pytest.mark.parametrize(
-    ("name", "method", "scope", "body", "who"), [row for row in WALK if row[1] == "post"]
-)
+@pytest.mark.parametrize(("name", "method", "scope", "body", "who"), [row for row in WALK if row[1] == "post"])
 def test_the_rightful_can_act(name, method, scope, body, who, role, objects, cast, api):
     if role in who:
         answer = api(cast[role]).post(address(name, **objects), body)
@@ -161,15 +159,11 @@ def test_a_key_does_only_what_its_scopes_say(name, method, scope, body, who, obj
     ("name", "method", "scope", "body", "who"),
     [row for row in WALK if row[0] in ("lead", "event-void", "campaign") or row[0].startswith("lead-")],
 )
-def test_another_business_s_row_is_404_like_one_that_never_was(
-    name, method, scope, body, who, objects, outsider, api
-):
+def test_another_business_s_row_is_404_like_one_that_never_was(name, method, scope, body, who, objects, outsider, api):
     send = getattr(api(outsider), method)
     arguments = [body] if body is not None else []
     theirs = send(address(name, **objects), *arguments)
-    nothing = send(
-        address(name, lead=uuid.uuid4(), event=99999999, campaign=uuid.uuid4()), *arguments
-    )
+    nothing = send(address(name, lead=uuid.uuid4(), event=99999999, campaign=uuid.uuid4()), *arguments)
     assert theirs.status_code == nothing.status_code == 404
     assert theirs.json() == nothing.json()
 
@@ -196,7 +190,9 @@ def test_an_unknown_method_is_405_as_a_problem(method, owner, api):
     assert (answer.status_code, answer["Content-Type"]) == (405, "application/problem+json")
 
 
-@pytest.mark.parametrize("path", ["leads/١/", "leads/7/", "leads/../leads/", "events/١/void/", "nothing/", "events/" + "9" * 40 + "/void/"])
+@pytest.mark.parametrize(
+    "path", ["leads/١/", "leads/7/", "leads/../leads/", "events/١/void/", "nothing/", "events/" + "9" * 40 + "/void/"]
+)
 def test_an_address_that_is_none_is_404_as_a_problem(path, owner, api):
     answer = api(owner).post(path, {"reason": "x"})
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from funnel.handoff.models import Handoff
-from funnel.leads.models import Consent, FieldDefinition, Lead, Source
+from funnel.leads.models import Consent, Lead, Source
 from funnel.outbox.models import Event
 from marketing.campaigns.models import Campaign, Placement
 
