@@ -17,7 +17,7 @@ Step = dict[str, Any]
 
 
 def steps(workspace: Workspace, member: Member, at: datetime) -> list[Step]:
-    """The steps in order: {key, title, says, done, url, action}, and `copy` where there is a link to copy.
+    """The steps in order: {key, title, says, done, url, action}, and `link` where there is one to copy.
 
     A wing plugs its own in by the slot "checklist": a callable that takes (workspace, member, at) and gives such
     steps. The first that isn't done carries `now`.

@@ -1,0 +1,115 @@
+"""Keys for other programs, and what is known about the business."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from funnel.workspaces.gate import everywhere
+from funnel.workspaces.models import ApiKey, AuditEntry, Workspace
+
+pytestmark = pytest.mark.django_db
+KEY = {"name": "Website", "scopes": ["leads"], "until": ""}
+WEEK = {f"{edge}-{day}": time for day in range(5) for edge, time in (("opens", "09:00"), ("closes", "17:00"))}
+
+
+def test_a_key_is_shown_once_and_works(owner, browse, gate):
+    client = browse(owner)
+    page = client.post(reverse("keys"), KEY | {"member": str(owner.pk)})
+    secret = page.context["secret"]
+    assert secret in page.content.decode()
+    assert page["Cache-Control"].find("no-store") >= 0
+    again = client.get(reverse("keys")).content.decode()
+    assert secret not in again
+    assert secret[:8] in again
+    assert "never" in again
+    with everywhere():
+        key = ApiKey.objects.get()
+    assert secret not in str(vars(key))
+    answer = client.get("/api/v1/leads/", headers={"Authorization": f"Bearer {secret}"})
+    assert answer.status_code == 200
+    assert "never" not in client.get(reverse("keys")).content.decode()
+    with gate(owner):
+        assert AuditEntry.objects.filter(action="key made", target="Website").exists()
+
+
+def test_a_revoked_or_ended_key_is_refused(owner, browse, api):
+    key, client = api(owner), browse(owner)
+    with everywhere():
+        row = ApiKey.objects.get()
+    assert client.post(reverse("key-revoke", args=[row.pk])).status_code == 302
+    assert key.get("leads/").status_code == 401
+    ended = api(owner)
+    with everywhere():
+        ApiKey.objects.filter(revoked_at=None).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert ended.get("leads/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": ""}, {"scopes": ["everything"]}, {"scopes": []}, {"until": "2001-01-01"}, {"until": "9999-12-31"}]
+)
+def test_a_key_with_something_wrong_is_not_made(owner, browse, wrong):
+    assert browse(owner).post(reverse("keys"), KEY | {"member": str(owner.pk)} | wrong).status_code == 422
+    with everywhere():
+        assert not ApiKey.objects.exists()
+
+
+def test_a_key_cannot_act_as_somebody_of_another_business(owner, outsider, browse, api):
+    assert browse(owner).post(reverse("keys"), KEY | {"member": str(outsider.pk)}).status_code == 422
+    api(outsider)
+    with everywhere():
+        theirs = ApiKey.objects.get()
+    assert browse(owner).post(reverse("key-revoke", args=[theirs.pk])).status_code == 404
+    with everywhere():
+        theirs.refresh_from_db()
+    assert theirs.revoked_at is None
+
+
+@pytest.mark.parametrize("name", ["keys", "business", "mailbox"])
+def test_keys_business_and_mailbox_are_the_owners(manager, marketer, browse, name):
+    for member in (manager, marketer):
+        assert browse(member).get(reverse(name)).status_code == 403
+
+
+def values(**changes):
+    return {"name": "First & Sons", "timezone": "Europe/London", "promise_hours": "4"} | WEEK | changes
+
+
+def test_the_owner_changes_name_hours_and_promise(owner, browse, gate):
+    client = browse(owner)
+    assert client.post(reverse("business"), values(**{"opens-5": "10:00", "closes-5": "12:00"})).status_code == 302
+    workspace = Workspace.objects.get(pk=owner.workspace_id)
+    assert (workspace.name, workspace.promise_hours) == ("First & Sons", 4)
+    assert workspace.hours[5:] == [[["10:00", "12:00"]], []]
+    with gate(owner):
+        entry = AuditEntry.objects.get(action="business changed")
+    assert entry.data["now"]["promise_hours"] == 4
+    page = client.get(reverse("business")).content.decode()
+    assert 'name="closes-5" id="id_closes-5" value="12:00"' in page
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ""},
+        {"timezone": "Mars/Olympus"},
+        {"promise_hours": "0"},
+        {"opens-0": ""},
+        {"opens-0": "18:00"},
+        {"opens-0": "25:61"},
+        dict.fromkeys(WEEK, ""),
+    ],
+)
+def test_a_business_without_hours_or_with_nonsense_is_refused(owner, browse, wrong):
+    answer = browse(owner).post(reverse("business"), values(**wrong))
+    assert answer.status_code == 422
+    assert "to put right" in answer.content.decode()
+    workspace = Workspace.objects.get(pk=owner.workspace_id)
+    assert (workspace.name, workspace.promise_hours) == ("First", 8)
+
+
+def test_the_business_page_shows_each_part_of_baton(owner, browse):
+    page = browse(owner).get(reverse("business")).content.decode()
+    for part in ("Database", "Worker", "Clock", "Doorbell"):
+        assert part in page
