@@ -325,6 +325,8 @@ SLOTS: dict[str, list[str]] = {
     ],
     # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
     "checklist": ["marketing.capture.checklist.steps"],
+    # (request): {"template", "context"} of a card on the owner's home, or None.
+    "home_cards": ["marketing.reports.cards.channels_this_month"],
     # (lead_ids): what is next with leads that sales has, in words, by lead.
     "lead_next": ["sales.queue.nexts.next_of"],
     # (workspace): what a wing can do in the demo business, verb by name.

@@ -61,9 +61,7 @@ def _use(campaign: Campaign, channels: Iterable[Channel]) -> None:
 
 
 @transaction.atomic
-def settle(
-    placement: Placement, *, channel: Channel, campaign: Campaign | None, by: Member, at: datetime
-) -> Placement:
+def settle(placement: Placement, *, channel: Channel, campaign: Campaign | None, by: Member, at: datetime) -> Placement:
     """Say where a source belongs. A channel or campaign that only its name had made goes with it."""
     old_channel, old_campaign = placement.channel, placement.campaign
     placement.channel, placement.campaign, placement.is_new = channel, campaign, False

@@ -27,6 +27,11 @@ def new_token() -> str:
     return secrets.token_urlsafe(16)
 
 
+def consent_text(workspace: Workspace) -> str:
+    """The words that a form begins with."""
+    return f"{workspace.name} may also send me news and offers by e-mail. I can stop this at any time."
+
+
 @transaction.atomic
 def start(workspace: Workspace, *, at: datetime) -> None:
     """Give a new business its ready "Contact us" form."""
@@ -37,7 +42,7 @@ def start(workspace: Workspace, *, at: datetime) -> None:
             title="Contact us",
             intro="Tell us what you need. We will answer within one working day.",
             fields=CONTACT,
-            consent_text=f"{workspace.name} may also send me news and offers by e-mail. I can stop this at any time.",
+            consent_text=consent_text(workspace),
             thanks="Thank you. One of us will be in touch within one working day.",
             created_at=at,
         )

@@ -10,6 +10,7 @@ from funnel.leads import receiving
 from funnel.leads.identity import Capture
 from funnel.outbox.models import Effect
 from funnel.workspaces.models import Workspace
+from marketing.campaigns.models import Campaign
 from marketing.capture.models import Submission
 
 LEAD_FIELDS = ("name", "email", "phone", "company")
@@ -23,7 +24,8 @@ def receive(effects: list[Effect], at: datetime) -> None:
         .select_related("form__campaign")
         .order_by("received_at", "id")
     )
-    results = receiving.receive(workspace, [capture(one) for one in waiting], at=at, lane=None)
+    named = campaigns_named(waiting)
+    results = receiving.receive(workspace, [capture(one, named) for one in waiting], at=at, lane=None)
     taken = [one for one in results if one.lead and one.event]
     score_and_judge(
         {one.lead.pk: one.lead for one in taken if one.lead},
@@ -38,10 +40,19 @@ def receive(effects: list[Effect], at: datetime) -> None:
             submission.save(update_fields=["refused", "quarantined"])
 
 
-def capture(submission: Submission) -> Capture:
+def campaigns_named(waiting: list[Submission]) -> dict[str, str]:
+    """The names of the campaigns that links name by their tags, or their forms belong to, by key."""
+    keys = {Campaign.key_of(one.origin.get("campaign", "")) for one in waiting} - {""}
+    found = list(Campaign.objects.filter(key__in=keys)) if keys else []
+    found += [one.form.campaign for one in waiting if one.form.campaign]
+    # A campaign that was renamed is said by its key, by which sources find it again.
+    return {one.key: one.name if Campaign.key_of(one.name) == one.key else one.key for one in found}
+
+
+def capture(submission: Submission, named: dict[str, str]) -> Capture:
     """One submission as what it says of a person and of where they came from."""
     form, typed, origin = submission.form, submission.typed, submission.origin
-    campaign = form.campaign.key if form.campaign else ""
+    campaign = origin.get("campaign") or (form.campaign.key if form.campaign else "")
     data: dict[str, Any] = {"form": form.name, "form_id": str(form.pk), "submission": str(submission.pk)}
     for name in ("interest", "message"):
         if typed.get(name):
@@ -56,7 +67,7 @@ def capture(submission: Submission) -> Capture:
         kind="form",
         **{name: typed.get(name, "") for name in LEAD_FIELDS},
         channel=origin.get("channel", ""),
-        campaign=origin.get("campaign") or campaign,
+        campaign=named.get(Campaign.key_of(campaign), campaign),
         placement=origin.get("placement", ""),
         occurred_at=submission.received_at,
         recorded_at=submission.received_at,

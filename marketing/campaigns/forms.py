@@ -1,0 +1,80 @@
+"""The form by which a campaign is planned."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from babel.numbers import get_currency_precision
+from django import forms
+
+from funnel.workspaces.models import Workspace
+from marketing.campaigns.models import Campaign
+from marketing.channels.models import Channel
+
+LARGEST = 10**13
+
+
+class CampaignForm(forms.Form):
+    """A campaign's name, goal, offer, dates, budget and channels; `changes` gives them as columns."""
+
+    name = forms.CharField(label="Name", max_length=120)
+    goal = forms.CharField(label="Goal", max_length=300, required=False, help_text="Like “40 leads ready for sales”.")
+    offer = forms.CharField(
+        label="Offer in one sentence",
+        max_length=300,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="What is promised. Sales sees these words on every lead that came by it.",
+    )
+    starts_on = forms.DateField(label="First day", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    ends_on = forms.DateField(label="Last day", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    budget = forms.DecimalField(label="Budget", required=False, min_value=0)
+    channels = forms.ModelMultipleChoiceField(
+        label="Channels", queryset=None, required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, workspace: Workspace, campaign: Campaign | None = None, **kwargs: Any) -> None:
+        self.digits = get_currency_precision(workspace.currency)
+        if campaign is not None:
+            budget = None if campaign.budget is None else Decimal(campaign.budget).scaleb(-self.digits)
+            kwargs["initial"] = {
+                **{name: getattr(campaign, name) for name in ("name", "goal", "offer", "starts_on", "ends_on")},
+                "budget": budget,
+                "channels": list(campaign.channels.values_list("pk", flat=True)),
+            }
+        super().__init__(*args, **kwargs)
+        self.fields["channels"].queryset = Channel.objects.exclude(key="unknown")  # type: ignore[attr-defined]
+        self.fields["budget"].label = f"Budget, {workspace.currency}"
+        for name in ("starts_on", "ends_on"):
+            self.fields[name].widget.format = "%Y-%m-%d"  # type: ignore[attr-defined]
+
+    def clean_name(self) -> str:
+        """A name without what no page can show."""
+        name = " ".join(self.cleaned_data["name"].split())
+        if not Campaign.key_of(name):
+            raise forms.ValidationError("A campaign needs a name with letters or digits.")
+        return name
+
+    def clean_budget(self) -> int | None:
+        """The budget in minor units."""
+        amount: Decimal | None = self.cleaned_data["budget"]
+        if amount is None:
+            return None
+        minor = amount.scaleb(self.digits)
+        if minor != minor.to_integral_value() or minor > LARGEST:
+            raise forms.ValidationError(f"Write an amount with at most {self.digits} digits after the point.")
+        return int(minor)
+
+    def clean(self) -> dict[str, Any]:
+        """A campaign can't end before it begins."""
+        given = super().clean() or self.cleaned_data
+        first, last = given.get("starts_on"), given.get("ends_on")
+        if first and last and last < first:
+            self.add_error("ends_on", "A campaign can’t end before it begins.")
+        return given
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What the campaign's columns become."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "channels"}

@@ -1,0 +1,193 @@
+"""The campaigns: their list, one campaign's page, and its plan."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from funnel.leads.models import Lead
+from funnel.leads.stages import ENDED, MARKETING, SALES, Stage
+from funnel.overview.paging import beyond, cursor, read
+from funnel.overview.rows import channel_words, rows_of
+from funnel.workspaces.roles import allow, may
+from marketing.campaigns import actions
+from marketing.campaigns.forms import CampaignForm
+from marketing.campaigns.models import Campaign, Placement
+from marketing.capture.models import Form
+from marketing.reports.feedback import by_reason, handoffs_back, told
+from marketing.reports.figures import CAMPAIGN, Figures, counted, received, whole
+
+PAGE = 20
+
+
+@require_safe
+@allow("read")
+def campaigns(request: Any) -> HttpResponse:
+    """All campaigns, the latest first, with what each has brought."""
+    rows = Campaign.objects.prefetch_related("channels").order_by("-created_at", "-id")
+    if seen := read("campaigns", request.GET.get("after", ""), 2):
+        rows = rows.filter(beyond("created_at", "pk", seen, falling=True))
+    found = list(rows[: PAGE + 1])
+    shown = found[:PAGE]
+    brought = {
+        row[CAMPAIGN]: row["figures"]
+        for row in counted(received(None).filter(**{f"{CAMPAIGN}__in": [one.pk for one in shown]}), CAMPAIGN)
+    }
+    more = len(found) > PAGE and cursor("campaigns", shown[-1].created_at, shown[-1].pk)
+    context = {
+        "rows": [(one, brought.get(one.pk, Figures())) for one in shown],
+        "today": request.workspace.local(request.at).date(),
+        "next_url": f"?after={more}" if more else "",
+        "page": PAGE,
+        "may_change": may(request.member, "campaigns.change"),
+        "new": Placement.objects.to_look_at().count(),
+    }
+    return render(request, "marketing/campaigns.html", context)
+
+
+@require_safe
+@allow("read")
+def campaign(request: Any, pk: UUID) -> HttpResponse:
+    """One campaign: where its leads are now, what it says, its sources, who came, and what sales gave back."""
+    one = get_object_or_404(Campaign.objects.prefetch_related("channels"), pk=pk)
+    leads = received(None).filter(**{CAMPAIGN: one.pk})
+    stages = counted(leads, "stage")
+    by_stage: dict[str, int] = {row["stage"]: row["figures"].leads for row in stages}
+    total = whole(row["figures"] for row in stages)
+    back = handoffs_back(None).filter(**{f"lead__{CAMPAIGN}": one.pk})
+    came = leads.select_related("holder__user", "source").order_by("-received_at", "-id")
+    if seen := read("came", request.GET.get("after", ""), 2):
+        came = came.filter(beyond("received_at", "pk", seen, falling=True))
+    found = list(came[: PAGE + 1])
+    more = len(found) > PAGE and cursor("came", found[PAGE - 1].received_at, found[PAGE - 1].pk)
+    context = {
+        "campaign": one,
+        "today": request.workspace.local(request.at).date(),
+        "currency": request.workspace.currency,
+        "total": total,
+        "legs": _legs(by_stage, total),
+        "ended": _ended(by_stage),
+        "sources": _sources(leads),
+        "links": _links(one),
+        "came": list(
+            zip(
+                rows_of(found[:PAGE], at=request.at, workspace=request.workspace),
+                [_came_by(lead) for lead in found],
+                strict=False,
+            )
+        ),
+        "next_url": f"?after={more}" if more else "",
+        "page": PAGE,
+        "back": told(back, at=request.at),
+        "reasons": by_reason(back),
+        "may_change": may(request.member, "campaigns.change"),
+    }
+    return render(request, "marketing/campaign.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("campaigns.change")
+def add(request: Any) -> HttpResponse:
+    """Plan a campaign."""
+    form = CampaignForm(request.POST or None, workspace=request.workspace)
+    if request.method == "POST" and form.is_valid():
+        new = Campaign(workspace=request.workspace, **form.changes)
+        try:
+            actions.start_campaign(new, form.cleaned_data["channels"], by=request.member, at=request.at)
+        except actions.NameTaken as refused:
+            form.add_error("name", refused.sentence)
+        else:
+            messages.success(request, f"“{new.name}” is planned.")
+            return redirect("marketing:campaign", new.pk)
+    return render(request, "marketing/campaign_edit.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("campaigns.change")
+def edit(request: Any, pk: UUID) -> HttpResponse:
+    """Change a campaign's plan."""
+    one = get_object_or_404(Campaign, pk=pk)
+    form = CampaignForm(request.POST or None, workspace=request.workspace, campaign=one)
+    if request.method == "POST" and form.is_valid():
+        actions.change_campaign(one, form.changes, form.cleaned_data["channels"], by=request.member, at=request.at)
+        messages.success(request, "Saved.")
+        return redirect("marketing:campaign", one.pk)
+    context = {"form": form, "campaign": one}
+    return render(request, "marketing/campaign_edit.html", context, status=422 if form.errors else 200)
+
+
+def _legs(by_stage: dict[str, int], total: Figures) -> list[dict[str, Any]]:
+    """The way with how many of the campaign's leads stand at each stage, for components/way.html."""
+
+    def stop(stage: Stage) -> dict[str, Any]:
+        return {"label": stage.label, "count": by_stage.get(stage, 0), "state": "done"}
+
+    marketing = sum(by_stage.get(stage, 0) for stage in MARKETING)
+    selling = sum(by_stage.get(stage, 0) for stage in SALES)
+    later = [stage for stage in SALES if by_stage.get(stage) or stage == Stage.WORKING]
+    back = f"{total.given_back} given back" if total.given_back else ""
+    return [
+        {
+            "side": "marketing",
+            "holder": f"Marketing {marketing}",
+            "note": back,
+            "stops": [stop(stage) for stage in MARKETING],
+        },
+        {"side": "hall", "holder": f"Handoff {by_stage.get(Stage.READY, 0)}", "stops": [stop(Stage.READY)]},
+        {"side": "sales", "holder": f"Sales {selling}", "stops": [stop(one) for one in (*later, Stage.CUSTOMER)]},
+    ]
+
+
+def _ended(by_stage: dict[str, int]) -> str:
+    """Those that are nowhere on the way, in words."""
+    return ", ".join(
+        f"{by_stage[stage]} {Stage(stage).label.lower()}"
+        for stage in ENDED
+        if stage != Stage.CUSTOMER and by_stage.get(stage)
+    )
+
+
+def _sources(leads: Any) -> list[dict[str, Any]]:
+    """What each of the campaign's sources brought, the most first."""
+    names = ("source__placements__channel__name", "source__campaign", "source__placement")
+    rows = [
+        {
+            "channel": row[names[0]],
+            "placement": row[names[2]],
+            "figures": row["figures"],
+        }
+        for row in counted(leads, *names)
+    ]
+    return sorted(rows, key=lambda row: (-row["figures"].leads, row["channel"], row["placement"]))
+
+
+def _came_by(lead: Lead) -> str:
+    return ", ".join(part for part in (channel_words(lead.source.channel), lead.source.placement) if part)
+
+
+def _links(one: Campaign) -> list[dict[str, str]]:
+    """Addresses of its forms, tagged so that who comes by them counts for this campaign."""
+    forms = list(Form.objects.filter(campaign=one, is_open=True).order_by("-created_at")[:5]) or list(
+        Form.objects.filter(is_open=True).order_by("created_at")[:1]
+    )
+    channels = list(one.channels.all()) or [None]
+    links = []
+    for form in forms:
+        for channel in channels:
+            tags = {"utm_medium": channel.key, "utm_campaign": one.tag} if channel else {"c": one.tag}
+            links.append(
+                {
+                    "id": f"link-{len(links)}",
+                    "form": form.name,
+                    "channel": channel.name if channel else "Any channel",
+                    "url": f"{settings.PUBLIC_URL}{form.path}?{urlencode(tags)}",
+                }
+            )
+    return links

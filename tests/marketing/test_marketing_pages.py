@@ -1,0 +1,146 @@
+"""Marketing's pages: who may see and change them, and a fixed number of queries whatever they list."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from funnel.leads.identity import Capture
+from funnel.leads.receiving import receive
+from marketing.campaigns.actions import start_campaign
+from marketing.campaigns.models import Campaign, Placement
+from marketing.capture.actions import open_form, send_in
+from marketing.capture.models import Form
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def scene(owner: Any, rep: Any, gate: Any, work: Any) -> Any:
+    """Fill the business with so many campaigns, forms, sources, leads and submissions."""
+
+    def filled(many: int, first: int = 0) -> tuple[Campaign, Form]:
+        with gate(owner) as at:
+            for n in range(first, first + many):
+                campaign = start_campaign(Campaign(workspace=owner.workspace, name=f"Camp {n}"), by=owner, at=at)
+                form = open_form(
+                    Form(workspace=owner.workspace, name=f"F {n}", title="F", fields=[], created_at=at), by=owner
+                )
+                send_in(form, {"name": "A", "email": f"s{n}@x.example"}, origin={}, flags=["trap"], at=at)
+                send_in(Form.objects.earliest("created_at"), {"name": "A"}, origin={}, flags=["fast"], at=at)
+                receive(
+                    owner.workspace,
+                    [
+                        Capture(email=f"a{n}@x.example", channel="radio", campaign="Camp 0", placement=f"p{n}"),
+                        Capture(email=f"b{n}@x.example", channel=f"pod {n}", campaign=f"Camp {n}"),
+                    ],
+                    at=at - timedelta(seconds=1),
+                    by=None,
+                    lane="live",
+                )
+        work()
+        with gate(owner):
+            return Campaign.objects.get(key="camp 0"), Form.objects.earliest("created_at")
+
+    return filled
+
+
+def pages(campaign: Campaign, form: Form) -> list[str]:
+    return [
+        reverse("marketing:home"),
+        reverse("marketing:campaigns"),
+        reverse("marketing:campaign", args=[campaign.pk]),
+        reverse("marketing:forms"),
+        reverse("marketing:form", args=[form.pk]),
+        reverse("marketing:form-submissions", args=[form.pk]),
+        reverse("marketing:form-submissions", args=[form.pk]) + "?is=held",
+        reverse("marketing:sources"),
+        reverse("marketing:sources") + "?is=all",
+        reverse("marketing:form-qr", args=[form.pk]),
+    ]
+
+
+def changes(campaign: Campaign, form: Form) -> list[str]:
+    return [
+        reverse("marketing:campaign-add"),
+        reverse("marketing:campaign-edit", args=[campaign.pk]),
+        reverse("marketing:form-add"),
+    ]
+
+
+def test_every_role_reads_and_only_marketing_changes(
+    owner: Any, manager: Any, marketer: Any, rep: Any, viewer: Any, browse: Any, scene: Any, gate: Any
+) -> None:
+    campaign, form = scene(1)
+    with gate(owner):
+        placement = Placement.objects.first()
+    for member in (owner, manager, marketer, rep, viewer):
+        client = browse(member)
+        may = member.role in ("owner", "manager", "marketer")
+        for page in pages(campaign, form):
+            assert client.get(page).status_code == 200, (member.role, page)
+        for page in changes(campaign, form):
+            assert client.get(page).status_code == (200 if may else 403), (member.role, page)
+        assert client.post(reverse("marketing:form", args=[form.pk]), {}).status_code == (422 if may else 403)
+        answer = client.post(reverse("marketing:source", args=[placement.pk]))
+        assert answer.status_code == (302 if may else 403)
+        assert client.post(reverse("marketing:form-shared", args=[form.pk])).status_code == (302 if may else 403)
+
+
+def test_another_business_finds_nothing_of_it(outsider: Any, owner: Any, browse: Any, scene: Any, gate: Any) -> None:
+    campaign, form = scene(1)
+    with gate(owner):
+        placement = Placement.objects.first()
+    client = browse(outsider)
+    for page in (
+        reverse("marketing:campaign", args=[campaign.pk]),
+        reverse("marketing:campaign-edit", args=[campaign.pk]),
+        reverse("marketing:form", args=[form.pk]),
+        reverse("marketing:form-submissions", args=[form.pk]),
+        reverse("marketing:form-qr", args=[form.pk]),
+    ):
+        assert client.get(page).status_code == 404
+    assert client.post(reverse("marketing:source", args=[placement.pk])).status_code == 404
+    assert client.post(reverse("marketing:form-shared", args=[form.pk])).status_code == 404
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(owner: Any, browse: Any, scene: Any) -> None:
+    campaign, form = scene(1)
+    client = browse(owner)
+
+    def measured() -> dict[str, int]:
+        numbers = {}
+        for page in pages(campaign, form):
+            client.get(page)
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(page).status_code == 200
+            numbers[page] = len(queries)
+        return numbers
+
+    one = measured()
+    scene(9, first=1)
+    ten = measured()
+    assert {page: ten[page] - one[page] for page in one if ten[page] > one[page]} == {}
+
+
+def test_a_garbled_page_address_is_refused(owner: Any, browse: Any, scene: Any) -> None:
+    campaign, form = scene(1)
+    client = browse(owner)
+    for page in pages(campaign, form)[1:-1]:
+        if page.endswith(reverse("marketing:form", args=[form.pk])):
+            continue
+        assert client.get(page.split("?")[0] + "?after=garbage").status_code == 400, page
+
+
+def test_the_form_page_may_frame_our_own_form_only(owner: Any, browse: Any, scene: Any) -> None:
+    _, form = scene(1)
+    answer = browse(owner).get(reverse("marketing:form", args=[form.pk]))
+    assert "frame-src 'self'" in answer["Content-Security-Policy"]
+    page = answer.content.decode()
+    assert "<iframe src=" in page
+    assert "style=" not in page
