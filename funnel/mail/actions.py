@@ -38,21 +38,26 @@ def queue(
     workspace_id: UUID | None = None,
     lead_id: UUID | None = None,
 ) -> Message | None:
-    """Queue one message to a member or an address; None where this event has sent it already.
+    """Queue one message to a member or an address; None where this event has queued it already.
 
     What the context holds is kept, so a link that lets somebody in must not be in it: it is made when the mail goes.
     """
-    workspace_id = workspace_id or (to.workspace_id if to else None)
+    workspace_id = workspace_id or (to.workspace_id if to else event.workspace_id if event else None)
+    if workspace_id is None:
+        raise ValueError("A letter belongs to a workspace.")
     email = address or (to.email if to else "")
     subject = " ".join(SUBJECTS[kind].format_map(_Blank(context)).split())[:200]
     values: dict[str, Any] = {
         "lead_id": lead_id, "member": to, "subject": _plain(subject), "context": context, "created_at": at,
     }  # fmt: skip
-    message, made = Message.objects.get_or_create(
-        workspace_id=workspace_id, event=event, kind=kind, to_email=email, defaults=values
-    )
-    if not made or workspace_id is None:
-        return None
+    one = {"workspace_id": workspace_id, "event": event, "kind": kind, "to_email": email}
+    if event is None:
+        # Asked for by a person, who may ask twice.
+        message = Message.objects.create(**one, **values)
+    else:
+        message, made = Message.objects.get_or_create(**one, defaults=values)
+        if not made:
+            return None
     record(workspace_id, "mail_queued", at=at, lead_id=lead_id, data={"message": str(message.pk), "kind": kind})
     return message
 
