@@ -22,7 +22,7 @@ from funnel.leads.stages import SALES, Stage
 from funnel.overview.listing import COUNTED
 from funnel.overview.paging import beyond, cursor, read
 from funnel.overview.rows import UNKNOWN, Grade, channel_words, grades_of, minutes_left
-from funnel.templatetags.words import plural, short_day
+from funnel.templatetags.words import duration, plural, short_day
 from funnel.workspaces.hours import after as after_hours
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
@@ -46,6 +46,10 @@ class Wait:
     @property
     def late(self) -> bool:
         return self.left < 0
+
+    @property
+    def says(self) -> str:
+        return f"{duration(self.left)} {'late' if self.late else 'left'}"
 
 
 @dataclass(slots=True)

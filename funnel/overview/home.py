@@ -16,23 +16,16 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import MARKETING, SALES, Stage
 from funnel.outbox.models import Effect, State
 from funnel.overview.rows import minutes_left
+from funnel.people.checklist import steps
 from funnel.templatetags.words import plural
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
 from funnel.workspaces.roles import allow, may
 from funnel.workspaces.slots import slot
 
-try:
-    from funnel.people.checklist import steps
-except ImportError:
-
-    def steps(*_: Any) -> list[dict[str, Any]]:
-        return []
-
-
 HOMES = {Role.MARKETER: "marketing:home", Role.REP: "sales:desk", Role.VIEWER: "leads"}
 # So many are named one by one; the page of handoffs shows all.
 NAMED = 5
-FRESH = timedelta(days=2)
+FRESH = timedelta(days=7)
 
 
 def month_of(workspace: Workspace, at: datetime) -> datetime:
@@ -77,7 +70,7 @@ def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[st
 
 
 def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: dict[str, int]) -> dict[str, Any]:
-    """What a leader should look at: who is late, what waits for a go, what is stuck, what was given back just now."""
+    """What a leader should look at: who is late, what waits for a go, what is stuck, what was given back this week."""
     waiting = list(Handoff.objects.open().with_lead().order_by("due_at", "id")[: NAMED + 1])
     named = [(one, minutes_left(one, at=at, workspace=workspace)) for one in waiting[:NAMED]]
     back = list(

@@ -23,7 +23,7 @@ from funnel.outbox.models import Event
 from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.overview.rows import rows_of
 from funnel.scoring.models import LeadScore
-from funnel.workspaces.models import SELLERS, Member
+from funnel.workspaces.models import Member
 from funnel.workspaces.roles import allow, may
 
 # A count is shown as far as this; beyond, counting would cost more than it says.
@@ -33,7 +33,7 @@ FILTERS = {
     "": "All",
     "mine": "With you",
     "late": "Late",
-    "go": "Waiting for your go",
+    "go": "Waiting for a go",
     "ready": "Ready for sales",
     "sales": "With sales",
     "marketing": "With marketing",
@@ -150,7 +150,8 @@ def leads(request: Any) -> HttpResponse:
     if request.htmx:
         return render(request, "funnel/overview/leads.html#list", context)
     number = counts(member, at)
-    hidden = {"mine"} if member.role not in SELLERS else set()
+    # What is empty most of the time is offered only when somebody is in it.
+    hidden = {kind for kind in ("mine", "late", "go") if not number[kind] and kind != asked.kind}
     context |= {
         "asked": asked,
         "number": number,

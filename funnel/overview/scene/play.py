@@ -19,7 +19,6 @@ from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.leads.stages import Stage
-from funnel.outbox.models import Lane
 from funnel.overview.scene.playback import LATER, Playback
 from funnel.workspaces.hours import after
 from funnel.workspaces.models import Member, Workspace
@@ -57,8 +56,7 @@ class Scene:
         for one in CAST["waits"]:
             moment = self.play.ago(one["hours"]) - LATER
             self.play.at(moment, partial(self.asks, one))
-        osei = CAST["waits"][1]
-        self.play.at(self.play.ago(2), partial(self.looks, osei["name"], "What solar costs"))
+            self.play.at(moment + timedelta(minutes=20), partial(self.does, one["name"], one["then"]))
         self.play.at(self.now - timedelta(minutes=25), self.lists)
         self.play.run()
 
@@ -113,9 +111,12 @@ class Scene:
             typed.pop("phone")
         self.do["send_in"]("What a roof costs", typed, way=self.ways[one["way"]], at=at, consents=self.dice.random() < 0.8)
 
-    def looks(self, name: str, page: str, at: datetime) -> None:
-        """Somebody known opens a page."""
-        touch(self.lead(name), "page_view", at=at, data={"title": page})
+    def does(self, name: str, kinds: Sequence[str], at: datetime) -> None:
+        """Somebody known comes nearer: a kind after the other, as an integration would tell."""
+        lead = self.lead(name)
+        for kind in kinds:
+            data = {"title": self.dice.choice(CAST["pages"])} if kind == "page_view" else {}
+            touch(lead, kind, at=at, data=data)
 
     def comes(self, one: dict[str, Any], then: Callable[[datetime], None]) -> None:
         """Somebody asks on a day, and something becomes of them."""
@@ -144,6 +145,9 @@ class Scene:
                 one = {"name": next(given), "way": way, "company": self.firm()}
                 evening = self.play.day(days, "19:30") + timedelta(seconds=self.dice.randint(0, 100))
                 self.play.at(evening, partial(self.reads, one))
+                if days > -16 and place % 2:
+                    looks = ["page_view"] * self.dice.randint(2, 4) + ["email_click", "email_open"]
+                    self.play.at(evening + timedelta(hours=2), partial(self.does, one["name"], looks))
 
     def firm(self) -> str:
         if self.dice.random() < 0.7:
@@ -165,10 +169,9 @@ class Scene:
                         campaign="Marches Home Show",
                         occurred_at=then + timedelta(minutes=5 * hour),
                         data={"form": page},
-                        handover=False,
                     )
                 )
-        receive(self.workspace, captures, at=at, by=self.people["Nia"], lane=Lane.BULK)
+        receive(self.workspace, captures, at=at, by=self.people["Nia"])
 
     # ── what becomes of them ──
 
@@ -199,7 +202,8 @@ class Scene:
         self.play.at(called, partial(self.calls, one["name"], rep))
         onward = called + timedelta(days=2)
         for stage in ONWARD[: ONWARD.index(Stage(one["stage"])) + 1] if one["stage"] in ONWARD else ():
-            self.play.at(self.play.working(onward), partial(self.moves, one["name"], rep, stage))
+            met = self.play.working(onward)
+            self.play.at(met, partial(self.moves, one["name"], rep, stage))
             onward += timedelta(days=2)
         if one["stage"] == Stage.CUSTOMER:
             self.play.at(self.play.day(one["won"], "14:10"), partial(self.wins, one["name"], rep))
@@ -218,7 +222,9 @@ class Scene:
             self.do["plan"](lead, what, due_at=due_at, by=rep, at=at)
 
     def moves(self, name: str, rep: Member, stage: Stage, at: datetime) -> None:
-        self.lead(name).move(stage, at=at, by=rep)
+        lead = self.lead(name)
+        touch(lead, "meeting", at=at, by=rep)
+        lead.move(stage, at=at, by=rep)
 
     def wins(self, name: str, rep: Member, at: datetime) -> None:
         self.lead(name).move(Stage.CUSTOMER, at=at, by=rep, because="won", customer_since=at)
