@@ -69,7 +69,11 @@ class _Blank(dict[str, Any]):
 
 def _plain(text: str) -> str:
     """A subject without direction marks and control signs, which could dress it up as another."""
-    return "".join(sign for sign in text if sign.isprintable() and not "\u202a" <= sign <= "\u202e" and not "\u2066" <= sign <= "\u2069")
+    return "".join(
+        sign
+        for sign in text
+        if sign.isprintable() and not "\u202a" <= sign <= "\u202e" and not "\u2066" <= sign <= "\u2069"
+    )
 
 
 def is_sent(workspace: Workspace) -> bool:

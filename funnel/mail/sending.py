@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import make_msgid
@@ -46,7 +47,11 @@ def send(effects: list[Effect], at: datetime) -> None:
             # Claimed a second time: the first run ended between the server's answer and its own note of it. At the
             # first claim it is another duty for the same letter that is at it now.
             if effect.attempts > 1:
-                _note(message, MessageState.UNKNOWN, "Baton stopped while this was sent, so we don’t know whether it went.")
+                _note(
+                    message,
+                    MessageState.UNKNOWN,
+                    "Baton stopped while this was sent, so we don’t know whether it went.",
+                )
             return
         if message.state != MessageState.QUEUED:
             return
@@ -105,10 +110,8 @@ def deliver(mail: EmailMultiAlternatives) -> Answer:
     except (OSError, smtplib.SMTPException) as error:
         return Answer(MessageState.UNKNOWN, f"The line broke while it was sent: {_words(error)}")
     finally:
-        try:
+        with suppress(OSError, smtplib.SMTPException):
             connection.close()
-        except (OSError, smtplib.SMTPException):
-            pass
     return Answer(MessageState.SENT)
 
 

@@ -65,7 +65,9 @@ def stuck(request: HttpRequest) -> HttpResponse:
         .annotate(count=Count("pk"), since=Min("due_at"))
         .order_by("since")
     ]
-    rows = Effect.objects.filter(state=State.STUCK).select_related("event__lead").order_by("-due_at", "-pk")[: SHOWN + 1]
+    rows = (
+        Effect.objects.filter(state=State.STUCK).select_related("event__lead").order_by("-due_at", "-pk")[: SHOWN + 1]
+    )
     listed = [
         {
             "effect": one,
@@ -129,5 +131,7 @@ def again_all(request: HttpRequest) -> HttpResponse:
         outbox.try_again(pk, at=request.at)  # type: ignore[attr-defined]
         for pk in Effect.objects.filter(state=State.STUCK).values_list("pk", flat=True)[:5000]
     )
-    messages.success(request, f"{plural(freed, 'is', 'are')} tried again now." if freed else "Nothing was stuck any more.")
+    messages.success(
+        request, f"{plural(freed, 'is', 'are')} tried again now." if freed else "Nothing was stuck any more."
+    )
     return redirect("stuck")

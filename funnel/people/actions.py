@@ -92,9 +92,7 @@ def start_business(
     )
     with scope(workspace=workspace.pk):
         enter(workspace.pk)
-        member = Member.objects.create(
-            workspace=workspace, user=owner, role=Role.OWNER, takes_leads=True
-        )
+        member = Member.objects.create(workspace=workspace, user=owner, role=Role.OWNER, takes_leads=True)
         for begin in slot("workspace_starts"):
             begin(workspace, at=at)
         record(workspace.pk, "workspace_started", at=at, actor=member)
@@ -114,7 +112,15 @@ def change_business(workspace: Workspace, *, by: Member, at: datetime, **values:
     for name, value in changed.items():
         setattr(workspace, name, value)
     workspace.save(update_fields=[*changed])
-    audit(by, "business changed", workspace.name, at=at, workspace=workspace, was={key: was[key] for key in changed}, now=changed)
+    audit(
+        by,
+        "business changed",
+        workspace.name,
+        at=at,
+        workspace=workspace,
+        was={key: was[key] for key in changed},
+        now=changed,
+    )
     return workspace
 
 
@@ -127,9 +133,7 @@ def invite(email: str, *, role: str, by: Member, at: datetime) -> Invitation:
     if Member.objects.active().filter(user__email=email).exists():
         raise HereAlready(f"{email} works here already.")
     values = {"role": role, "invited_by": by, "created_at": at, "expires_at": at + INVITED_FOR}
-    invitation, made = Invitation.objects.update_or_create(
-        workspace=by.workspace, email=email, defaults=values
-    )
+    invitation, made = Invitation.objects.update_or_create(workspace=by.workspace, email=email, defaults=values)
     audit(by, "invited" if made else "invited again", email, at=at, workspace=by.workspace, role=role)
     context = {
         "invitation": str(invitation.pk),

@@ -53,7 +53,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Queue the letter in one of the person's businesses; its link is made when it goes."""
         with everywhere():
             place = (
-                Member.objects.filter(user=user)
+                Member.objects.filter(user=user.pk)
                 .select_related("workspace", "user")
                 .order_by("-active", "workspace__is_demo", "-workspace__mail_proved_at", "joined_at")
                 .first()

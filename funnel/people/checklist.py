@@ -33,11 +33,11 @@ def steps(workspace: Workspace, member: Member, at: datetime) -> list[Step]:
 
 
 def _started(workspace: Workspace) -> Step:
-    made = workspace.created_at
+    made, zone = workspace.created_at, workspace.time_zone.replace("_", " ")
     return {
         "key": "start",
         "title": "Start the business",
-        "says": f"On {day(made)}, {clock_time(made)}. Money in {workspace.currency}, {workspace.time_zone.replace('_', ' ')} time.",
+        "says": f"On {day(made)}, {clock_time(made)}. Money in {workspace.currency}, {zone} time.",
         "done": True,
         "url": reverse("business"),
         "action": "Change",

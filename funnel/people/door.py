@@ -18,8 +18,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from funnel.people.forms import BusinessFields, start_initial
 from funnel.workspaces import limits
 from funnel.workspaces.gate import database_now
+from funnel.workspaces.models import User
 from funnel.workspaces.roles import public
 
+AWAY_ERRORS: tuple[type[Exception], ...] = (limits.StoreAway, *limits.store_errors())
 AWAY = "We can’t count tries just now, so nobody can log in. Nothing is lost. Try again in a few seconds."
 
 
@@ -30,7 +32,7 @@ def closes_without_store(view: Callable[..., HttpResponse]) -> Callable[..., Htt
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except (limits.StoreAway, *limits.store_errors()):
+        except AWAY_ERRORS:
             answer = render(request, "errors/503.html", {"sentence": AWAY}, status=503)
             answer["Retry-After"] = "5"
             return answer
@@ -64,6 +66,7 @@ def start(request: HttpRequest) -> HttpResponse:
     form = BusinessFields(request.POST or None, initial=start_initial(request))
     if request.method == "POST":
         if form.is_valid():
+            assert isinstance(request.user, User)
             made = form.begin(request.user, database_now())
             request.session["workspace"] = str(made.workspace_id)
             return redirect("home")

@@ -27,7 +27,9 @@ class TimeInput(forms.TimeInput):
 
 
 def time_field(label: str, initial: str) -> forms.TimeField:
-    return forms.TimeField(label=label, initial=initial, input_formats=["%H:%M", "%H:%M:%S"], widget=TimeInput(format="%H:%M"))
+    return forms.TimeField(
+        label=label, initial=initial, input_formats=["%H:%M", "%H:%M:%S"], widget=TimeInput(format="%H:%M")
+    )
 
 
 class BusinessFields(forms.Form):
@@ -80,7 +82,12 @@ class BusinessFields(forms.Form):
         """Start the business; give the owner's place in it."""
         data = self.cleaned_data
         return people.start_business(
-            data["business"], owner=owner, country=data["country"], time_zone=data["timezone"], hours=self.hours(), at=at
+            data["business"],
+            owner=owner,
+            country=data["country"],
+            time_zone=data["timezone"],
+            hours=self.hours(),
+            at=at,
         )
 
 

@@ -35,7 +35,9 @@ class JoinForm(forms.Form):
     """A name and a password; somebody who has a log-in writes its password only."""
 
     name = forms.CharField(label="Your name", max_length=120, widget=forms.TextInput({"autocomplete": "name"}))
-    password1 = forms.CharField(label="Password", strip=False, max_length=256, widget=forms.PasswordInput({"autocomplete": "new-password"}))
+    password1 = forms.CharField(
+        label="Password", strip=False, max_length=256, widget=forms.PasswordInput({"autocomplete": "new-password"})
+    )
 
     def __init__(self, *args: Any, request: HttpRequest, email: str, known: User | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,11 +66,15 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     workspace = Workspace.objects.filter(pk=found[0]).first() if found else None
     if found is None or workspace is None:
         return _ended(request)
-    if request.method == "POST" and limits.hit("join", request.META.get("REMOTE_ADDR", ""), 30, 60, closed_without_store=True):
+    if request.method == "POST" and limits.hit(
+        "join", request.META.get("REMOTE_ADDR", ""), 30, 60, closed_without_store=True
+    ):
         return render(request, "errors/429.html", status=429)
     # Passwords are checked before the write begins: argon2 takes its time, and SQLite has one write lock.
     with tenant(workspace) as at:
-        invitation = Invitation.objects.select_related("invited_by__user").filter(pk=found[1], expires_at__gt=at).first()
+        invitation = (
+            Invitation.objects.select_related("invited_by__user").filter(pk=found[1], expires_at__gt=at).first()
+        )
     if invitation is None:
         return _ended(request)
     known = User.objects.filter(email=invitation.email, is_active=True).first()

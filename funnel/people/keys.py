@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from funnel.mail.links import password_link
-from funnel.people.actions import NotForYou, may_decide, audit
+from funnel.people.actions import NotForYou, audit, may_decide
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import SCOPES, ApiKey, Member, Role
 from funnel.workspaces.refusals import Refusal
@@ -22,7 +22,13 @@ class UnknownScope(Refusal):
 
 @transaction.atomic
 def make_key(
-    name: str, *, member: Member, scopes: Sequence[str], by: Member | None, at: datetime, expires_at: datetime | None = None
+    name: str,
+    *,
+    member: Member,
+    scopes: Sequence[str],
+    by: Member | None,
+    at: datetime,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key that acts as the member; give it with its secret, which can't be had again."""
     if not scopes or any(one not in (*SCOPES, "all") for one in scopes):

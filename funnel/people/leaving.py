@@ -13,7 +13,7 @@ from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event
-from funnel.people.actions import may_decide, not_last_owner, audit, pass_offers_on
+from funnel.people.actions import audit, may_decide, not_last_owner, pass_offers_on
 from funnel.workspaces.models import SELLERS, ApiKey, Member, Role
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.slots import slot
@@ -34,7 +34,11 @@ def heirs(member: Member) -> list[Member]:
     if takers:
         return takers
     return list(
-        Member.objects.active().filter(role=Role.OWNER).exclude(pk=member.pk).select_related("user").order_by("joined_at")[:1]
+        Member.objects.active()
+        .filter(role=Role.OWNER)
+        .exclude(pk=member.pk)
+        .select_related("user")
+        .order_by("joined_at")[:1]
     )
 
 
@@ -88,7 +92,15 @@ def _hand_over_leads(member: Member, takers: list[Member], *, by: Member, at: da
             Lead.objects.filter(pk__in=share[start : start + 500]).update(holder=taker, updated_at=at)
         said = {"from": member.name, "to": taker.name, "because": f"{member.name} left"}
         events += [
-            Event(workspace=member.workspace, lead_id=pk, kind="passed_on", occurred_at=at, recorded_at=at, actor=by, data=said)
+            Event(
+                workspace=member.workspace,
+                lead_id=pk,
+                kind="passed_on",
+                occurred_at=at,
+                recorded_at=at,
+                actor=by,
+                data=said,
+            )
             for pk in share
         ]
     record_all(events)

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 @cache
 def countries() -> tuple[tuple[str, str], ...]:
     """Every country with a currency of its own or a shared one, by name."""
-    named = Locale("en", "GB").territories
+    named: dict[str, str] = dict(Locale("en", "GB").territories)
     # ZZ and the like name no place; EU and UN are no country.
     found = [
         (code, named[code])
@@ -51,8 +51,10 @@ def zones_of(country: str) -> tuple[str, ...]:
     by_clock: dict[tuple[object, object], str] = {}
     territories: dict[str, str] = get_global("zone_territories")  # type: ignore[assignment]
     for zone in sorted(zone for zone, territory in territories.items() if territory == country and zone in zones()):
-        clock = tuple(ZoneInfo(zone).utcoffset(datetime(2025, month, 1, tzinfo=UTC).replace(tzinfo=None)) for month in (1, 7))
-        by_clock.setdefault(clock, zone)  # type: ignore[arg-type]
+        clock = tuple(
+            ZoneInfo(zone).utcoffset(datetime(2025, month, 1, tzinfo=UTC).replace(tzinfo=None)) for month in (1, 7)
+        )
+        by_clock.setdefault(clock, zone)
     return tuple(by_clock.values())
 
 

@@ -29,7 +29,9 @@ class KeyForm(forms.Form):
     """What the key is for, as whom it acts, and what it may."""
 
     name = forms.CharField(label="What it is for", max_length=80, widget=forms.TextInput({"placeholder": "Website"}))
-    member = forms.ModelChoiceField(label="Acts as", queryset=Member.objects.none(), empty_label=None)
+    member: forms.ModelChoiceField[Member] = forms.ModelChoiceField(
+        label="Acts as", queryset=Member.objects.none(), empty_label=None
+    )
     scopes = forms.MultipleChoiceField(
         label="May use", choices=SCOPE_WORDS, initial=["leads"], widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose what it may use."},

@@ -71,9 +71,7 @@ def _rows(request: HttpRequest) -> list[dict[str, Any]]:
             "member": one,
             "me": one.pk == me.pk,
             "may": one.role != Role.OWNER or me.role == Role.OWNER,
-            "roles": [
-                role for role in Role if role != Role.OWNER or me.role == Role.OWNER or one.role == Role.OWNER
-            ],
+            "roles": [role for role in Role if role != Role.OWNER or me.role == Role.OWNER or one.role == Role.OWNER],
             "sells": one.role in SELLERS,
             "held": held.get(one.pk, 0),
         }
@@ -177,7 +175,7 @@ def withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
 def remove(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask who takes over, then take the member out."""
     by: Member = request.member  # type: ignore[attr-defined]
-    one = get_object_or_404(Member.objects.active().select_related("user", "workspace"), pk=pk)
+    one: Member = get_object_or_404(Member.objects.active().select_related("user", "workspace"), pk=pk)
     theirs = ApiKey.objects.filter(member=one, revoked_at=None)
     context = {"one": one, "wrong": ""}
     status = 200
@@ -219,7 +217,7 @@ def _heirs(one: Member) -> list[Member]:
 @allow("people")
 def log_out(request: HttpRequest, pk: UUID) -> HttpResponse:
     """End every log-in of a member."""
-    one = get_object_or_404(Member.objects.select_related("user", "workspace"), pk=pk)
+    one: Member = get_object_or_404(Member.objects.select_related("user", "workspace"), pk=pk)
     try:
         with transaction.atomic():
             keys.log_out(one, by=request.member, at=request.at)  # type: ignore[attr-defined]
@@ -233,7 +231,7 @@ def log_out(request: HttpRequest, pk: UUID) -> HttpResponse:
 @allow("business")
 def password(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Make a link by which a member chooses a new password; shown once."""
-    one = get_object_or_404(Member.objects.active().select_related("user", "workspace"), pk=pk)
+    one: Member = get_object_or_404(Member.objects.active().select_related("user", "workspace"), pk=pk)
     try:
         with transaction.atomic():
             link = keys.make_password_link(one, by=request.member, at=request.at)  # type: ignore[attr-defined]

@@ -33,7 +33,9 @@ class Command(BaseCommand):
         create.add_argument("name")
         create.add_argument("--owner", required=True, metavar="EMAIL")
         create.add_argument("--owner-name", default="", metavar="NAME")
-        create.add_argument("--password-stdin", action="store_true", help="read the owner's password from standard input")
+        create.add_argument(
+            "--password-stdin", action="store_true", help="read the owner's password from standard input"
+        )
         create.add_argument("--country", required=True, metavar="CC")
         create.add_argument("--timezone", required=True, metavar="TZ")
         create.add_argument("--with-key", metavar="SCOPES", help="all, or some of: " + ",".join(SCOPES))
@@ -58,9 +60,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             owner = _owner(email, options["owner_name"] or email.partition("@")[0], password)
             at = database_now()
-            member = people.start_business(
-                name, owner=owner, country=country, time_zone=options["timezone"], at=at
-            )
+            member = people.start_business(name, owner=owner, country=country, time_zone=options["timezone"], at=at)
             secret = None
             if scopes:
                 with scope(workspace=member.workspace_id):

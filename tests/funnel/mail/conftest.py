@@ -24,15 +24,15 @@ class Sink:
         self.recipients = []
         self.release = threading.Event()
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 (aiosmtpd names it)
         answer = self.recipients.pop(0) if self.recipients else "250 OK"
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 (aiosmtpd names it)
         answer = self.answers.pop(0) if self.answers else "250 OK"
-        if answer.startswith("250") or answer in ("hang", "reset", "take and reset"):
+        if answer.startswith("250") or answer in ("hang", "reset"):
             self.taken.append((envelope.rcpt_tos, message_from_bytes(envelope.content)))
         if answer == "hang":
             await server.loop.run_in_executor(None, self.release.wait, 10)

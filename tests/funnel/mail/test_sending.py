@@ -155,7 +155,9 @@ def test_a_second_claim_after_a_crash_leaves_the_letter_in_doubt(owner, sink, le
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_dies_between_the_servers_answer_and_its_note_sends_nothing_twice(owner, sink, letter, work, gate):
+def test_a_worker_that_dies_between_the_servers_answer_and_its_note_sends_nothing_twice(
+    owner, sink, letter, work, gate
+):
     """Fault 22: the process ends right after the server has taken the letter."""
     one = letter(owner)
     database = connection.settings_dict
@@ -165,7 +167,8 @@ def test_a_worker_that_dies_between_the_servers_answer_and_its_note_sends_nothin
     killed = subprocess.run(
         [sys.executable, "-c", DIES],
         cwd=live.BASE_DIR,
-        env=os.environ | {"DATABASE_URL": address, "EMAIL_URL": live.EMAIL_URL, "DJANGO_SETTINGS_MODULE": "funnel.settings"},
+        env=os.environ
+        | {"DATABASE_URL": address, "EMAIL_URL": live.EMAIL_URL, "DJANGO_SETTINGS_MODULE": "funnel.settings"},
         timeout=60,
         check=False,
     )
@@ -204,7 +207,12 @@ def test_the_mailbox_holds_no_link_that_lets_anybody_in(owner, sink, work, brows
         kept = str(list(Message.objects.values_list("context", "subject")))
     assert "/join/" not in kept
     work()
-    bodies = [part.get_payload(decode=True).decode() for _, mail in sink.taken for part in mail.walk() if not part.is_multipart()]
+    bodies = [
+        part.get_payload(decode=True).decode()
+        for _, mail in sink.taken
+        for part in mail.walk()
+        if not part.is_multipart()
+    ]
     assert sum("/join/" in body for body in bodies) == 2
     assert sum("/password/" in body for body in bodies) == 2
 
@@ -253,7 +261,7 @@ def test_a_new_lead_is_told_to_its_rep_by_mail(owner, rep, sink, work, gate):
 def test_every_kind_of_letter_reads_in_both_forms(owner, gate, kind):
     context = {
         "lead": "Anna & Co", "company": "Bakery", "why": "Asked", "due": timezone.now().isoformat(), "path": "/leads/",
-        "waits_for": "Rita", "what": "Call", "inviter": "Olga", "role": "sales rep", "until": timezone.now().isoformat(),
+        "waits_for": "Rita", "what": "Call", "inviter": "Olga", "role": "rep", "until": timezone.now().isoformat(),
         "promised": ["A visit"], "ask": ["When?"], "invitation": "01a2021b-dfa2-739f-9a3b-c1eb364f59f9",
     }  # fmt: skip
     with gate(owner) as at:

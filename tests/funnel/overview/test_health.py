@@ -33,9 +33,7 @@ def broker(monkeypatch):
 
 def alive(**ages):
     for name, age in ({"worker": 1, "beat": 1} | ages).items():
-        Heartbeat.objects.update_or_create(
-            name=name, defaults={"seen_at": timezone.now() - timedelta(seconds=age)}
-        )
+        Heartbeat.objects.update_or_create(name=name, defaults={"seen_at": timezone.now() - timedelta(seconds=age)})
 
 
 def test_healthz_says_that_the_process_is_up():

@@ -47,7 +47,8 @@ def test_a_revoked_or_ended_key_is_refused(owner, browse, api):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": ""}, {"scopes": ["everything"]}, {"scopes": []}, {"until": "2001-01-01"}, {"until": "9999-12-31"}]
+    "wrong",
+    [{"name": ""}, {"scopes": ["everything"]}, {"scopes": []}, {"until": "2001-01-01"}, {"until": "9999-12-31"}],
 )
 def test_a_key_with_something_wrong_is_not_made(owner, browse, wrong):
     assert browse(owner).post(reverse("keys"), KEY | {"member": str(owner.pk)} | wrong).status_code == 422

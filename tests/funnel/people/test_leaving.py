@@ -138,7 +138,6 @@ def test_who_left_can_be_invited_back(owner, rep, browse, gate):
     client = browse(owner)
     assert client.post(reverse("invite"), {"email": rep.email, "role": "rep"}).status_code == 302
     with gate(owner):
-
         link = invitation_link(Invitation.objects.get()).removeprefix("http://127.0.0.1:8000")
     assert browse(rep).post(link).status_code == 302
     rep.refresh_from_db()
