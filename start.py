@@ -292,6 +292,7 @@ def run() -> int:
     claim_port(env["HOST"], port).close()
     reach_database(env.get("DATABASE_URL", ""))
     prepare(env)
+    os.umask(0o077)  # what follows writes people's data
     if not env.get("DATABASE_URL") and not (data / "baton.sqlite3").exists():
         (data / "demo-made").unlink(missing_ok=True)  # the file was put away: a new beginning
     manage("Preparing the database", env, "migrate", "--noinput")

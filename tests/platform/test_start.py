@@ -224,6 +224,7 @@ class TestRunning:
         assert len(re.findall(r"^  (Owner|Marketer|Rep) +\S+@\S+ +password \S{10,}$", said, re.MULTILINE)) == 4
         logins = tmp_path / "data" / "demo-logins.json"
         assert logins.stat().st_mode & 0o077 == 0
+        assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "data").glob("*.sqlite3"))
         assert all(login["password"] in said for login in json.loads(logins.read_text())["logins"])
         assert get(env, "/healthz")[0] == 200
         until_ready(env, within=30)
