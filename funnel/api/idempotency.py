@@ -35,7 +35,7 @@ class OtherBody(Refusal):
     status = 422
 
 
-class Replayed(Exception):  # noqa: N818 (an answer, no error)
+class Replayed(Exception):
     """This POST was answered before; `kept` is the answer."""
 
     def __init__(self, kept: KeptAnswer) -> None:

@@ -139,12 +139,11 @@ def test_ten_rows_cost_no_more_queries_than_one(path, owner, rep, api, gate, wor
         return lead
 
     def cost():
-        with CaptureQueriesContext(
-            connection,
-        ) as spent:
+        with CaptureQueriesContext(connection) as spent:
             answer = keyed.get(path.format(lead=first))
         assert answer.status_code == 200
-        return len(spent), len(answer.json()["results"])
+        real = [one for one in spent if "SAVEPOINT" not in one["sql"]]
+        return len(real), len(answer.json()["results"])
 
     first = None
     first = fill([0])
