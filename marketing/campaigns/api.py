@@ -17,9 +17,9 @@ from rest_framework.response import Response
 from funnel.api.shapes import Day, Invalid, Shape, Text, Texts, stamp
 from funnel.api.views import ApiView, list_of, spec
 from funnel.leads.models import Source
-from funnel.workspaces.refusals import Refusal
-from marketing.campaigns.handlers import channel_key
-from marketing.campaigns.models import Campaign, CampaignChannel
+from marketing.campaigns import actions
+from marketing.campaigns.models import Campaign
+from marketing.channels.actions import channel_key
 from marketing.channels.models import Channel
 
 # What a bigint of minor units holds with room for sums.
@@ -62,10 +62,6 @@ SOURCE_SCHEMA = {
 }
 
 
-class NameTaken(Refusal):
-    """There is a campaign of this name."""
-
-
 class CampaignView(ApiView):
     """Marketing work with one goal, an offer, a budget and dates."""
 
@@ -88,13 +84,10 @@ class CampaignView(ApiView):
     @spec("Start a campaign", body=NEW, answers={201: CAMPAIGN_SCHEMA})
     def create(self, request: Request) -> Response:
         """Start a campaign; a source that names it then belongs to it."""
-        campaign = Campaign(workspace=self.workspace, created_at=self.at)
-        self._fill(campaign)
-        campaign.key = Campaign.key_of(campaign.name)
-        if Campaign.objects.filter(key=campaign.key).exists():
-            raise NameTaken("There is a campaign of this name already.", field="name")
-        campaign.save(force_insert=True)
-        self._use(campaign)
+        campaign = Campaign(workspace=self.workspace)
+        for name, value in self._changed(campaign).items():
+            setattr(campaign, name, value)
+        actions.start_campaign(campaign, self._channels(), by=self.member, at=self.at)
         return Response(self.told(self.campaigns().get(pk=campaign.pk)), 201)
 
     @spec("One campaign", answers={200: CAMPAIGN_SCHEMA})
@@ -106,48 +99,39 @@ class CampaignView(ApiView):
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Change what is sent; the name by which sources say it stays."""
         campaign = get_object_or_404(Campaign.objects.select_for_update(), pk=pk)
-        self._fill(campaign)
-        campaign.is_new = False
-        campaign.save(update_fields=[*(name for name in self.values if name != "channels"), "is_new"])
-        self._use(campaign)
+        channels = self._channels() if "channels" in self.values else campaign.channels.all()
+        actions.change_campaign(campaign, self._changed(campaign), list(channels), by=self.member, at=self.at)
         return Response(self.told(self.campaigns().get(pk=pk)))
 
-    def _fill(self, campaign: Campaign) -> None:
+    def _changed(self, campaign: Campaign) -> dict[str, Any]:
+        """Everything that can be edited, as it is to be; raise Invalid."""
+        after = {name: getattr(campaign, name) for name in actions.EDITABLE}
         errors = {}
         for name, value in self.values.items():
             if name == "budget":
                 try:
-                    campaign.budget = self._minor(value)
+                    after[name] = self._minor(value)
                 except ValueError as wrong:
                     errors[name] = str(wrong)
-            elif name in ("starts_on", "ends_on"):
-                setattr(campaign, name, value)
             elif name != "channels":
-                setattr(campaign, name, " ".join(value.split()))
-        if "name" in self.values and not campaign.name:
+                after[name] = " ".join(value.split()) if isinstance(value, str) else value
+        if not after["name"]:
             errors["name"] = "A campaign needs a name."
-        if campaign.starts_on and campaign.ends_on and campaign.ends_on < campaign.starts_on:
+        if after["starts_on"] and after["ends_on"] and after["ends_on"] < after["starts_on"]:
             errors["ends_on"] = "A campaign can’t end before it begins."
         if errors:
             raise Invalid(errors)
+        return after
 
-    def _use(self, campaign: Campaign) -> None:
-        """Let the campaign use these channels and no others."""
-        if "channels" not in self.values:
-            return
+    def _channels(self) -> Iterable[Channel]:
+        """The channels that were named; raise Invalid for one that isn't there."""
         known = {}
         for one in Channel.objects.all():
             known[one.key] = known[channel_key(one.name)] = one
-        wanted = {channel_key(name): name for name in self.values["channels"]}
+        wanted = {channel_key(name): name for name in self.values.get("channels", [])}
         if missing := [name for key, name in wanted.items() if key not in known]:
             raise Invalid({"channels": f"There is no channel “{missing[0]}”."})
-        CampaignChannel.objects.filter(campaign=campaign).delete()
-        CampaignChannel.objects.bulk_create(
-            [
-                CampaignChannel(workspace=self.workspace, campaign=campaign, channel=one)
-                for one in dict.fromkeys(known[key] for key in wanted)
-            ]
-        )
+        return dict.fromkeys(known[key] for key in wanted)
 
     def _minor(self, said: str) -> int | None:
         if not said:
