@@ -11,7 +11,19 @@ function mark(row) {
 
 document.addEventListener("click", (event) => {
   const row = event.target.closest(".desk-list a.do");
-  if (row) mark(row);
+  if (!row) return;
+  mark(row);
+  // On a phone the lead is shown by its place in the address, which only a plain visit sets; htmx must not catch it.
+  if (!beside.matches) event.stopPropagation();
+}, true);
+
+// Ctrl Enter sends the form one is typing in, where the form says so.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  const form = event.target.closest?.("form[data-ctrl-enter]");
+  if (!form) return;
+  event.preventDefault();
+  form.requestSubmit();
 });
 
 document.addEventListener("keydown", (event) => {

@@ -130,7 +130,7 @@ def _promises(marks: list[Event], handoffs: list[Handoff]) -> list[dict[str, Any
     for one in reversed(marks):
         if words := one.data.get("promise"):
             form = one.data.get("form")
-            where = f"“{form}”" if form else str(one.source or "")
+            where = f"“{form}”" if form else story.source_words(one.source)
             said.setdefault(words, {"words": words, "where": f"{where}, {short_day(one.occurred_at)}"})
     for handoff in handoffs:
         for words in handoff.card.get("promised", ()):
@@ -204,5 +204,7 @@ def _timeline(request: HttpRequest, lead: Lead, way: story.Way, allowed: Can) ->
         "filters": story.GROUPS,
         "earlier": cursor("lead-timeline", events[-1].occurred_at.isoformat(), events[-1].pk) if more else "",
         "after": bool(after),
-        "latest_source": latest,
+        "first_source": story.source_words(lead.source) or "Not known",
+        "latest_source": story.source_words(latest.source) if latest else "",
+        "latest_at": latest.occurred_at if latest else None,
     }

@@ -12,6 +12,7 @@ from django.db.models import Sum
 
 from funnel.handoff.card import says
 from funnel.leads.models import Lead
+from funnel.overview.lead_story import source_words
 from funnel.scoring.models import LeadScore, ScorePoint
 from funnel.scoring.rules import fit_rows
 from funnel.templatetags.words import add_up
@@ -104,7 +105,4 @@ def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
 
 
 def _where(point: ScorePoint) -> str:
-    source = point.event.source
-    if source is not None and source.channel != "unknown":
-        return str(source)
-    return point.event.actor.name if point.event.actor else ""
+    return source_words(point.event.source) or (point.event.actor.name if point.event.actor else "")

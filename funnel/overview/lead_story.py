@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from funnel.handoff.card import says
+from funnel.leads.models import Source
 from funnel.leads.stages import Stage, side_of
 from funnel.outbox.kinds import HIDDEN, KINDS, TOUCHES
 from funnel.outbox.models import Event
@@ -42,6 +43,14 @@ class Entry:
     is_pass: bool = False
     may_void: bool = False
     is_void: bool = False
+
+
+def source_words(source: Source | None) -> str:
+    """Where a touch came from, in words; blank where nobody knows."""
+    if source is None or source.channel == "unknown":
+        return ""
+    channel = source.channel.replace("_", " ")
+    return " · ".join(part for part in (channel[:1].upper() + channel[1:], source.campaign, source.placement) if part)
 
 
 class Way:
@@ -100,8 +109,8 @@ Told = tuple[SafeString | str, list[SafeString | str]]
 
 def _tell(event: Event) -> Told:
     what, sub = TELLERS.get(event.kind, _touch)(event, _who(event))
-    if event.source is not None and event.source.channel != "unknown":
-        sub.append(format_html("<bdi>{}</bdi>", event.source))
+    if source := source_words(event.source):
+        sub.append(format_html("<bdi>{}</bdi>", source))
     return what, [line for line in sub if line]
 
 

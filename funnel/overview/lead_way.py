@@ -85,11 +85,11 @@ def _leg_words(
         return "Marketing", span(ready - lead.received_at) if ready and ready > lead.received_at else ""
     if side == "hall":
         if waiting is not None:
-            return with_words(lead, waiting, me), f"take by {when(waiting.due_at)}"
+            return with_words(lead, waiting, me), f"by {when(waiting.due_at)}"
         taken = next((one for one in handoffs if one.outcome == Outcome.ACCEPTED and one.closed_at), None)
         if taken is None or taken.closed_at is None:
             return "Handoff", ""
-        return "Handoff", f"{duration(between(workspace, taken.opened_at, taken.closed_at))} of working time"
+        return "Handoff", duration(between(workspace, taken.opened_at, taken.closed_at))
     if lead.holder is None or lead.stage in ENDED and lead.stage != Stage.CUSTOMER:
         return "Sales", ""
     since = latest.get(Stage.WORKING)
