@@ -1,5 +1,6 @@
 import Alpine from "@alpinejs/csp";
 import htmx from "htmx.org";
+import "./chosen.js";
 import "./copy.js";
 import "./desk.js";
 import "./dialogs.js";

@@ -1,0 +1,204 @@
+"""The page of handoffs through the door: who waits, giving to somebody else, the go, what was given back."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from funnel.handoff import actions as handoff
+from funnel.handoff.models import GiveBackReason, Handoff, Outcome
+from funnel.leads.actions import touch
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from tests.funnel.overview.people import came
+
+
+@pytest.fixture
+def waiting(rep, gate):
+    """One lead that waits for the rep."""
+    with gate(rep) as at:
+        (lead,) = came(rep, at, "Ann Bell")
+        handoff.open_for([lead], why={lead.pk: "Asked for a roof check"}, workspace=rep.workspace, at=at)
+    return lead
+
+
+@pytest.fixture
+def ready(rep, gate, work):
+    """Three leads that were over the line two days ago."""
+    with gate(rep) as at:
+        leads = came(rep, at, "Ada One", "Ben Two", "Cleo Three", occurred_at=at - timedelta(days=2))
+        for lead in leads:
+            for _ in range(3):
+                touch(lead, "form", at=at, occurred_at=at - timedelta(days=2))
+    work()
+    return leads
+
+
+def open_one(gate, lead):
+    with gate(lead.workspace):
+        return Handoff.objects.open().select_related("offered_to").get(lead=lead)
+
+
+def test_who_waits_stands_there_with_clock_reason_and_route(waiting, viewer, browse):
+    page = browse(viewer).get("/handoffs/").content.decode()
+    assert "Ann Bell" in page and "Asked for a roof check" in page
+    assert "Waits for Rita Rep" in page and "It is Rita Rep’s turn." in page
+    assert "1 waits to be taken." in page
+    assert "Give to…" not in page and "Take it" not in page
+
+
+def test_a_late_one_says_so(waiting, manager, gate, browse):
+    with gate(manager) as at:
+        Handoff.objects.update(due_at=at - timedelta(days=3))
+    page = browse(manager).get("/handoffs/").content.decode()
+    assert "1 of them too long" in page and " late" in page
+
+
+def test_a_leader_gives_it_to_somebody_else(waiting, manager, other_rep, gate, browse):
+    before = open_one(gate, waiting)
+    answer = browse(manager).post(f"/handoffs/{before.pk}/pass/", {"to": str(other_rep.pk)}, follow=True)
+    assert "waits for Otto Rep now" in answer.content.decode()
+    after = open_one(gate, waiting)
+    assert after.offered_to == other_rep and after.follows_id == before.pk
+
+
+def test_without_a_name_it_goes_to_whoever_is_next(waiting, manager, other_rep, gate, browse):
+    browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/")
+    assert open_one(gate, waiting).offered_to == other_rep
+
+
+def test_with_nobody_left_it_goes_to_the_pool(waiting, manager, rep, gate, browse):
+    answer = browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/", follow=True)
+    assert open_one(gate, waiting).offered_to is None
+    page = answer.content.decode()
+    assert "in the pool now" in page and "1 in the pool" in page
+
+
+def test_what_was_taken_meanwhile_is_left_alone(waiting, manager, rep, other_rep, gate, browse):
+    before = open_one(gate, waiting)
+    with gate(rep) as at:
+        handoff.accept(waiting, by=rep, at=at)
+    answer = browse(manager).post(f"/handoffs/{before.pk}/pass/", {"to": str(other_rep.pk)}, follow=True)
+    assert "decided meanwhile" in answer.content.decode()
+    with gate(rep):
+        assert Lead.objects.get(pk=waiting.pk).holder == rep
+
+
+def test_it_can_t_be_given_to_somebody_who_does_not_sell(waiting, manager, marketer, rep, gate, browse):
+    answer = browse(manager).post(
+        f"/handoffs/{open_one(gate, waiting).pk}/pass/", {"to": str(marketer.pk)}, follow=True
+    )
+    assert "doesn’t take leads" in answer.content.decode()
+    assert open_one(gate, waiting).offered_to == rep
+
+
+@pytest.mark.parametrize("role", ["rep", "marketer", "viewer"])
+def test_only_leaders_give_and_go(waiting, ready, gate, browse, request, role):
+    member = request.getfixturevalue(role)
+    before = open_one(gate, waiting)
+    assert browse(member).post(f"/handoffs/{before.pk}/pass/").status_code == 403
+    assert browse(member).post("/handoffs/go/", {"lead": [str(ready[0].pk)]}).status_code == 403
+    assert open_one(gate, waiting).pk == before.pk
+    page = browse(member).get("/handoffs/").content.decode()
+    assert "3 people are over the line" in page and "Hand over" not in page
+
+
+def test_another_business_finds_nothing_of_it(waiting, ready, outsider, gate, browse):
+    before = open_one(gate, waiting)
+    client = browse(outsider)
+    assert client.post(f"/handoffs/{before.pk}/pass/").status_code == 404
+    assert client.post("/handoffs/go/", {"lead": [str(ready[0].pk)]}).status_code == 404
+    assert "Ann Bell" not in client.get("/handoffs/").content.decode()
+    assert open_one(gate, waiting).pk == before.pk
+
+
+def test_the_go_hands_over_those_that_were_left_in(ready, owner, gate, browse):
+    page = browse(owner).get("/handoffs/").content.decode()
+    assert "3 people are over the line" in page
+    assert 'Hand over <span data-chosen-number>3</span>' in page
+    answer = browse(owner).post("/handoffs/go/", {"lead": [str(ready[0].pk), str(ready[1].pk)]}, follow=True)
+    assert "2\xa0leads handed over." in answer.content.decode()
+    with gate(owner):
+        assert set(Lead.objects.filter(stage=Stage.READY)) == set(ready[:2])
+        left = Lead.objects.get(pk=ready[2].pk)
+        assert left.waits_since and left.stage == Stage.NURTURING
+
+
+def test_a_go_twice_opens_one(ready, owner, gate, browse):
+    client = browse(owner)
+    for _ in range(2):
+        answer = client.post("/handoffs/go/", {"lead": [str(ready[0].pk)]}, follow=True)
+    assert "did not wait" in answer.content.decode()
+    with gate(owner):
+        assert Handoff.objects.filter(lead=ready[0]).count() == 1
+
+
+@pytest.mark.parametrize("given", [{}, {"lead": []}])
+def test_a_go_for_nobody_says_so(ready, owner, browse, given):
+    assert "Nobody was chosen" in browse(owner).post("/handoffs/go/", given, follow=True).content.decode()
+
+
+def test_a_go_for_nonsense_or_for_strangers_changes_nothing(ready, owner, gate, browse):
+    client = browse(owner)
+    assert client.post("/handoffs/go/", {"lead": ["nonsense"]}).status_code == 400
+    assert client.post("/handoffs/go/", {"lead": [str(ready[0].pk), str(uuid4())]}).status_code == 404
+    with gate(owner):
+        assert not Handoff.objects.exists()
+
+
+def test_what_was_given_back_stands_with_words_reason_and_what_follows(waiting, rep, viewer, gate, browse):
+    with gate(rep) as at:
+        handoff.accept(waiting, by=rep, at=at)
+        reason = GiveBackReason.objects.get(key="no-answer")
+        handoff.give_back(waiting, reason=reason, by=rep, at=at, note="Rang <four> times")
+    page = browse(viewer).get("/handoffs/").content.decode()
+    assert "Rang &lt;four&gt; times" in page and "Could not reach them" in page
+    assert "Rita, after taking it" in page and "With marketing until" in page
+    assert "Nobody waits to be taken." in page
+
+
+def test_ten_rows_cost_no_more_queries_than_one(rep, other_rep, manager, gate, browse, work):
+    def scene(number):
+        with gate(rep) as at:
+            leads = came(rep, at, *[f"A{number} Bell{place}" for place in range(number * 3)], phone="")
+            handoff.open_for(leads[: number * 2], why={one.pk: "." for one in leads}, workspace=rep.workspace, at=at)
+            reason = GiveBackReason.objects.get(key="no-answer")
+            for lead in leads[:number]:
+                handoff.give_back(lead, reason=reason, by=manager, at=at)
+            Lead.objects.filter(pk__in=[lead.pk for lead in leads[number * 2 :]]).update(waits_since=at)
+        work()
+
+    def measured():
+        client = browse(manager)
+        client.get("/handoffs/")
+        with CaptureQueriesContext(connection) as spent:
+            assert client.get("/handoffs/").status_code == 200
+        return len(spent)
+
+    scene(1)
+    few = measured()
+    scene(10)
+    assert measured() == few <= 22
+
+
+def test_more_than_a_page_is_shown_by_key(rep, manager, gate, browse):
+    with gate(rep) as at:
+        leads = came(rep, at, *[f"Ann{place} Bell" for place in range(53)], phone="")
+        handoff.open_for(leads, why={one.pk: "." for one in leads}, workspace=rep.workspace, at=at)
+    client = browse(manager)
+    first = client.get("/handoffs/")
+    assert len(first.context["rows"]) == 50
+    rest = client.get("/handoffs/" + first.context["next_url"])
+    assert len(rest.context["rows"]) == 3
+    assert {row.handoff.pk for row in first.context["rows"]}.isdisjoint({row.handoff.pk for row in rest.context["rows"]})
+    assert client.get("/handoffs/?after=nonsense").status_code == 400
+    assert client.get("/handoffs/?given=nonsense").status_code == 400
+
+
+def test_a_taken_one_is_gone_from_the_page(waiting, rep, browse, gate):
+    with gate(rep) as at:
+        handoff.accept(waiting, by=rep, at=at)
+        assert Handoff.objects.get(lead=waiting).outcome == Outcome.ACCEPTED
+    assert "Ann Bell" not in browse(rep).get("/handoffs/").content.decode()
