@@ -1,0 +1,175 @@
+"""Next steps: reminded by mail, ticked off, and never left behind when a lead moves."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from funnel.handoff import actions as handoff
+from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.leads.actions import touch
+from funnel.leads.models import Lead
+from funnel.mail.models import Message
+from funnel.outbox.models import Effect, Event
+from funnel.workspaces.gate import everywhere
+from sales.queue import actions as queue
+from sales.queue.actions import NextStep
+from sales.queue.forms import NextStepForm
+from sales.queue.handlers import AGAIN
+from sales.queue.models import Task
+
+
+def plan(lead, by, gate, *, hours=2, remind=True):
+    with gate(by) as at:
+        due = at + timedelta(hours=hours)
+        return queue.plan(lead, NextStep("Send the offer", due, remind_at=due if remind else None), by=by, at=at)
+
+
+def mails(gate, member, kind):
+    with gate(member):
+        return list(Message.objects.filter(kind=kind).values_list("to_email", flat=True))
+
+
+def test_a_step_is_reminded_when_it_is_due_and_not_before(rep, taken, gate, work):
+    plan(taken(rep), rep, gate)
+    work()
+    assert mails(gate, rep, "task") == []
+    work(timezone.now() + timedelta(hours=3))
+    work(timezone.now() + timedelta(hours=4))
+    assert mails(gate, rep, "task") == [rep.email]
+
+
+def test_a_step_that_is_done_or_wants_no_mail_is_not_reminded(rep, taken, browse, gate, work):
+    lead = taken(rep)
+    done = plan(lead, rep, gate)
+    plan(lead, rep, gate, remind=False)
+    browse(rep).post(f"/sales/steps/{done.pk}/done/")
+    work(timezone.now() + timedelta(hours=3))
+    assert mails(gate, rep, "task") == []
+
+
+def test_a_step_is_planned_and_ticked_off_once_at_the_desk(rep, taken, browse, gate):
+    lead = taken(rep)
+    client = browse(rep)
+    day = timezone.localdate() + timedelta(days=1)
+    page = client.post(f"/sales/leads/{lead.pk}/next-step/", {"what": "Visit", "on": day, "remind": ""}, follow=True)
+    assert "The next step is set." in page.content.decode() and ">Tomorrow <" in page.content.decode()
+    with gate(rep):
+        task = Task.objects.get()
+        assert task.all_day
+    for _ in range(2):
+        assert client.post(f"/sales/steps/{task.pk}/done/").status_code == 302
+    with gate(rep):
+        assert Event.objects.filter(kind="next_step_done").count() == 1
+
+
+@pytest.mark.parametrize("sent", [{}, {"what": "Visit"}, {"on": "2031-01-01"}, {"what": "Visit", "on": "2001-01-01"}])
+def test_a_step_without_words_or_a_day_to_come_is_asked_for_again(rep, taken, browse, gate, sent):
+    lead = taken(rep)
+    assert browse(rep).post(f"/sales/leads/{lead.pk}/next-step/", sent).status_code == 422
+    with gate(rep):
+        assert not Task.objects.exists()
+
+
+def test_nobody_ticks_off_somebody_else_s_step(rep, other_rep, asks, browse, gate):
+    lead = asks(rep)
+    with gate(rep) as at:
+        holder = Handoff.objects.get().offered_to
+        handoff.accept(Lead.objects.get(pk=lead.pk), by=holder, at=at)
+    with gate(rep):
+        lead = Lead.objects.select_related("holder__user").get()
+    task = plan(lead, holder, gate)
+    stranger = other_rep if holder == rep else rep
+    assert browse(stranger).post(f"/sales/steps/{task.pk}/done/").status_code == 403
+    with gate(rep):
+        assert Task.objects.get().done_at is None
+
+
+def test_who_asks_again_while_held_becomes_a_step_that_is_due_now_and_a_mail(rep, taken, gate, work, browse):
+    taken(rep)
+    for _ in range(2):
+        with gate(rep) as at:
+            touch(Lead.objects.get(), "contact_request", at=at)
+        work()
+    with gate(rep):
+        assert list(Task.objects.values_list("what", "holder")) == [(AGAIN, rep.pk)]
+        assert not Handoff.objects.open().exists()
+    assert mails(gate, rep, "asked-again") == [rep.email] * 2
+    assert AGAIN in browse(rep).get("/sales/").content.decode()
+
+
+def test_who_asks_again_just_as_the_lead_is_given_back_is_handed_over_after_all(rep, taken, gate, work):
+    taken(rep)
+    with gate(rep) as at:
+        event = Event.objects.create(
+            workspace=rep.workspace, lead=Lead.objects.get(), kind="asked_again", occurred_at=at, recorded_at=at
+        )
+        Effect.objects.create(workspace=rep.workspace, event=event, handler="ask", lane="live", due_at=at)
+        handoff.give_back(Lead.objects.get(), reason=GiveBackReason.objects.get(key="no-answer"), by=rep, at=at)
+    work()
+    with gate(rep):
+        assert Handoff.objects.open().count() == 1
+        assert not Task.objects.open().exists()
+
+
+def test_steps_end_when_a_lead_is_given_back(rep, taken, gate, work):
+    plan(taken(rep), rep, gate)
+    with gate(rep) as at:
+        handoff.give_back(Lead.objects.get(), reason=GiveBackReason.objects.get(key="no-answer"), by=rep, at=at)
+    work()
+    with gate(rep):
+        assert not Task.objects.open().exists()
+
+
+def test_steps_go_with_a_lead_to_a_colleague(rep, taken, owner, gate, work, browse):
+    plan(taken(rep), rep, gate)
+    with gate(rep) as at:
+        handoff.pass_lead(Lead.objects.get(), to=owner, by=rep, at=at)
+    assert "Send the offer" not in browse(rep).get("/sales/").content.decode()
+    work()
+    assert "Send the offer" in browse(owner).get("/sales/").content.decode()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_steps_of_somebody_who_leaves_go_to_the_successor_or_with_the_lead(rep, taken, manager, owner, gate, named):
+    plan(taken(rep), rep, gate)
+    with gate(rep) as at:
+        if not named:
+            Lead.objects.update(holder=manager)
+        queue.hand_tasks(rep, owner if named else None, at=at)
+        assert Task.objects.get().holder == (owner if named else manager)
+
+
+def test_my_leads_stand_by_next_step_and_are_paged_by_key(rep, taken, browse, gate, monkeypatch):
+    monkeypatch.setattr("sales.queue.mine.PAGE", 2)
+    leads = [taken(rep, f"{name} Bell", phone="") for name in ("Ann", "Ben", "Cid", "Dot", "Eve")]
+    for place in (3, 1, 0):
+        plan(leads[place], rep, gate, hours=10 - place)
+    client, address, seen = browse(rep), "/sales/mine/", []
+    while address:
+        page = client.get(address)
+        assert page.status_code == 200
+        seen += [row["lead"].name.split()[0] for row in page.context["rows"]]
+        address = page.context["next_url"] and f"/sales/mine/{page.context['next_url']}"
+    assert seen[:3] == ["Dot", "Ben", "Ann"]
+    assert sorted(seen[3:]) == ["Cid", "Eve"]
+
+
+def test_a_reminder_is_in_the_morning_of_a_day_and_before_a_time(rep, gate):
+    zone = rep.workspace.zone
+    at = datetime(2026, 11, 17, 10, 0, tzinfo=zone)
+
+    def reminded(**given):
+        with timezone.override(zone):
+            form = NextStepForm({"what": "Call", "remind": "due"} | given, workspace=rep.workspace, at=at)
+            form.is_valid()
+        return form.step and form.step.remind_at and f"{form.step.remind_at.astimezone(zone):%d %H:%M}"
+
+    with everywhere():
+        assert reminded(on="2026-11-19") == "19 09:00"
+        assert reminded(on="2026-11-19", remind="day") == "18 09:00"
+        assert reminded(on="2026-11-19", hour="14:30", remind="hour") == "19 13:30"
+        assert reminded(on="2026-11-19", hour="14:30", remind="day") == "18 14:30"
+        assert reminded(on="2026-11-17", hour="10:30", remind="hour") == "17 10:30"
+        assert reminded(on="2026-11-17") is None
+        assert reminded(on="2026-11-19", remind="") is None
