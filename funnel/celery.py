@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+import warnings
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "funnel.settings")
 
 from celery import Celery
 from celery.app.amqp import AMQP
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import beat_init, setup_logging, worker_ready
 from django.conf import settings
 from kombu import Connection
@@ -104,6 +106,9 @@ def configuration() -> dict[str, Any]:
         "worker_soft_shutdown_timeout": 30,
     }
 
+
+# It would explain at each lost connection a default that is set above.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 app = Celery("baton", amqp=Amqp)
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -42,7 +42,7 @@ class SideFile:
         self.path, self.schema, self.timeout = path, schema, timeout
         self.opened = 0
         self._connection: sqlite3.Connection | None = None
-        self._inodes: tuple[int, ...] | None = None
+        self._opened_as: tuple[int, int] | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._after_fork)
 
@@ -66,14 +66,14 @@ class SideFile:
             self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and self._inodes is not None and self._inodes == self._inodes_now():
+        if self._connection is not None and self._opened_as is not None and self._opened_as == self._identity():
             return self._connection
         self._close()
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            if not os.path.exists(self.path):
-                # A log left behind by a deleted file would be read into the new one.
-                self._remove("-wal", "-shm")
+            if self._identity() is None:
+                # A log left behind by a deleted or emptied file would be read into the new one.
+                self._remove("", "-wal", "-shm")
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             connection = sqlite3.connect(self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False)
             try:
@@ -81,33 +81,40 @@ class SideFile:
             except BaseException:
                 connection.close()
                 raise
-        self._connection, self._inodes = connection, self._inodes_now()
+        self._connection, self._opened_as = connection, self._identity()
         self.opened += 1
         return connection
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._inodes = None
+        self._connection = self._opened_as = None
 
     def _discard(self) -> None:
-        seen = self._inodes or self._inodes_now()
+        seen = self._opened_as or self._identity()
         self._close()
         with self._alone():
             # Another process may have replaced it meanwhile; its new file stays.
-            if self._inodes_now() == seen:
+            if self._identity() == seen:
                 self._remove("", "-wal", "-shm")
 
     def _remove(self, *endings: str) -> None:
         for ending in endings:
             Path(self.path + ending).unlink(missing_ok=True)
 
-    def _inodes_now(self) -> tuple[int, ...] | None:
-        # The log too: two processes with one file and two logs would never see each other's messages.
+    def _identity(self) -> tuple[int, int] | None:
+        """Give what tells this file and its log from others of the same name; None when there is no such file."""
         try:
-            return os.stat(self.path).st_ino, os.stat(self.path + "-wal").st_ino
+            found = os.stat(self.path)
         except FileNotFoundError:
             return None
+        if not found.st_size:
+            return None
+        try:
+            # The log too: two processes with one file and two logs would never see each other's messages.
+            return found.st_ino, os.stat(self.path + "-wal").st_ino
+        except FileNotFoundError:
+            return found.st_ino, 0
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -131,5 +138,5 @@ class SideFile:
         if self._connection is not None:
             # Kept, never closed: closing it here could clear away the parent's log.
             _inherited.append(self._connection)
-        self._connection = self._inodes = None
+        self._connection = self._opened_as = None
         self._lock = threading.Lock()
