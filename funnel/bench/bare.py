@@ -1,0 +1,51 @@
+"""What the machine can do: a bare Django with one view that does one INSERT. Served beside Baton by the same means."""
+
+from __future__ import annotations
+
+import os
+
+import environ
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+TABLE = "bench_row"
+
+
+def insert(request: HttpRequest) -> HttpResponse:
+    """Keep what was sent in one row."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {TABLE} (body) VALUES (%s)", [request.body.decode()])  # noqa: S608
+    return HttpResponse("kept", headers={"Content-Length": "4"})
+
+
+urlpatterns = [path("insert/", insert)]
+
+
+def make_table(*, sqlite: bool) -> None:
+    """Make the view's table, in the database of the process that asks."""
+    key = "integer PRIMARY KEY AUTOINCREMENT" if sqlite else "bigserial PRIMARY KEY"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {TABLE} (id {key}, body text NOT NULL)")
+
+
+def _configure() -> None:
+    env = environ.Env()
+    database = env.db_url_config(env.str("BENCH_DATABASE"))
+    if database["ENGINE"].endswith("sqlite3"):
+        # The same file is written in the same way, or the two could not be compared.
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    database["CONN_MAX_AGE"] = 600
+    settings.configure(
+        DATABASES={"default": database}, ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"], SECRET_KEY=TABLE
+    )
+
+
+if "BENCH_DATABASE" in os.environ and not settings.configured:
+    _configure()
+    application = get_wsgi_application()

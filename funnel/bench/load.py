@@ -1,0 +1,179 @@
+"""Clients that keep a server busy: two processes of four, each with a connection of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+PROCESSES, CLIENTS = 2, 8
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Stands in a body where each row needs something of its own.
+OWN = "@@"
+
+
+def send(
+    port: int,
+    path: str,
+    body: str,
+    *,
+    seconds: float,
+    tag: str,
+    kind: str = "application/x-www-form-urlencoded",
+    headers: dict[str, str] | None = None,
+    clients: int = CLIENTS,
+    rate: float = 0.0,
+    each: int = 0,
+) -> dict[str, Any]:
+    """POST for so many seconds; give per_second, ms (a list) and refused (status: count).
+
+    With a `rate` so many a second in all, each timed from when it was due; without one as fast as answers come.
+    With `each`, the body is one of so many leads of a batch.
+    """
+    processes = min(PROCESSES, clients)
+    plan = {
+        "port": port, "path": path, "body": body, "each": each, "threads": clients // processes,
+        "apart": clients / rate if rate else 0.0, "start": time.time() + 0.5, "seconds": seconds,
+        "headers": {"Content-Type": kind, **(headers or {})},
+    }  # fmt: skip
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "funnel.bench.load"],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(processes)
+    ]  # fmt: skip
+    for number, process in enumerate(running):
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({**plan, "tag": f"{tag}{number}"}))
+        process.stdin.close()
+    told = []
+    for process in running:
+        assert process.stdout is not None
+        told.append(json.loads(process.stdout.read()))
+        process.wait(30)
+    refused: Counter[str] = Counter()
+    for one in told:
+        refused.update(one["refused"])
+    return {
+        "per_second": sum(one["per_second"] for one in told),
+        "ms": [ms for one in told for ms in one["ms"]],
+        "refused": dict(refused),
+    }
+
+
+class Client:
+    """One visitor with one connection."""
+
+    def __init__(self, plan: dict[str, Any], number: int) -> None:
+        self.plan, self.tag, self.count = plan, f"{plan['tag']}x{number}x", 0
+        self.ms: list[float] = []
+        self.refused: Counter[str] = Counter()
+        self.first = plan["apart"] * number / plan["threads"]
+        self.wire: socket.socket | None = None
+        lines = [f"POST {plan['path']} HTTP/1.1", f"Host: 127.0.0.1:{plan['port']}"]
+        lines += [f"{name}: {value}" for name, value in plan["headers"].items()]
+        self.head = "\r\n".join(lines)
+
+    def run(self) -> None:
+        """Send until the time is over."""
+        time.sleep(max(0.0, self.plan["start"] - time.time()))
+        began = time.perf_counter()
+        due, end = began + self.first, began + self.plan["seconds"]
+        while time.perf_counter() < end:
+            if self.plan["apart"]:
+                if due >= end:
+                    break
+                time.sleep(max(0.0, due - time.perf_counter()))
+            else:
+                due = time.perf_counter()
+            request = self.request()
+            if not self.plan["apart"]:
+                due = time.perf_counter()
+            status = self.ask(request)
+            self.ms.append((time.perf_counter() - due) * 1000)
+            if not 200 <= status < 400:
+                self.refused[str(status)] += 1
+            due += self.plan["apart"]
+        self.took = time.perf_counter() - began
+        if self.wire is not None:
+            self.wire.close()
+
+    def request(self) -> bytes:
+        """The next request, with words of its own."""
+        body, each = self.plan["body"], self.plan["each"]
+        rows = []
+        for _ in range(each or 1):
+            self.count += 1
+            rows.append(body.replace(OWN, f"{self.tag}{self.count}"))
+        text = '{"leads": [' + ",".join(rows) + "]}" if each else rows[0]
+        return f"{self.head}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+
+    def ask(self, request: bytes) -> int:
+        """Send a request and give the status; 0 when nobody answered, also on a new connection."""
+        for _ in range(2):
+            try:
+                if self.wire is None:
+                    self.wire = socket.create_connection(("127.0.0.1", self.plan["port"]), timeout=60)
+                    self.wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.wire.sendall(request)
+                return self.answer(self.wire)
+            except OSError:
+                # The server closes a connection that was idle; then nothing was read of this request.
+                if self.wire is not None:
+                    self.wire.close()
+                self.wire = None
+        return 0
+
+    def answer(self, wire: socket.socket) -> int:
+        """Read one answer and give its status."""
+        got = b""
+        while b"\r\n\r\n" not in got:
+            more = wire.recv(65536)
+            if not more:
+                raise ConnectionResetError
+            got += more
+        head, _, rest = got.partition(b"\r\n\r\n")
+        named = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:])
+        left = int(named[b"content-length"]) - len(rest)
+        while left > 0:
+            more = wire.recv(65536)
+            if not more:
+                raise ConnectionResetError
+            left -= len(more)
+        if b"close" in named.get(b"connection", b""):
+            wire.close()
+            self.wire = None
+        return int(head.split(b" ", 2)[1])
+
+
+def main() -> None:
+    """Read a plan, run its clients, write what they saw."""
+    plan = json.load(sys.stdin)
+    clients = [Client(plan, number) for number in range(plan["threads"])]
+    threads = [threading.Thread(target=one.run) for one in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    refused: Counter[str] = Counter()
+    for one in clients:
+        refused.update(one.refused)
+    json.dump(
+        {
+            "per_second": sum((len(one.ms) - one.refused.total()) / one.took for one in clients),
+            "ms": [round(ms, 2) for one in clients for ms in one.ms],
+            "refused": refused,
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main()
