@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -22,8 +23,10 @@ YES, NO = {"yes", "true", "1", "on"}, {"no", "false", "0", "off"}
 class FieldBook:
     """All definitions of the open workspace, by name."""
 
-    def __init__(self) -> None:
-        self.by_name = {one.name: one for one in FieldDefinition.objects.all()}
+    @cached_property
+    def by_name(self) -> dict[str, FieldDefinition]:
+        """Read when the first field comes; most captures have none."""
+        return {one.name: one for one in FieldDefinition.objects.all()}
 
     def clean(self, given: Any) -> dict[str, Any]:
         """Give the values in their kind's form (numbers as strings, dates as ISO), blanks left out; raise Refused."""
@@ -99,7 +102,7 @@ def define(
 
     errors: dict[str, str] = {}
     label = " ".join(label.split())
-    name = name or re.sub(r"\W+", "_", label.casefold()).strip("_")[:60].strip("_")
+    name = name or re.sub(r"\W+", "_", label.lower()).strip("_")[:60].strip("_")
     offered = list(dict.fromkeys(" ".join(str(choice).split()) for choice in choices if str(choice).strip()))
     if not label or len(label) > 120 or "\x00" in label:
         errors["label"] = "Write what it is called, in up to 120 characters."

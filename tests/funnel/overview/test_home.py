@@ -1,0 +1,114 @@
+"""Home through the door: each role's page, and the owner's figures, which a recount by SQL equals."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from funnel.handoff import actions as handoff
+from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from tests.funnel.overview.people import came
+
+
+@pytest.mark.parametrize(("role", "place"), [("rep", "/sales/"), ("marketer", "/marketing/"), ("viewer", "/leads/")])
+def test_home_is_the_page_of_one_s_role(request, browse, role, place):
+    answer = browse(request.getfixturevalue(role)).get("/")
+    assert answer.status_code == 302 and answer["Location"] == place
+
+
+def test_a_new_business_is_shown_what_to_do_first(owner, browse):
+    page = browse(owner).get("/").content.decode()
+    assert "First is open. Its first form is ready." in page
+    assert "To begin with" in page and "Try your form" in page
+
+
+def test_with_people_the_checklist_gives_way(owner, gate, browse):
+    with gate(owner) as at:
+        came(owner, at, "Ann Bell")
+    page = browse(owner).get("/").content.decode()
+    assert "Who they are with now" in page and "Needs you" in page and "To begin with" in page
+    assert "Nobody waits." in page
+
+
+def test_the_owner_sees_who_is_late_what_waits_and_what_came_back(rep, owner, gate, browse):
+    with gate(rep) as at:
+        late, other, waits, back = came(rep, at, "Late Ann", "Other Bob", "Waits Cleo", "Back Dan")
+        handoff.open_for([late, other, back], why={one.pk: "." for one in (late, other, back)}, workspace=rep.workspace, at=at)
+        Handoff.objects.filter(lead=late).update(due_at=at - timedelta(days=4))
+        Lead.objects.filter(pk=waits.pk).update(waits_since=at)
+        reason = GiveBackReason.objects.get(key="no-budget")
+        handoff.give_back(back, reason=reason, by=rep, at=at, note="Next year perhaps")
+    page = browse(owner).get("/").content.decode()
+    assert "2 leads wait to be taken" in page and "1 of them too long" in page
+    assert "<bdi>Late Ann</bdi> waits for Rita" in page and "too long" in page
+    assert "1 lead is ready and waits for your go" in page
+    assert "Rita gave 1 back: <bdi>Back Dan</bdi>" in page and "Next year perhaps" in page
+    assert "3 things" in page
+
+
+def test_the_way_s_counts_equal_a_recount(rep, owner, gate, browse):
+    with gate(rep) as at:
+        leads = came(rep, at, *[f"A{place} Bell" for place in range(9)], phone="")
+        handoff.open_for(leads[:4], why={one.pk: "." for one in leads}, workspace=rep.workspace, at=at)
+        for lead in leads[:2]:
+            handoff.accept(lead, by=owner, to=rep, at=at)
+        leads[0].move(Stage.CUSTOMER, at=at, by=rep, customer_since=at)
+        handoff.disqualify(leads[8], by=owner, at=at)
+    answer = browse(owner).get("/")
+    shown = {stop["label"]: stop["count"] for leg in answer.context["legs"] for stop in leg["stops"]}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT stage, count(*) FROM funnel_lead GROUP BY stage")
+        counted = dict(cursor.fetchall())
+        cursor.execute("SELECT count(*) FROM funnel_handoff WHERE outcome = ''")
+        (waiting,) = cursor.fetchone()
+    assert shown == {
+        "New": counted["new"], "With marketing": 0, "Ready for sales": counted["ready"],
+        "In conversation": counted["working"], "Customer, this month": counted["customer"],
+    }  # fmt: skip
+    assert answer.context["numbers"]["waiting"] == waiting == 2
+    assert answer.context["on_the_way"] == 4 + 2 + 1
+    page = answer.content.decode()
+    assert "Sales 1" in page and "Rita 1" in page
+
+
+def test_the_month_of_the_business_decides_what_is_new(owner, gate, browse, work):
+    with gate(owner) as at:
+        came(owner, at, "Now Ann", occurred_at=at)
+        came(owner, at, "Then Bob", occurred_at=at - timedelta(days=40))
+    work()
+    page = browse(owner).get("/").content.decode()
+    assert "New leads this month, by channel" in page
+    radio = page[page.index('<th scope="row">Radio') :]
+    assert '<td class="num">1</td>' in radio[: radio.index("</tr>")]
+
+
+def test_an_outsider_s_home_holds_none_of_us(rep, outsider, gate, browse):
+    with gate(rep) as at:
+        (lead,) = came(rep, at, "Ann Bell")
+        handoff.open_for([lead], why={lead.pk: "."}, workspace=rep.workspace, at=at)
+    assert "Ann Bell" not in browse(outsider).get("/").content.decode()
+
+
+def test_ten_waiting_cost_no_more_queries_than_one(rep, owner, gate, browse, work):
+    def scene(number):
+        with gate(rep) as at:
+            leads = came(rep, at, *[f"A{number} Bell{place}" for place in range(number * 2)], phone="")
+            handoff.open_for(leads, why={one.pk: "." for one in leads}, workspace=rep.workspace, at=at)
+            for lead in leads[:number]:
+                handoff.give_back(lead, reason=GiveBackReason.objects.first(), by=rep, at=at)
+        work()
+
+    def measured():
+        client = browse(owner)
+        client.get("/")
+        with CaptureQueriesContext(connection) as spent:
+            assert client.get("/").status_code == 200
+        return len(spent)
+
+    scene(1)
+    few = measured()
+    scene(10)
+    assert measured() == few

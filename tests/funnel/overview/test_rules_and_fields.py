@@ -1,0 +1,83 @@
+"""The rules as sentences, and the business's own fields, through the door."""
+
+import pytest
+
+from funnel.leads.actions import touch
+from funnel.leads.models import FieldDefinition
+from funnel.scoring.rules import default_rules
+from funnel.workspaces.models import AuditEntry
+from tests.funnel.overview.people import came
+
+
+def test_every_rule_stands_there_with_points_cap_and_reason(viewer, browse):
+    page = browse(viewer).get("/rules/").content.decode().replace("&#x27;", "'")
+    rules = default_rules()
+    for rule in [*rules["fit"], *rules["engagement"]]:
+        assert rule["says"] in page and rule["reason"] in page
+    assert "14 days" in page and "25 to 50" in page and "70 and more" in page and "50 to 69" in page
+    assert "Could not reach them" in page
+
+
+def test_the_grid_counts_people_where_they_stand(owner, gate, browse, work):
+    with gate(owner) as at:
+        busy, *_ = came(owner, at, "Ann Bell", "Bob Cray", "Cleo Dunn")
+        touch(busy, "visit", at=at)
+        touch(busy, "page_view", at=at)
+    work()
+    answer = browse(owner).get("/rules/")
+    cells = {(row["fit"], cell["band"]): cell["people"] for row in answer.context["grid"] for cell in row["cells"]}
+    assert (cells["A", 1], cells["A", 2], sum(cells.values())) == (2, 1, 3)
+    assert {key for key in cells if [row for row in answer.context["grid"] if row["fit"] == key[0]][0]["cells"][key[1] - 1]["ready"]} == {
+        ("A", 3), ("A", 4), ("B", 3), ("B", 4), ("C", 4),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("label", "kind", "choices", "name", "kept"),
+    [
+        ("Roof area, m²", "number", "", "roof_area_m", []),
+        ("Wants it by", "date", "", "wants_it_by", []),
+        ("Heat pump", "yes_no", "", "heat_pump", []),
+        ("Nickname", "text", "ignored\n", "nickname", []),
+        ("House", "choice", "Farm\n Town \n\nFarm\n", "house", ["Farm", "Town"]),
+        ("Größe", "text", "", "größe", []),
+    ],
+)
+def test_a_field_of_each_kind_is_added(marketer, gate, browse, label, kind, choices, name, kept):
+    answer = browse(marketer).post("/fields/", {"label": label, "kind": kind, "choices": choices}, follow=True)
+    assert f"“{label}” is a field now" in answer.content.decode()
+    with gate(marketer):
+        made = FieldDefinition.objects.get()
+        assert (made.label, made.kind, made.choices) == (label, kind, kept)
+        assert made.name.startswith(name)
+        assert AuditEntry.objects.filter(action="field added", actor=marketer).exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"label": "", "kind": "text"}, "Write what it is called."),
+        ({"label": "House", "kind": "nonsense"}, "Choose a kind."),
+        ({"label": "House", "kind": "choice", "choices": "Farm"}, "at least two choices"),
+        ({"label": "!!!", "kind": "text"}, "letters, digits"),
+        ({"label": "x" * 121, "kind": "text"}, "120"),
+        ({"label": "known", "kind": "text"}, "already"),
+    ],
+)
+def test_a_field_that_can_t_be_is_explained(marketer, gate, browse, given, sentence):
+    client = browse(marketer)
+    client.post("/fields/", {"label": "Known", "kind": "text"})
+    answer = client.post("/fields/", given)
+    assert answer.status_code == 422 and sentence in answer.content.decode()
+    with gate(marketer):
+        assert FieldDefinition.objects.count() == 1
+
+
+@pytest.mark.parametrize("role", ["rep", "viewer"])
+def test_who_only_reads_adds_no_field(request, gate, browse, role):
+    member = request.getfixturevalue(role)
+    client = browse(member)
+    assert "Add a field" not in client.get("/fields/").content.decode()
+    assert client.post("/fields/", {"label": "House", "kind": "text"}).status_code == 403
+    with gate(member):
+        assert not FieldDefinition.objects.exists()
