@@ -39,11 +39,11 @@ class LeadForm(forms.Form):
     company = forms.CharField(label="Company", required=False, max_length=200)
     channel = forms.ChoiceField(label="How they found us", required=False)
     campaign = forms.CharField(label="Campaign", required=False, max_length=120)
-    note = forms.CharField(
-        label="Note", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    note = forms.CharField(label="Note", required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
     keep = forms.BooleanField(
-        label="Keep it as mine", required=False, help_text="Else it is scored, and handed over by turn when it is ready."
+        label="Keep it as mine",
+        required=False,
+        help_text="Else it is scored, and handed over by turn when it is ready.",
     )
 
     def __init__(self, *args: Any, member: Member, **kwargs: Any) -> None:
@@ -194,7 +194,9 @@ def _into(chosen: Alike, capture: Capture, form: LeadForm, member: Member, at: d
     if chosen.same:
         receive(member.workspace, [capture], at=at, by=member)
     else:
-        said = {name: getattr(capture, name) for name in ("name", "email", "phone", "company") if getattr(capture, name)}
+        said = {
+            name: getattr(capture, name) for name in ("name", "email", "phone", "company") if getattr(capture, name)
+        }
         leads.edit(lead, {**said, "fields": capture.fields}, by=member, at=at)
     _note(lead, form, member, at)
     return lead

@@ -119,9 +119,7 @@ def loads(people: list[Member]) -> list[dict[str, Any]]:
         .values_list("holder")
         .annotate(many=Count("pk"))
     )
-    offered = dict(
-        Handoff.objects.open().order_by().values_list("offered_to").annotate(many=Count("pk"))
-    )
+    offered = dict(Handoff.objects.open().order_by().values_list("offered_to").annotate(many=Count("pk")))
     return [
         {"name": one.name, "holds": held.get(one.pk, 0), "waits": offered.get(one.pk, 0)}
         for one in people
@@ -166,9 +164,7 @@ def handoffs(request: Any) -> HttpResponse:
     at, member, workspace = request.at, request.member, request.workspace
     people = sellers()
     more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
-    rows, following = waits(
-        member, people, at=at, workspace=workspace, place=read("handoffs.waits", more, 2)
-    )
+    rows, following = waits(member, people, at=at, workspace=workspace, place=read("handoffs.waits", more, 2))
     back, given_following = given_back(at, read("handoffs.given", given_more, 2))
     waiting = Handoff.objects.open()
     go_count = Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()

@@ -124,9 +124,7 @@ def page_of(asked: Asked, member: Member, at: datetime, after: str) -> tuple[lis
 
 def counts(member: Member, at: datetime) -> dict[str, int]:
     """How many stand in the lists that are short by nature; the long ones aren't counted."""
-    waiting = Handoff.objects.open().aggregate(
-        ready=Count("pk"), late=Count("pk", filter=Q(due_at__lt=at))
-    )
+    waiting = Handoff.objects.open().aggregate(ready=Count("pk"), late=Count("pk", filter=Q(due_at__lt=at)))
     held = Lead.objects.filter(holder__isnull=False, stage__in=SALES).aggregate(
         sales=Count("pk"), mine=Count("pk", filter=Q(holder=member))
     )

@@ -71,8 +71,7 @@ def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> lis
         return []
     grades = grades_of(ids, at=at)
     waiting = {
-        one.lead_id: one
-        for one in Handoff.objects.open().filter(lead_id__in=ids).select_related("offered_to__user")
+        one.lead_id: one for one in Handoff.objects.open().filter(lead_id__in=ids).select_related("offered_to__user")
     }
     held = [lead.pk for lead in leads if lead.stage in SALES or lead.stage == Stage.CUSTOMER]
     steps: dict[UUID, str] = {}

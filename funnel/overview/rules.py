@@ -48,15 +48,13 @@ def rules(request: Any) -> HttpResponse:
     )
     people = {
         (fit, engagement): many
-        for fit, engagement, many in LeadScore.objects.filter(
-            basis=basis, lead__stage__in=[*MARKETING, Stage.READY]
-        )
+        for fit, engagement, many in LeadScore.objects.filter(basis=basis, lead__stage__in=[*MARKETING, Stage.READY])
         .order_by()
         .annotate(band=band)
         .values_list("fit_band", "band")
         .annotate(many=Count("pk"))
     }
-    grid = [
+    grid: list[dict[str, Any]] = [
         {
             "fit": fit,
             "span": fit_spans(says["fit_bands"])[fit],

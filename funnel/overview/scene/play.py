@@ -68,7 +68,9 @@ class Scene:
             define(label, kind, choices=choices, by=owner, at=at)
         for one in CAST["campaigns"]:
             first, last = (self.now + timedelta(days=days) for days in one["days"])
-            self.do["campaign"](**{key: value for key, value in one.items() if key != "days"}, first=first, last=last, at=at)
+            self.do["campaign"](
+                **{key: value for key, value in one.items() if key != "days"}, first=first, last=last, at=at
+            )
         for one in CAST["forms"]:
             self.do["form"](by=marketer, at=at, **one)
 
@@ -81,7 +83,8 @@ class Scene:
         stem = name.split()[-1].lower().encode("ascii", "ignore").decode()
         typed = {
             "name": name,
-            "email": one.get("mail") or f"{name.split()[0].lower().encode('ascii', 'ignore').decode()}@{stem}{self.number}.example",
+            "email": one.get("mail")
+            or f"{name.split()[0].lower().encode('ascii', 'ignore').decode()}@{stem}{self.number}.example",
             "phone": f"01632 960{self.number:03}"[-12:],
             "company": one.get("company", ""),
             "fields.postcode_of_the_roof": self.dice.choice(["SY8 1", "SY6 7", "WV16 4", "TF13 6", "LD7 1", "HR5 3"]),
@@ -109,7 +112,9 @@ class Scene:
         typed = self.typed(one)
         if self.dice.random() < 0.5:
             typed.pop("phone")
-        self.do["send_in"]("What a roof costs", typed, way=self.ways[one["way"]], at=at, consents=self.dice.random() < 0.8)
+        self.do["send_in"](
+            "What a roof costs", typed, way=self.ways[one["way"]], at=at, consents=self.dice.random() < 0.8
+        )
 
     def does(self, name: str, kinds: Sequence[str], at: datetime) -> None:
         """Somebody known comes nearer: a kind after the other, as an integration would tell."""
@@ -155,22 +160,23 @@ class Scene:
         return f"{self.dice.choice(CAST['crowd']['last'])} {self.dice.choice(CAST['crowd']['firms'])}"
 
     def lists(self, at: datetime) -> None:
-        """A list comes in: people who were at our stand the other day, ready and waiting for a go."""
+        """Our list of the home show is typed in: people who are ready, and wait for a go."""
         then = at - timedelta(days=2)
         captures = []
         for name, company in CAST["go"]:
             typed = self.typed({"name": name, "company": company})
-            for hour, page in enumerate(("Price list", "Roof check", "Battery")):
-                captures.append(
-                    Capture(
-                        kind="form",
-                        **{key: typed.get(key, "") for key in ("name", "email", "phone", "company")},
-                        channel="event",
-                        campaign="Marches Home Show",
-                        occurred_at=then + timedelta(minutes=5 * hour),
-                        data={"form": page},
-                    )
+            who: dict[str, Any] = {key: typed.get(key, "") for key in ("name", "email", "phone", "company")}
+            captures += [
+                Capture(
+                    kind="form",
+                    **who,
+                    channel="event",
+                    campaign="Marches Home Show",
+                    occurred_at=then + timedelta(minutes=5 * place),
+                    data={"form": form},
                 )
+                for place, form in enumerate(("Price list", "Roof check", "Battery"))
+            ]
         receive(self.workspace, captures, at=at, by=self.people["Nia"])
 
     # ── what becomes of them ──
@@ -209,7 +215,10 @@ class Scene:
             self.play.at(self.play.day(one["won"], "14:10"), partial(self.wins, one["name"], rep))
         elif one["next"]:
             what, days, clock = one["next"]
-            self.play.at(min(called + timedelta(minutes=4), self.now), partial(self.plans, one["name"], rep, what, self.play.day(days, clock)))
+            self.play.at(
+                min(called + timedelta(minutes=4), self.now),
+                partial(self.plans, one["name"], rep, what, self.play.day(days, clock)),
+            )
 
     def calls(self, name: str, rep: Member, at: datetime) -> None:
         lead = self.lead(name)

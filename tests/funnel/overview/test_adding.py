@@ -26,10 +26,17 @@ def all_leads(gate, member):
 
 
 def test_a_rep_s_own_starts_in_conversation_with_the_rep(rep, gate, browse, work):
-    given = {"name": "Joe Park", "phone": "01632 960555", "channel": "referral", "note": "Met at the gate", "keep": "on"}
+    given = {
+        "name": "Joe Park",
+        "phone": "01632 960555",
+        "channel": "referral",
+        "note": "Met at the gate",
+        "keep": "on",
+    }
     answer = browse(rep).post(ADD, given)
     (lead,) = all_leads(gate, rep)
-    assert answer.status_code == 302 and answer["Location"] == f"/leads/{lead.pk}/"
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/leads/{lead.pk}/"
     work()
     with gate(rep):
         lead.refresh_from_db()
@@ -91,7 +98,9 @@ def test_somebody_known_is_shown_before_anything_is_saved(known, rep, gate, brow
     answer = browse(rep).post(ADD, given)
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert "We may know this person already" in page and why in page and "Ann Bell" in page
+    assert "We may know this person already" in page
+    assert why in page
+    assert "Ann Bell" in page
     assert all_leads(gate, rep) == [known]
 
 
@@ -103,7 +112,9 @@ def test_it_is_somebody_else_makes_a_second_lead(known, owner, gate, browse):
 
 
 def test_a_shared_number_with_an_address_of_their_own_may_be_somebody_else(known, owner, gate, browse):
-    browse(owner).post(ADD, {"name": "Bert Bell", "phone": "01632 960000", "email": "bert@bell0.example", "other": "yes"})
+    browse(owner).post(
+        ADD, {"name": "Bert Bell", "phone": "01632 960000", "email": "bert@bell0.example", "other": "yes"}
+    )
     assert len(all_leads(gate, owner)) == 2
 
 
@@ -138,9 +149,11 @@ def test_a_rep_does_not_write_into_a_colleague_s_lead(known, rep, other_rep, own
         handoff.keep(known, by=other_rep, at=at)
     given = {"email": "ann@bell0.example", "name": "Changed"}
     page = browse(rep).post(ADD, given).content.decode()
-    assert "Otto Rep" in page and "Add to that one" not in page
+    assert "Otto Rep" in page
+    assert "Add to that one" not in page
     answer = browse(rep).post(ADD, given | {"same": str(known.pk)})
-    assert answer.status_code == 409 and "with somebody else" in answer.content.decode()
+    assert answer.status_code == 409
+    assert "with somebody else" in answer.content.decode()
     (lead,) = all_leads(gate, owner)
     assert lead.name == "Ann Bell"
 
@@ -157,7 +170,8 @@ def test_fields_of_the_business_s_own_are_asked_and_kept(owner, gate, browse):
         define("House", "choice", choices=["Farm", "Town"], by=owner, at=at)
     given = {"email": "joe@park.example", "own-roof_area": "lots", "own-heat_pump": "Yes", "own-house": "Farm"}
     answer = browse(owner).post(ADD, given)
-    assert answer.status_code == 422 and "Write a number" in answer.content.decode()
+    assert answer.status_code == 422
+    assert "Write a number" in answer.content.decode()
     browse(owner).post(ADD, given | {"own-roof_area": "25.50"})
     (lead,) = all_leads(gate, owner)
     assert lead.fields == {"roof_area": "25.5", "heat_pump": True, "house": "Farm"}
