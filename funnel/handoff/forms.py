@@ -19,9 +19,7 @@ FAR = 366 * 5
 class GiveBackForm(forms.Form):
     """One of the business's reasons, the promised day where the reason asks for one, and a note."""
 
-    reason = forms.ChoiceField(
-        label="Why", widget=forms.RadioSelect, error_messages={"required": "Choose a reason."}
-    )
+    reason = forms.ChoiceField(label="Why", widget=forms.RadioSelect, error_messages={"required": "Choose a reason."})
     until = forms.DateField(
         label="Call again on",
         required=False,

@@ -28,7 +28,13 @@ from funnel.workspaces.slots import slot
 
 # What each consent is asked for; others appear under their own name.
 CHANNELS = (("email", "E-mail"), ("phone", "Phone"), ("sms", "Text message"))
-FIELD_WORDS = {"name": "Name", "email": "E-mail", "phone": "Phone", "company_name": "Company", "external_id": "External id"}
+FIELD_WORDS = {
+    "name": "Name",
+    "email": "E-mail",
+    "phone": "Phone",
+    "company_name": "Company",
+    "external_id": "External id",
+}
 
 
 def lead_of(member: Member, pk: UUID) -> Any:
@@ -64,9 +70,7 @@ class Can:
 def can(member: Member, lead: Any, waiting: Handoff | None) -> Can:
     """Read the member's verbs off the role and with whom the lead is."""
     sells = may(member, "leads.take")
-    theirs = waiting is not None and (
-        member.leads_others or (sells and waiting.offered_to_id in (None, member.pk))
-    )
+    theirs = waiting is not None and (member.leads_others or (sells and waiting.offered_to_id in (None, member.pk)))
     holds = lead.holder_id is not None and (lead.holder_id == member.pk or member.leads_others) and sells
     return Can(
         take=theirs,
@@ -164,10 +168,12 @@ def _own_fields(lead: Lead) -> list[dict[str, Any]]:
     if not lead.fields:
         return []
     labels = {one.name: one.label for one in FieldDefinition.objects.all()}
+    order = {name: place for place, name in enumerate(labels)}
+    words = {True: "Yes", False: "No"}
     return [
-        {"label": labels.get(name, name), "value": {True: "Yes", False: "No"}.get(value, value) if isinstance(value, bool) else value}
-        for name, value in sorted(lead.fields.items(), key=lambda row: list(labels).index(row[0]) if row[0] in labels else 99)
-    ]  # fmt: skip
+        {"label": labels.get(name, name), "value": words[value] if isinstance(value, bool) else value}
+        for name, value in sorted(lead.fields.items(), key=lambda row: order.get(row[0], len(order)))
+    ]
 
 
 def _consents(lead: Lead) -> dict[str, Any]:

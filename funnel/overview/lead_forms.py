@@ -27,9 +27,7 @@ class NoteForm(forms.Form):
 class WhyForm(forms.Form):
     """Why something is taken back or set aside."""
 
-    reason = forms.CharField(
-        label="Why", max_length=300, error_messages={"required": "Say why in a few words."}
-    )
+    reason = forms.CharField(label="Why", max_length=300, error_messages={"required": "Say why in a few words."})
 
 
 class PassForm(forms.Form):
@@ -56,11 +54,9 @@ class EditForm(forms.Form):
         super().__init__(*args, **kwargs)
         known = {"name": lead.name, "email": lead.email, "phone": lead.phone, "company": lead.company_name}
         for name, label, longest in PLAIN:
-            self.fields[name] = forms.CharField(
-                label=label, required=False, max_length=longest, initial=known[name]
-            )
-        self.fields["email"].widget.input_type = "email"  # type: ignore[attr-defined]
-        self.fields["phone"].widget.input_type = "tel"  # type: ignore[attr-defined]
+            self.fields[name] = forms.CharField(label=label, required=False, max_length=longest, initial=known[name])
+        self.fields["email"].widget.input_type = "email"
+        self.fields["phone"].widget.input_type = "tel"
         self.own = {f"own-{one.pk}": one for one in FieldDefinition.objects.all()}
         for key, definition in self.own.items():
             self.fields[key] = _own_field(definition, lead.fields.get(definition.name))
@@ -85,7 +81,9 @@ def _own_field(definition: FieldDefinition, value: Any) -> forms.Field:
         given["initial"] = {True: "yes", False: "no"}.get(value, "")
         return forms.ChoiceField(choices=[("", "Not known"), ("yes", "Yes"), ("no", "No")], **given)
     if definition.kind == kind.CHOICE:
-        return forms.ChoiceField(choices=[("", "Not known"), *((str(one), str(one)) for one in definition.choices)], **given)
+        return forms.ChoiceField(
+            choices=[("", "Not known"), *((str(one), str(one)) for one in definition.choices)], **given
+        )
     widget: forms.Widget = forms.TextInput(attrs={"inputmode": "decimal"} if definition.kind == kind.NUMBER else {})
     if definition.kind == kind.DATE:
         widget = forms.DateInput(attrs={"type": "date"})

@@ -36,9 +36,7 @@ class Row:
 
 def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
     """Give both scores with their rows, which add up to the numbers shown; None while the lead isn't scored."""
-    score = (
-        LeadScore.objects.in_force().filter(lead=lead).select_related("basis__version").first()
-    )
+    score = LeadScore.objects.in_force().filter(lead=lead).select_related("basis__version").first()
     if score is None:
         return None
     rules = score.basis.version.rules
@@ -79,7 +77,9 @@ def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
     names = {rule["key"]: rule["says"] for rule in basis.version.rules["engagement"]}
     ledger = ScorePoint.objects.filter(lead=lead, version=basis.version)
     points = list(
-        ledger.select_related("event__source", "event__actor__user", "cause").order_by("-occurred_at", "-id")[: ROWS + 1]
+        ledger.select_related("event__source", "event__actor__user", "cause").order_by("-occurred_at", "-id")[
+            : ROWS + 1
+        ]
     )
     exact = [one.points * basis.weight(one.occurred_at) / basis.weight(at) for one in points[:ROWS]]
     then = [one.points for one in points[:ROWS]]

@@ -84,9 +84,8 @@ def entries(events: Sequence[Event], way: Way, *, may_void: bool) -> list[Entry]
         if voided is not None:
             entry.is_void = True
             by = voided.actor.name if voided.actor else "A program"
-            entry.sub.append(
-                format_html("Taken back by <bdi>{}</bdi>, {}: {}", by, short_day(voided.recorded_at), voided.data.get("reason") or "no reason given")
-            )  # fmt: skip
+            why, on = voided.data.get("reason") or "no reason given", short_day(voided.recorded_at)
+            entry.sub.append(format_html("Taken back by <bdi>{}</bdi>, {}: {}", by, on, why))
         entry.may_void = may_void and voided is None and (one.kind not in KINDS or one.kind in (*TOUCHES, "received"))
         told.append(entry)
     return told
@@ -95,10 +94,8 @@ def entries(events: Sequence[Event], way: Way, *, may_void: bool) -> list[Entry]
 def by_month(told: Sequence[Entry]) -> list[dict[str, Any]]:
     """Group entries by month; the latest month stands open."""
     months = []
-    for (year, _), group in groupby(told, key=lambda one: (local(one.event.occurred_at).year, local(one.event.occurred_at).month)):  # type: ignore[union-attr]
-        rows = list(group)
-        first = local(rows[0].event.occurred_at)
-        months.append({"title": f"{first:%B} {year}", "entries": rows})
+    for title, group in groupby(told, key=lambda one: f"{local(one.event.occurred_at):%B %Y}"):
+        months.append({"title": title, "entries": list(group)})
     return months
 
 
@@ -158,7 +155,7 @@ def _step_done(event: Event, who: SafeString) -> Told:
 def _edited(event: Event, who: SafeString) -> Told:
     was = event.data.get("was", {})
     names = [WORDS.get(name, "own fields" if name == "fields" else name.replace("_", " ")) for name in was]
-    before = [
+    before: list[SafeString | str] = [
         format_html("{} was “<bdi>{}</bdi>”", WORDS[name].capitalize(), value)
         for name, value in was.items()
         if value and name in WORDS

@@ -171,7 +171,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 def void(request: HttpRequest, pk: UUID, event: int) -> HttpResponse:
     """Take an entry of the timeline back; what it scored is summed again."""
     lead = _changeable(request, pk)
-    wrong = get_object_or_404(Event.objects.filter(lead=lead), pk=event)
+    wrong: Event = get_object_or_404(Event.objects.filter(lead=lead), pk=event)
     form = WhyForm(request.POST, auto_id="void-%s")
     if not form.is_valid():
         return _show(request, lead, status=422, void=form, void_event=wrong, open_sheet="void")

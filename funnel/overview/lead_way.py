@@ -90,7 +90,7 @@ def _leg_words(
         if taken is None or taken.closed_at is None:
             return "Handoff", ""
         return "Handoff", duration(between(workspace, taken.opened_at, taken.closed_at))
-    if lead.holder is None or lead.stage in ENDED and lead.stage != Stage.CUSTOMER:
+    if lead.holder is None or (lead.stage in ENDED and lead.stage != Stage.CUSTOMER):
         return "Sales", ""
     since = latest.get(Stage.WORKING)
     return with_words(lead, None, me), f"since {when(since)}" if since else ""

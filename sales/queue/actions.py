@@ -111,6 +111,8 @@ def hand_tasks(member: Member, successor: Member | None, *, at: datetime) -> Non
     keepers = left.filter(lead__holder__active=True).exclude(lead__holder=member)
     for holder in set(keepers.values_list("lead__holder", flat=True)):
         left.filter(lead__holder=holder).update(holder=holder)
-    heir = successor or Member.objects.active().filter(role=Role.OWNER).exclude(pk=member.pk).order_by("joined_at").first()
+    heir = (
+        successor or Member.objects.active().filter(role=Role.OWNER).exclude(pk=member.pk).order_by("joined_at").first()
+    )
     if heir is not None:
         left.update(holder=heir)

@@ -60,9 +60,7 @@ def to_call_first(member: Member) -> Any:
         lead=OuterRef("lead"), kind__in=CONTACTS, actor__isnull=False, occurred_at__gte=OuterRef("opened_at")
     )
     return (
-        Handoff.objects.filter(
-            lead__holder=member, lead__stage__in=SALES, outcome=Outcome.ACCEPTED, given_back_at=None
-        )
+        Handoff.objects.filter(lead__holder=member, lead__stage__in=SALES, outcome=Outcome.ACCEPTED, given_back_at=None)
         .filter(~Exists(contact))
         .with_lead()
         .order_by("closed_at", "id")
@@ -72,9 +70,7 @@ def to_call_first(member: Member) -> Any:
 def stamp(member: Member, at: datetime) -> str:
     """A word that changes when the list would: what waits, what is planned, and the minute for the clocks."""
     waits = list(new_handoffs(member).values_list("pk", "due_at")[:MOST])
-    steps = list(
-        Task.objects.on_desk_of(member).select_related(None).values_list("pk", "due_at")[:MOST]
-    )
+    steps = list(Task.objects.on_desk_of(member).select_related(None).values_list("pk", "due_at")[:MOST])
     text = f"{member.pk} {waits} {steps} {at:%Y-%m-%d %H:%M}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

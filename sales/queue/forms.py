@@ -63,7 +63,9 @@ class NextStepForm(forms.Form):
             return given
         due_at = self._due(day, hour)
         if due_at <= self.at:
-            self.add_error("hour" if hour and day == timezone.localdate() else "on", "This has passed; choose a later one.")
+            self.add_error(
+                "hour" if hour and day == timezone.localdate() else "on", "This has passed; choose a later one."
+            )
         elif due_at > self.at + timedelta(days=FAR):
             self.add_error("on", "Choose a day within the next five years.")
         else:
@@ -94,9 +96,7 @@ class CallForm(NextStepForm):
         error_messages={"required": "Choose how the call went.", "invalid_choice": "Choose how the call went."},
         widget=forms.RadioSelect,
     )
-    note = forms.CharField(
-        label="Note", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    note = forms.CharField(label="Note", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}))
     needed = False
 
     def __init__(self, *args: Any, tasks: list[Task], **kwargs: Any) -> None:

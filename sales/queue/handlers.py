@@ -73,11 +73,8 @@ def follow(effects: list[Effect], at: datetime) -> None:
 
 def clear(effects: list[Effect], at: datetime) -> None:
     """A lead was given back: its open steps end, unless it is with somebody again already."""
-    Task.objects.open().filter(
-        lead__in=[one.lead_id for one in _events(effects)], lead__holder=None
-    ).update(done_at=at)
+    Task.objects.open().filter(lead__in=[one.lead_id for one in _events(effects)], lead__holder=None).update(done_at=at)
 
 
 def _context(lead: Lead, *, what: str) -> dict[str, Any]:
     return {"lead": str(lead), "company": lead.company_name, "what": what, "path": f"/leads/{lead.pk}/"}
-

@@ -31,10 +31,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def on_desk_of(self, member: Member) -> TaskQuerySet:
         """The member's open steps with leads that are with the member, the next one first."""
         return (
-            self.open()
-            .filter(holder=member, lead__holder=F("holder"))
-            .select_related("lead")
-            .order_by("due_at", "id")
+            self.open().filter(holder=member, lead__holder=F("holder")).select_related("lead").order_by("due_at", "id")
         )
 
     def next_of(self, lead_ids: Collection[UUID]) -> dict[UUID, Task]:
@@ -61,9 +58,7 @@ class Task(TenantRow):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["workspace", "holder", "due_at", "id"], name="task_due", condition=Q(done_at=None)
-            ),
+            models.Index(fields=["workspace", "holder", "due_at", "id"], name="task_due", condition=Q(done_at=None)),
             models.Index(fields=["workspace", "lead"], name="task_lead", condition=Q(done_at=None)),
         ]
 

@@ -120,7 +120,7 @@ def next_step(request: HttpRequest, pk: UUID) -> HttpResponse:
 def step_done(request: HttpRequest, pk: int) -> HttpResponse:
     """Tick a step off."""
     member = request.member  # type: ignore[attr-defined]
-    task = get_object_or_404(Task.objects.select_related("lead__holder__user", "holder__user"), pk=pk)
+    task: Task = get_object_or_404(Task.objects.select_related("lead__holder__user", "holder__user"), pk=pk)
     if member.pk not in (task.holder_id, task.lead.holder_id) and not member.leads_others:
         raise queue.WithSomebodyElse(f"This step is {task.holder.name}’s.")
     queue.finish(task, by=member, at=request.at)  # type: ignore[attr-defined]

@@ -21,9 +21,7 @@ def asks(gate: Any, work: Any) -> Callable[..., Lead]:
         with gate(member) as at:
             mail = f"{name.split()[0].lower()}@{name.split()[-1].lower()}.example"
             given = {"email": mail, "phone": "01632 960142", "data": {"form": "Contact us"}} | also
-            (got,) = receive(
-                member.workspace, [Capture(kind="form", name=name, asks=True, **given)], at=at
-            )
+            (got,) = receive(member.workspace, [Capture(kind="form", name=name, asks=True, **given)], at=at)
         work()
         assert got.lead is not None
         return got.lead

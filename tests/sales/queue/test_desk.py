@@ -31,7 +31,8 @@ def test_a_new_handoff_stands_first_with_why_clock_and_take_it(rep, asks, browse
     page = browse(rep).get(DESK).content.decode()
     assert 'data-title-count="1"' in page
     assert "Asked for contact with “Contact us”" in page
-    assert "01632 960142" in page and 'href="tel:+441632960142"' in page
+    assert "01632 960142" in page
+    assert 'href="tel:+441632960142"' in page
     assert 'data-key="t"' in page
     assert "Log the call" not in page  # before it is taken there is one decision
 
@@ -42,7 +43,9 @@ def test_take_it_puts_the_lead_with_the_rep_and_offers_the_call(rep, asks, brows
     page = answer.content.decode()
     assert answer.redirect_chain == [(f"{DESK}?lead={lead.pk}#lead", 302)]
     assert "Taken. Ann Bell is with you." in page
-    assert "With you" in page and "Log the call" in page and "Call first" in page
+    assert "With you" in page
+    assert "Log the call" in page
+    assert "Call first" in page
     with gate(rep):
         assert Lead.objects.get().holder == rep
 
@@ -55,7 +58,8 @@ def test_who_comes_second_sees_who_has_it_and_what_is_next(rep, other_rep, asks,
     answer = browse(other_rep).post(at_desk(lead) + "take/")
     assert answer.status_code == 409
     page = answer.content.decode()
-    assert "Rita Rep has already taken this lead." in page and "is-warn" in page
+    assert "Rita Rep has already taken this lead." in page
+    assert "is-warn" in page
     with gate(rep):
         assert Lead.objects.get().holder == rep
 
@@ -75,7 +79,9 @@ def test_a_lead_that_waits_for_somebody_else_cannot_be_taken(rep, other_rep, ask
 @pytest.mark.parametrize("before", [True, False])
 def test_a_rep_gives_back_before_and_after_taking(rep, asks, taken, browse, gate, before):
     lead = (asks if before else taken)(rep)
-    answer = browse(rep).post(at_desk(lead) + "give-back/", {"reason": "no-answer", "note": "Line is dead"}, follow=True)
+    answer = browse(rep).post(
+        at_desk(lead) + "give-back/", {"reason": "no-answer", "note": "Line is dead"}, follow=True
+    )
     assert "Ann Bell is given back." in answer.content.decode()
     with gate(rep):
         one = Handoff.objects.get()
@@ -119,7 +125,14 @@ def test_a_promised_day_opens_at_the_beginning_of_its_work(rep, taken, browse, g
 def test_a_call_is_logged_with_note_and_next_step(rep, taken, browse, gate):
     lead = taken(rep)
     day = timezone.localdate() + timedelta(days=2)
-    sent = {"outcome": "spoke", "note": "Wants a roof", "what": "Send the offer", "on": day, "hour": "14:30", "remind": "hour"}
+    sent = {
+        "outcome": "spoke",
+        "note": "Wants a roof",
+        "what": "Send the offer",
+        "on": day,
+        "hour": "14:30",
+        "remind": "hour",
+    }
     answer = browse(rep).post(at_desk(lead) + "call/", sent, follow=True)
     assert "The call is saved. Next: Send the offer." in answer.content.decode()
     with gate(rep):
@@ -191,7 +204,17 @@ def test_the_order_is_handoffs_then_steps_by_date_then_by_engagement(rep, taken,
     with gate(rep):
         Task.objects.filter(lead=leads["Warm Wish"]).delete()
     page = browse(rep).get(DESK).content.decode()
-    order = ["New handoffs", "New One", ">Late <", "Late Lane", ">Tomorrow <", "Tom Morrow", "Without a next step", "Warm Wish", "Cold Case"]
+    order = [
+        "New handoffs",
+        "New One",
+        ">Late <",
+        "Late Lane",
+        ">Tomorrow <",
+        "Tom Morrow",
+        "Without a next step",
+        "Warm Wish",
+        "Cold Case",
+    ]
     places = [page.index(f"{word}</bdi>" if " " in word and word in [*names, "New One"] else word) for word in order]
     assert places == sorted(places)
 
@@ -209,7 +232,9 @@ def test_the_list_is_sent_again_only_when_it_has_changed(rep, asks, browse):
     fresh = client.get(news, headers={"HX-Request": "true"})
     page = fresh.content.decode()
     assert fresh.status_code == 200
-    assert "Ben Cole" in page and 'data-title-count="2"' in page and "<html" not in page
+    assert "Ben Cole" in page
+    assert 'data-title-count="2"' in page
+    assert "<html" not in page
     assert page.count('aria-current="true"') == 1
     assert "<html" in client.get(news).content.decode()
 
@@ -231,7 +256,9 @@ def test_the_desk_asks_the_same_number_of_questions_for_one_and_for_ten(
     def questions(path):
         client = browse(rep)
         client.get(path)
-        with CaptureQueriesContext(connection, ) as seen:
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
             assert client.get(path).status_code == 200
         return len(seen)
 

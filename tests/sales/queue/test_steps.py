@@ -53,7 +53,8 @@ def test_a_step_is_planned_and_ticked_off_once_at_the_desk(rep, taken, browse, g
     client = browse(rep)
     day = timezone.localdate() + timedelta(days=1)
     page = client.post(f"/sales/leads/{lead.pk}/next-step/", {"what": "Visit", "on": day, "remind": ""}, follow=True)
-    assert "The next step is set." in page.content.decode() and ">Tomorrow <" in page.content.decode()
+    assert "The next step is set." in page.content.decode()
+    assert ">Tomorrow <" in page.content.decode()
     with gate(rep):
         task = Task.objects.get()
         assert task.all_day
