@@ -16,12 +16,13 @@ class ScopeAndRole(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Raise PermissionDenied with the sentence that says which of the two is missing."""
-        if request.auth is None:
+        key: Any = request.auth
+        if key is None:
             return False
         scope = getattr(view, "scope", None)
-        if scope and not request.auth.allows(scope):
+        if scope and not key.allows(scope):
             raise PermissionDenied(f"This key doesn’t have the scope “{scope}”.")
         right = view.right() if hasattr(view, "right") else "business"
-        if right is not None and not may(request.auth.member, right):
+        if right is not None and not may(key.member, right):
             raise PermissionDenied("The role of this key’s member doesn’t allow this.")
         return True

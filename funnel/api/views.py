@@ -106,7 +106,7 @@ class ApiView(ViewSet):
         """Refuse what may not, is too often, or is not written as the action takes it."""
         super().initial(request, *args, **kwargs)
         self._limit(request)
-        action = getattr(self, self.action or "", None)
+        action: Any = getattr(self, self.action or "", None)
         if not hasattr(action, "params"):
             return
         self._check_query(request, action.params)
@@ -114,7 +114,8 @@ class ApiView(ViewSet):
             self._read_body(request, action)
 
     def _limit(self, request: Request) -> None:
-        wait = hit("api", str(request.auth.pk), settings.API_LIMIT, 60) if settings.API_LIMIT else None  # type: ignore[union-attr]
+        key: Any = request.auth
+        wait = hit("api", str(key.pk), settings.API_LIMIT, 60) if settings.API_LIMIT else None
         if wait is not None:
             raise TooMany(wait)
 

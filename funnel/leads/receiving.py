@@ -188,6 +188,8 @@ class _Desk:
                 fields=dict(capture.fields),
                 **{name: getattr(capture, name) for name in FILLED},
             )
+            # Whoever answers with the lead needs no query for where it came from.
+            lead.source = source
             self.created[lead.pk] = lead
             result.created = result.changed = True
         else:

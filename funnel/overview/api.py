@@ -256,7 +256,7 @@ class EventView(ApiView):
     @spec("Take an event back", body=VOID, answers={201: EVENT_SCHEMA})
     def void(self, request: Request, pk: int) -> Response:
         """Void an event by a later one; what it scored is summed again."""
-        event = get_object_or_404(Event.objects.select_for_update(), pk=pk)
+        event: Event = get_object_or_404(Event.objects.select_for_update(), pk=pk)
         made = actions.void(event, reason=self.values["reason"], by=self.member, at=self.at)
         return Response(write_event(made), 201)
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from funnel.api.shapes import Invalid, OneOf, Shape, Text, Texts
+from funnel.api.shapes import OneOf, Shape, Text, Texts
 from funnel.api.views import ApiView, list_of, spec
 from funnel.handoff.models import GiveBackReason
+from funnel.leads.fields import define
 from funnel.leads.models import FieldDefinition
 from funnel.leads.stages import MOVES, Stage, side_of
 from funnel.outbox.kinds import KINDS
 from funnel.workspaces.refusals import Refusal
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}", re.IGNORECASE)
 FIELD = Shape(
     {
-        "name": Text(60, "How `fields` of a lead name it; letters, digits, dots, hyphens, underscores."),
+        "name": Text(60, "How `fields` of a lead name it; letters, digits and underscores."),
         "label": Text(120, "How people read it; the name unless said."),
         "kind": OneOf(FieldDefinition.Kind.values),
         "choices": Texts(120, 200, "For the kind choice."),
@@ -98,20 +97,16 @@ class VocabularyView(ApiView):
     @spec("Make a field", body=FIELD, answers={201: FIELD_SCHEMA})
     def make_field(self, request: Request) -> Response:
         """Add a field; text unless `kind` says otherwise."""
-        name, kind = self.values["name"].strip(), self.values.get("kind", FieldDefinition.Kind.TEXT)
-        choices = list(dict.fromkeys(one.strip() for one in self.values.get("choices", []) if one.strip()))
-        errors = {}
-        if not NAME.fullmatch(name):
-            errors["name"] = "Use letters, digits, dots, hyphens and underscores, and begin with one of the first two."
-        if bool(choices) != (kind == FieldDefinition.Kind.CHOICE):
-            errors["choices"] = "A choice needs its choices; other kinds have none."
-        if errors:
-            raise Invalid(errors)
+        name = self.values["name"].strip()
         if FieldDefinition.objects.filter(name__iexact=name).exists():
             raise FieldTaken("There is a field of this name already.", field="name")
-        label = self.values.get("label") or name.replace("_", " ").capitalize()
-        made = FieldDefinition.objects.create(
-            workspace=self.workspace, name=name, label=label, kind=kind, choices=choices
+        made = define(
+            self.values.get("label") or name.replace("_", " ").capitalize(),
+            self.values.get("kind", FieldDefinition.Kind.TEXT),
+            by=self.member,
+            at=self.at,
+            choices=self.values.get("choices", ()),
+            name=name,
         )
         return Response(_field(made), 201)
 

@@ -98,7 +98,7 @@ class CampaignView(ApiView):
     @spec("Change a campaign", body=CHANGES, answers={200: CAMPAIGN_SCHEMA})
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Change what is sent; the name by which sources say it stays."""
-        campaign = get_object_or_404(Campaign.objects.select_for_update(), pk=pk)
+        campaign: Campaign = get_object_or_404(Campaign.objects.select_for_update(), pk=pk)
         channels = self._channels() if "channels" in self.values else campaign.channels.all()
         actions.change_campaign(campaign, self._changed(campaign), list(channels), by=self.member, at=self.at)
         return Response(self.told(self.campaigns().get(pk=pk)))

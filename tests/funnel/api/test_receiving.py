@@ -107,6 +107,14 @@ def test_own_fields_are_kept_by_their_kind(owner, api):
     assert [one["name"] for one in keyed.get("fields/").json()["results"]] == list(fields)
     answer = keyed.post("fields/", {"name": "STAFF"})
     assert (answer.status_code, answer.json()["field"]) == (409, "name")
+    for body, field in (
+        ({"name": "a b"}, "name"),
+        ({"name": "x", "kind": "money"}, "kind"),
+        ({"name": "x", "choices": ["A", "B"]}, "choices"),
+        ({"name": "x", "kind": "choice"}, "choices"),
+    ):
+        answer = keyed.post("fields/", body)
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
 
 
 def bad(**body):
