@@ -95,7 +95,18 @@ TABS: dict[str, tuple[str, ...]] = {
 }
 # Pages on which somebody does what makes a mail.
 MAILING = frozenset(
-    {"people", "business", "mailbox", "stuck", "handoffs", "lead-add", "marketing:form", "marketing:form-add"}
+    {
+        "people",
+        "business",
+        "mailbox",
+        "stuck",
+        "handoffs",
+        "handoff-pass",
+        "lead-add",
+        "lead-pass",
+        "marketing:form",
+        "marketing:form-add",
+    }
 )
 
 

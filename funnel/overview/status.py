@@ -77,11 +77,11 @@ def stuck(request: HttpRequest) -> HttpResponse:
         }
         for one in rows
     ]
-    doubt = Message.objects.filter(state=MessageState.UNKNOWN).order_by("-created_at", "-id")[:SHOWN]
+    doubt = list(Message.objects.filter(state=MessageState.UNKNOWN).order_by("-created_at", "-id")[:SHOWN])
     known = parts()
     context: dict[str, Any] = {
         "parts": known,
-        "say": _say(known, waits, listed, at),
+        "say": _say(known, waits, len(listed) + len(doubt), at),
         "waits": waits,
         "total": sum(row["count"] for row in waits),
         "oldest": min((row["since"] for row in waits), default=None),
@@ -95,7 +95,7 @@ def stuck(request: HttpRequest) -> HttpResponse:
     return render(request, "funnel/overview/stuck.html", context)
 
 
-def _say(known: list[Any], waits: list[dict[str, Any]], listed: list[Any], at: Any) -> str:
+def _say(known: list[Any], waits: list[dict[str, Any]], stuck: int, at: Any) -> str:
     wrong = [part for part in known if not part.ok]
     if any(part.name == "worker" for part in wrong):
         seen = next(part for part in wrong if part.name == "worker").says
@@ -105,8 +105,8 @@ def _say(known: list[Any], waits: list[dict[str, Any]], listed: list[Any], at: A
     oldest = min((row["since"] for row in waits), default=None)
     if oldest and (at - oldest).total_seconds() > LATE:
         return f"Updates are {span(timedelta(seconds=(at - oldest).total_seconds()))} late. Nothing is lost."
-    if listed:
-        return f"All works, but {plural(len(listed), 'thing is', 'things are')} stuck."
+    if stuck:
+        return f"All works, but {plural(stuck, 'thing is', 'things are')} stuck."
     return "All works, and nothing is stuck."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth import authenticate, login
 from django.contrib.auth.password_validation import validate_password
@@ -67,7 +68,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if found is None or workspace is None:
         return _ended(request)
     if request.method == "POST" and limits.hit(
-        "join", request.META.get("REMOTE_ADDR", ""), 30, 60, closed_without_store=True
+        "join", get_adapter().get_client_ip(request), 30, 60, closed_without_store=True
     ):
         return render(request, "errors/429.html", status=429)
     # Passwords are checked before the write begins: argon2 takes its time, and SQLite has one write lock.

@@ -48,7 +48,7 @@ def zone_choices(now: datetime) -> list[tuple[str, list[tuple[str, str]]]]:
 @cache
 def zones_of(country: str) -> tuple[str, ...]:
     """The country's zones, one per clock: two that always show the same time count once."""
-    by_clock: dict[tuple[object, object], str] = {}
+    by_clock: dict[tuple[object, ...], str] = {}
     territories: dict[str, str] = get_global("zone_territories")  # type: ignore[assignment]
     for zone in sorted(zone for zone, territory in territories.items() if territory == country and zone in zones()):
         clock = tuple(

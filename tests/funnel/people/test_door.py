@@ -187,3 +187,23 @@ def test_a_new_password_needs_the_present_one_and_ends_other_sessions(owner, bro
     assert here.post(reverse("me"), words | {"old_password": PASSWORD}).status_code == 302
     assert here.get(reverse("me")).status_code == 200
     assert there.get(reverse("me")).status_code == 302
+
+
+def test_a_forged_sender_address_gives_no_more_tries(owner, settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    answers = [
+        Client().post(
+            reverse("account_login"),
+            {"login": owner.email, "password": "wrong"},
+            headers={"X-Forwarded-For": f"203.0.113.{number}"},
+        )
+        for number in range(3)
+    ]
+    assert answers[-1].status_code == 429
+
+
+def test_signing_up_is_throttled(db):
+    answers = [sign_up(email=f"person{number}@roofing.example", days=[])[1].status_code for number in range(21)]
+    assert answers[:20] == [200] * 20
+    assert answers[20] == 429
+    assert not User.objects.exists()
