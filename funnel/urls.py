@@ -3,11 +3,12 @@
 from django.urls import include, path
 
 urlpatterns = [
+    # First, because it is asked most: each pattern before it costs every form that is sent.
+    path("f/", include("marketing.capture.public_urls")),
     path("", include("funnel.overview.urls")),
     path("", include("funnel.people.urls")),
     path("", include("funnel.api.urls")),
     path("marketing/", include("marketing.urls")),
-    path("f/", include("marketing.capture.public_urls")),
     path("sales/", include("sales.urls")),
 ]
 
