@@ -10,7 +10,14 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    JsonResponse,
+    UnreadablePostError,
+)
 from django.template.loader import render_to_string
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -82,6 +89,8 @@ def _told(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
         return document(409, "Somebody changed the same thing at the same moment. Try again."), {}
     if isinstance(error, DataError):
         return document(400, "A value is longer or bigger than can be stored."), {}
+    if isinstance(error, UnreadablePostError):
+        return document(400, "The request ended before its body did."), {}
     if isinstance(error, RequestDataTooBig):
         return document(413, SENTENCES[413]), {}
     if isinstance(error, Http404):

@@ -110,3 +110,20 @@ def test_without_the_key_twenty_have_twenty_effects(owner, api, gate):
         assert len(done) == 20
     with gate(owner):
         assert Event.objects.filter(kind="visit").count() == len(done)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thirty_who_send_one_person_at_once_end_in_one_lead(owner, api, gate):
+    keyed = api(owner)
+
+    def send(n):
+        body = {"email": f"Ann+{n}@bell.example", "name": f"Ann {n}", "external_id": "42"}
+        client = Client(raise_request_exception=False, **keyed.client.defaults)
+        return lambda: client.post("/api/v1/leads/", body, content_type="application/json")
+
+    answers = race([send(n) for n in range(30)])
+    assert sorted(answer.status_code for answer in answers) == [200] * 29 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    with gate(owner):
+        assert Lead.objects.count() == 1
+        assert Event.objects.filter(kind="received").count() == 30

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import HttpResponse, HttpResponseNotAllowed
+from django.http import HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.test import RequestFactory
 
 from funnel.api import errors
@@ -19,6 +19,7 @@ TROUBLES = [
     (StoreAway("away"), 503),
     (IntegrityError("UNIQUE constraint failed"), 409),
     (DataError("value too long"), 400),
+    (UnreadablePostError("cut off"), 400),
     (RequestDataTooBig("too big"), 413),
     (Refusal("Somebody was faster."), 409),
     (Forbidden("Not yours."), 403),
