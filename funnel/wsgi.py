@@ -7,5 +7,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "funnel.settings")
 os.environ.setdefault("SQLITE_TIMEOUT", "1")
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 application = get_wsgi_application()
+# Read every address and the bell's Celery now: a visitor's first request shouldn't wait for the imports behind it.
+get_resolver().url_patterns  # noqa: B018
+import funnel.celery  # noqa: E402, F401

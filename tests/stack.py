@@ -88,6 +88,10 @@ class Stack:
                 )  # fmt: skip
             if name == "web":
                 assert until(self.answers, 60), (self.folder / "web.log").read_text()
+                # One of the two web processes may still be reading its code; nobody is promised a second before that.
+                time.sleep(1)
+                for _ in range(12):
+                    self.get("/accounts/login/")
 
     def answers(self) -> bool:
         """Whether a page is served."""
@@ -95,6 +99,10 @@ class Stack:
             return self.get("/healthz")[0] == 200
         except OSError:
             return False
+
+    def wait_ready(self) -> None:
+        """Wait until every part says that it works."""
+        assert until(lambda: self.get("/readyz")[0] == 200, 60, 0.5), self.get("/readyz")[1]
 
     def end(self, name: str, number: int = signal.SIGKILL) -> None:
         """End a part and all of its own children."""

@@ -118,6 +118,7 @@ def test_with_redis_down_capture_goes_on_and_the_worker_catches_up(stack, broker
     import redis
 
     stack.start("web", "worker", "beat")
+    stack.wait_ready()
     capture(stack, 0)
     until(lambda: counts(stack)["ready"] == 1, 20)
     port = int(broker.split(":")[2].split("/")[0])
@@ -138,6 +139,7 @@ def test_with_redis_hanging_capture_stays_quick(stack, broker):
 
     pid = redis.Redis.from_url(broker).info()["process_id"]
     stack.start("web", "worker", "beat")
+    stack.wait_ready()
     capture(stack, 0)
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -153,6 +155,7 @@ def test_with_redis_hanging_capture_stays_quick(stack, broker):
 
 def test_two_beats_and_three_workers_change_nothing(stack):
     stack.start("web", "worker", "worker2", "worker3", "beat", "beat2")
+    stack.wait_ready()
     for number in range(30):
         capture(stack, number)
     settle(stack, 30)

@@ -1,0 +1,216 @@
+"""Who gets in where: every address, every role, with real rows; a new address without an entry here fails."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from funnel.handoff.models import Handoff
+from funnel.leads.identity import Capture
+from funnel.leads.models import Lead
+from funnel.leads.receiving import receive
+from funnel.mail.models import Message
+from funnel.outbox.models import Effect, Event
+from funnel.workspaces.models import ApiKey, Invitation
+from marketing.campaigns.models import Campaign, Placement
+from marketing.capture.models import Form, Submission
+from sales.queue.models import Task
+from tests.conftest import make_member
+
+ROLES = ("owner", "manager", "marketer", "rep", "viewer")
+ALL = set(ROLES)
+LEADING = {"owner", "manager"}
+MARKETING = LEADING | {"marketer"}
+SELLING = LEADING | {"rep"}
+CHANGING = MARKETING | {"rep"}
+OWNER = {"owner"}
+
+# name: (method, who gets in, what stands for the address's parameter)
+PAGES: dict[str, tuple[str, set[str], str]] = {
+    "home": ("GET", ALL, ""),
+    "leads": ("GET", ALL, ""),
+    "lead-add": ("GET", CHANGING, ""),
+    "lead": ("GET", ALL, "lead"),
+    "lead-take": ("POST", SELLING, "lead"),
+    "lead-give-back": ("POST", SELLING, "lead"),
+    "lead-note": ("POST", CHANGING, "lead"),
+    "lead-disqualify": ("POST", CHANGING, "lead"),
+    "lead-pass": ("POST", SELLING, "lead"),
+    "lead-edit": ("GET", CHANGING, "lead"),
+    "lead-void": ("POST", MARKETING, "lead+event"),
+    "handoffs": ("GET", ALL, ""),
+    "handoffs-go": ("POST", LEADING, ""),
+    "handoff-pass": ("POST", LEADING, "handoff"),
+    "rules": ("GET", ALL, ""),
+    "fields": ("GET", ALL, ""),
+    "stuck": ("GET", LEADING, ""),
+    "stuck-all": ("POST", LEADING, ""),
+    "stuck-again": ("POST", LEADING, "effect"),
+    "me": ("GET", ALL, ""),
+    "people": ("GET", LEADING, ""),
+    "invite": ("POST", LEADING, ""),
+    "invitation-withdraw": ("POST", LEADING, "invitation"),
+    "member-remove": ("GET", LEADING, "member"),
+    "member-logout": ("POST", LEADING, "member"),
+    "member-password": ("POST", OWNER, "member"),
+    "keys": ("GET", OWNER, ""),
+    "key-revoke": ("POST", OWNER, "key"),
+    "business": ("GET", OWNER, ""),
+    "mail-test": ("POST", OWNER, ""),
+    "mailbox": ("GET", OWNER, ""),
+    "letter-again": ("POST", OWNER, "message"),
+    "marketing:home": ("GET", ALL, ""),
+    "marketing:campaigns": ("GET", ALL, ""),
+    "marketing:campaign-add": ("GET", MARKETING, ""),
+    "marketing:campaign": ("GET", ALL, "campaign"),
+    "marketing:campaign-edit": ("GET", MARKETING, "campaign"),
+    "marketing:forms": ("GET", ALL, ""),
+    "marketing:form-add": ("GET", MARKETING, ""),
+    "marketing:form": ("GET", ALL, "form"),
+    "marketing:form-qr": ("GET", ALL, "form"),
+    "marketing:form-shared": ("POST", MARKETING, "form"),
+    "marketing:form-submissions": ("GET", ALL, "form"),
+    "marketing:submission-release": ("POST", MARKETING, "submission"),
+    "marketing:sources": ("GET", ALL, ""),
+    "marketing:source": ("POST", MARKETING, "placement"),
+    "sales:desk": ("GET", SELLING, ""),
+    "sales:news": ("GET", SELLING, ""),
+    "sales:mine": ("GET", SELLING, ""),
+    "sales:take": ("POST", SELLING, "lead"),
+    "sales:give-back": ("POST", SELLING, "lead"),
+    "sales:call": ("POST", SELLING, "lead"),
+    "sales:next-step": ("POST", SELLING, "lead"),
+    "sales:step-done": ("POST", SELLING, "task"),
+}
+# Whoever has logged in, whatever the business; these look after themselves.
+PERSONAL = {"start", "switch", "me-logout"}
+PUBLIC = {
+    "healthz", "readyz", "join", "account_login", "account_logout", "account_signup", "account_inactive",
+    "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
+    "account_reset_password_from_key_done", "public-form", "public-thanks", "public-frame", "public-frame-thanks",
+}  # fmt: skip
+
+
+def addresses():
+    """(name, view) of every address outside the API."""
+
+    def walk(resolver, space):
+        for pattern in resolver.url_patterns:
+            if isinstance(pattern, URLPattern):
+                yield f"{space}{pattern.name}", pattern.callback
+            else:
+                yield from walk(pattern, space + (f"{pattern.namespace}:" if pattern.namespace else ""))
+
+    return [(name, view) for name, view in walk(get_resolver(), "") if not name.startswith("api:")]
+
+
+def test_every_address_stands_in_the_table():
+    assert {name for name, _ in addresses()} == set(PAGES) | PERSONAL | PUBLIC
+
+
+def test_only_the_listed_doors_are_public():
+    assert {name for name, view in addresses() if getattr(view, "public", False)} == PUBLIC
+
+
+@pytest.fixture
+def cast(owner, manager, marketer, rep, viewer):
+    return {"owner": owner, "manager": manager, "marketer": marketer, "rep": rep, "viewer": viewer}
+
+
+@pytest.fixture
+def rows(cast, gate, work, settings):
+    """One real row for every parameter: a lead that waits for the rep, and what hangs on it."""
+    rep, owner = cast["rep"], cast["owner"]
+    settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if "axes" not in one]
+    with gate(owner) as at:
+        capture = Capture(kind="form", email="a@one.example", asks=True, channel="radio", campaign="Spring")
+        receive(owner.workspace, [capture], at=at)
+    work()
+    with gate(owner) as at:
+        lead = Lead.objects.get()
+        invitation = Invitation.objects.create(
+            workspace=owner.workspace, email="new@one.example", role="rep", invited_by=owner, created_at=at,
+            expires_at=at,
+        )  # fmt: skip
+        key = ApiKey.objects.create(
+            workspace=owner.workspace, member=owner, name="k", prefix="bt_", digest="x" * 64, created_at=at
+        )
+        form = Form.objects.get()
+        submission = Submission.objects.create(
+            workspace=owner.workspace, form=form, typed={}, quarantined=True, received_at=at
+        )
+        spare = make_member(owner.workspace, "viewer", "Sven Spare")
+        task = Task.objects.create(
+            workspace=owner.workspace, lead=lead, holder=rep, what="Call", due_at=at, made_at=at
+        )
+        return {
+            "lead": [lead.pk],
+            "lead+event": [lead.pk, Event.objects.get(kind="form").pk],
+            "handoff": [Handoff.objects.get().pk],
+            "effect": [Effect.objects.first().pk],
+            "invitation": [invitation.pk],
+            "member": [spare.pk],
+            "key": [key.pk],
+            "message": [Message.objects.first().pk],
+            "campaign": [Campaign.objects.get().pk],
+            "form": [form.pk],
+            "submission": [submission.pk],
+            "placement": [Placement.objects.first().pk],
+            "task": [task.pk],
+            "": [],
+        }
+
+
+def ask(client: Client, method: str, address: str) -> int:
+    client.raise_request_exception = False
+    return (client.get(address) if method == "GET" else client.post(address)).status_code
+
+
+def walk(name, cast, rows, outsider, browse):
+    """Ask for one address as everybody, the rightful last; what acts is done by one of them, the rules do the rest."""
+    method, who, what = PAGES[name]
+    address = reverse(name, args=rows[what])
+    welcome = {200, 302} if method == "GET" else {200, 204, 302, 303, 400, 409, 422}
+    for role in sorted(ALL - who):
+        assert ask(browse(cast[role]), method, address) == 403, f"{role} gets into {name}"
+    if what:
+        assert ask(browse(outsider), method, address) == 404, f"an outsider learns of {name}"
+    assert ask(Client(), method, address) == 302, f"{name} is open to everybody"
+    assert re.match(r"/accounts/login/", Client().generic(method, address).headers["Location"])
+    for role in sorted(who, key=ROLES.index)[: None if method == "GET" else 1]:
+        status = ask(browse(cast[role]), method, address)
+        assert status in welcome, f"{role} gets {status} from {name}"
+
+
+def test_the_rightful_read_every_page_and_nobody_else(cast, rows, outsider, browse):
+    for name, (method, _, _) in PAGES.items():
+        if method == "GET":
+            walk(name, cast, rows, outsider, browse)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in PAGES.items() if row[0] == "POST"))
+def test_the_rightful_may_act_and_nobody_else(name, cast, rows, outsider, browse):
+    walk(name, cast, rows, outsider, browse)
+
+
+def test_the_table_is_what_the_views_say(cast):
+    from funnel.workspaces.roles import MAY
+
+    for name, view in addresses():
+        if name in PAGES:
+            assert {str(role) for role in MAY[view.allowed]} == PAGES[name][1], name
+
+
+@pytest.mark.once
+def test_every_route_and_slot_names_something_that_is_there():
+    from django.utils.module_loading import import_string
+
+    for routes in settings.EVENT_ROUTES.values():
+        for dotted in routes.values():
+            assert callable(import_string(dotted))
+    for dotted in (name for names in settings.SLOTS.values() for name in names):
+        assert import_string(dotted) is not None
