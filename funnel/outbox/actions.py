@@ -13,6 +13,7 @@ from django.db import transaction
 from funnel.outbox.bell import ring
 from funnel.outbox.kinds import route_of
 from funnel.outbox.models import Effect, Event, Lane, State
+from funnel.workspaces.inserting import insert
 from funnel.workspaces.models import Member
 
 MAIL_HANDLERS = ("send",)
@@ -63,7 +64,7 @@ def record_all(
     if not events:
         return
     if len(events) == 1:
-        events[0].save(force_insert=True)
+        insert(events[0])
     else:
         Event.objects.bulk_create(events, batch_size=500)
     effects = [
@@ -79,7 +80,7 @@ def record_all(
         for handler in settings.EVENT_ROUTES.get(route_of(event.kind), {})
     ]
     if len(effects) == 1:
-        effects[0].save(force_insert=True)
+        insert(effects[0])
     elif effects:
         Effect.objects.bulk_create(effects, batch_size=500)
     if effects:

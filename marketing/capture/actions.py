@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from funnel.outbox.actions import record
+from funnel.workspaces.inserting import insert
 from funnel.workspaces.models import AuditEntry, Member, PublicDoor, Workspace
 from funnel.workspaces.refusals import Refusal
 from marketing.capture.models import Form, Submission
@@ -95,7 +96,7 @@ def send_in(form: Form, typed: dict[str, str], *, origin: dict[str, Any], flags:
         event=event,
         received_at=at,
     )
-    submission.save(force_insert=True)
+    insert(submission)
     return submission
 
 
