@@ -45,6 +45,8 @@ class Mapping:
         blank, values = given.get("$blank", []), given.get("$values", {})
         if not isinstance(blank, list) or not isinstance(values, dict):
             raise WrongMap("“$blank” is a list of texts, “$values” an object of columns.")
+        if wrong := [column for column, pairs in values.items() if not isinstance(pairs, dict)]:
+            raise WrongMap(f"“$values” gives “{wrong[0]}” no object of old and new values.")
         self.blank = {str(word).strip().casefold() for word in blank}
         self.values = {
             column: {str(old).strip().casefold(): str(new) for old, new in pairs.items()}
