@@ -38,13 +38,29 @@ SETTINGS = (
     ("stuck", "Status", "stuck", ()),
 )
 SELLING = frozenset({*LEADERS, Role.REP})
+# Where a form of the desk comes back to with what is to be put right.
+DESK = ("sales:take", "sales:give-back", "sales:call", "sales:next-step")
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
         "hall",
         "Hall",
         (
             Place("home", "home", "Home"),
-            Place("leads", "users", "Leads", under=("lead", "lead-add", "lead-edit", "lead-give-back")),
+            Place(
+                "leads",
+                "users",
+                "Leads",
+                under=(
+                    "lead",
+                    "lead-add",
+                    "lead-edit",
+                    "lead-give-back",
+                    "lead-note",
+                    "lead-take",
+                    "lead-pass",
+                    "lead-void",
+                ),
+            ),
             Place("handoffs", "arrows-exchange", "Handoffs"),
             Place("rules", "adjustments-horizontal", "Rules"),
             Place(
@@ -80,7 +96,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
         "sales",
         "Sales",
         (
-            Place("sales:desk", "checklist", "Desk", roles=SELLING),
+            Place("sales:desk", "checklist", "Desk", roles=SELLING, under=DESK),
             Place("sales:mine", "user", "My leads", roles=SELLING),
         ),
     ),

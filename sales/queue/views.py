@@ -146,7 +146,8 @@ def _done(request: HttpRequest, sentence: str, pk: UUID | None = None) -> HttpRe
     back = request.POST.get("next", "")
     if back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         return HttpResponseRedirect(back)
-    return HttpResponseRedirect(reverse("sales:desk") + (f"?lead={pk}#lead" if pk else ""))
+    # The place in the address is named each time: a browser would carry the form's own over, and stay with the lead.
+    return HttpResponseRedirect(reverse("sales:desk") + (f"?lead={pk}#lead" if pk else "#desk-title"))
 
 
 def _list(request: HttpRequest) -> dict[str, Any]:
