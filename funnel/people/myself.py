@@ -34,6 +34,7 @@ def me(request: HttpRequest) -> HttpResponse:
     which = request.POST.get("which", "")
     name = NameForm(request.POST if which == "name" else None, initial={"name": user.name})
     password = PasswordChangeForm(user, request.POST if which == "password" else None)
+    password.fields["old_password"].widget.attrs.pop("autofocus", None)
     if which == "name" and name.is_valid():
         user.name = name.cleaned_data["name"]
         user.save(update_fields=["name"])
