@@ -90,3 +90,6 @@ class Placement(TenantRow):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "source"], name="placement_once")]
+
+    def __str__(self) -> str:
+        return " · ".join(part for part in (self.channel.name, self.source.campaign, self.source.placement) if part)

@@ -37,9 +37,14 @@ def snippet(form: Form) -> str:
     return "\n".join([*lines, f"  <button>{escape(form.button)}</button>", "</form>"])
 
 
+def height_of(form: Form) -> int:
+    """How high a frame must be on a phone, where each question has a line of its own; without a script it can't ask."""
+    return 330 + 105 * len(form.questions) + 56 * len(form.interests)
+
+
 def frame(form: Form) -> str:
     """The form as a frame, in the business's own look."""
-    height = 420 + 110 * len(form.questions)
+    height = height_of(form)
     src, title = escape(f"{address(form)}frame/"), escape(form.title)
     return f'<iframe src="{src}" title="{title}" width="100%" height="{height}"></iframe>'
 

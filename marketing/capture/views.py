@@ -113,6 +113,7 @@ def form(request: Any, pk: UUID) -> HttpResponse:
         "address": sharing.address(one),
         "snippet": sharing.snippet(one),
         "frame": sharing.frame(one),
+        "height": sharing.height_of(one),
         "qr": sharing.qr_code(one),
     }
     wrong = editor.errors or questions.errors
