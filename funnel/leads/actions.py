@@ -18,12 +18,15 @@ from funnel.workspaces.models import Member
 from funnel.workspaces.refusals import Refusal
 
 
+WORDS = {"email": "e-mail address", "external_id": "external id"}
+
+
 class KeyTaken(Refusal):
     """Another lead is known by this key; `extra` says which field and which lead."""
 
     def __init__(self, field: str, lead_id: Any) -> None:
         super().__init__(
-            f"Another lead has this {field.replace('_', ' ')} already.", field=field, lead=str(lead_id)
+            f"Another lead has this {WORDS[field]} already.", field=field, lead=str(lead_id)
         )
 
 

@@ -149,16 +149,20 @@ def clean_phone(typed: str, region: str) -> str:
     try:
         number = phonenumbers.parse(typed[:60], region or None)
     except phonenumbers.NumberParseException:
-        raise Refused({"phone": "This is not a phone number. Write it with its area code."}) from None
-    why = phonenumbers.is_possible_number_with_reason(number)
-    if why == phonenumbers.ValidationResult.TOO_SHORT:
-        raise Refused({"phone": "This number has too few digits."})
-    if why == phonenumbers.ValidationResult.TOO_LONG:
+        raise Refused({"phone": _phone_trouble(typed)}) from None
+    found = phonenumbers.is_possible_number_with_reason(number)
+    if found == phonenumbers.ValidationResult.TOO_LONG:
         raise Refused({"phone": "This number has too many digits."})
-    # A number without its area code is possible only from next door.
-    if why != phonenumbers.ValidationResult.IS_POSSIBLE:
-        raise Refused({"phone": "This is not a phone number. Write it with its area code."})
+    if found != phonenumbers.ValidationResult.IS_POSSIBLE:
+        raise Refused({"phone": _phone_trouble(typed)})
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _phone_trouble(typed: str) -> str:
+    digits = sum(sign.isdigit() for sign in typed)
+    if 0 < digits < 8:
+        return "This number has too few digits."
+    return "This is not a phone number. Write it with its area code."
 
 
 def business_domain(email: str) -> str:

@@ -121,7 +121,7 @@ def _lead(lead: Lead, score: dict[str, Any] | None, handoff: dict[str, Any] | No
         "external_system": lead.external_system,
         "source": write_source(lead.source),
         "fit": score["fit"] if score else None,
-        "engagement": round(score["engagement"], 4) if score else None,
+        "engagement": score["engagement"] if score else None,
         "band": score["band"] if score else None,
         "holder": lead.holder.email if lead.holder else None,
         "handoff": handoff,

@@ -1,0 +1,124 @@
+"""Points, caps and both scores: what a person reads adds up, whatever the order in which things arrive."""
+
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from funnel.leads.actions import touch, void
+from funnel.leads.identity import Capture
+from funnel.leads.models import Lead
+from funnel.leads.receiving import receive
+from funnel.outbox.models import Event
+from funnel.scoring.actions import sums
+from funnel.scoring.models import Basis, LeadScore, ScorePoint
+from funnel.scoring.rules import allot
+
+
+@pytest.fixture
+def lead(gate, owner, work):
+    with gate(owner) as at:
+        (got,) = receive(
+            owner.workspace,
+            [Capture(name="Ann", phone="01632 960142", company="Bell", occurred_at=at - timedelta(days=100))],
+            at=at,
+        )
+    work()
+    return got.lead
+
+
+def engagement(moment):
+    basis = Basis.objects.select_related("version").get(in_force=True)
+    return basis.now(LeadScore.objects.get().total, moment)
+
+
+def test_fit_counts_what_we_know_and_being_received_gives_no_engagement(lead, owner, gate):
+    with gate(owner) as at:
+        score = LeadScore.objects.get()
+        assert (score.fit, score.fit_band, score.total) == (50, "B", 0.0)
+        assert engagement(at) == 0.0
+
+
+def test_points_lose_half_their_value_every_half_life(lead, owner, gate, work):
+    with gate(owner) as at:
+        touch(lead, "call", at=at, occurred_at=at - timedelta(days=28))
+    work()
+    with gate(owner):
+        assert engagement(at) == pytest.approx(15 / 4)
+        assert engagement(at + timedelta(days=14)) == pytest.approx(15 / 8)
+
+
+def test_a_cap_holds_per_rule_and_local_day(lead, owner, gate, work):
+    with gate(owner) as at:
+        noon = (at - timedelta(days=3)).replace(hour=12)
+        for minute in range(5):
+            touch(lead, "form", at=at, occurred_at=noon + timedelta(minutes=minute))
+        touch(lead, "form", at=at, occurred_at=noon + timedelta(days=1))
+    work()
+    with gate(owner):
+        given = list(ScorePoint.objects.order_by("occurred_at").values_list("points", flat=True))
+        assert given == [10, 10, 10, 0, 0, 10]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4)))[::5])
+def test_a_days_points_are_the_same_in_whatever_order_they_arrive(lead, owner, gate, work, order):
+    with gate(owner) as at:
+        noon = (at - timedelta(days=3)).replace(hour=12)
+    for place in order:
+        with gate(owner) as at:
+            touch(lead, "form", at=at, occurred_at=noon + timedelta(minutes=place))
+        work()
+    with gate(owner):
+        by_moment = {}
+        for moment, points in ScorePoint.objects.values_list("occurred_at", "points"):
+            by_moment[moment] = by_moment.get(moment, 0) + points
+        assert [by_moment[moment] for moment in sorted(by_moment)] == [10, 10, 10, 0]
+        basis = Basis.objects.select_related("version").get()
+        assert sums(basis, [lead.pk])[lead.pk] == pytest.approx(LeadScore.objects.get().total, rel=1e-9)
+
+
+def test_a_voided_touch_gives_its_place_under_the_cap_to_the_next(lead, owner, gate, work):
+    with gate(owner) as at:
+        noon = (at - timedelta(days=3)).replace(hour=12)
+        events = [touch(lead, "form", at=at, occurred_at=noon + timedelta(minutes=n)) for n in range(4)]
+    work()
+    with gate(owner) as at:
+        void(events[0], reason="A test by ourselves", by=owner, at=at)
+    work()
+    with gate(owner) as at:
+        given = {}
+        for event_id, points in ScorePoint.objects.values_list("event_id", "points"):
+            given[event_id] = given.get(event_id, 0) + points
+        assert [given[event.pk] for event in events] == [0, 10, 10, 10]
+        age = (at - noon) / timedelta(days=14)
+        assert engagement(at) == pytest.approx(30 * 2**-age, rel=1e-3)
+        assert Event.objects.filter(kind="form").count() == 4, "nothing is deleted"
+
+
+def test_a_kind_of_an_integrations_own_is_kept_and_earns_nothing(lead, owner, gate, work):
+    with gate(owner) as at:
+        touch(lead, "sat_in_our_car", at=at)
+    work()
+    with gate(owner) as at:
+        assert Event.objects.filter(kind="sat_in_our_car").count() == 1
+        assert engagement(at) == 0.0
+
+
+def test_a_change_of_what_we_know_changes_the_fit(lead, owner, gate, work):
+    from funnel.leads.actions import edit
+
+    with gate(owner) as at:
+        edit(lead, {"email": "ann@bell.example"}, by=owner, at=at)
+    work()
+    with gate(owner):
+        assert (LeadScore.objects.get().fit, LeadScore.objects.get().fit_band) == (75, "A")
+        assert Lead.objects.get().version == 2
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("points", "cap", "count", "earned"),
+    [(10, 30, 4, [10, 10, 10, 0]), (10, None, 2, [10, 10]), (10, 25, 3, [10, 10, 5]), (-3, None, 2, [-3, -3])],
+)
+def test_the_cap_cuts_the_last_that_fits(points, cap, count, earned):
+    assert allot(points, cap, count) == earned
