@@ -27,7 +27,7 @@ def scene(owner: Any, rep: Any, gate: Any, work: Any) -> Any:
     def filled(many: int, first: int = 0) -> tuple[Campaign, Form]:
         with gate(owner) as at:
             for n in range(first, first + many):
-                campaign = start_campaign(Campaign(workspace=owner.workspace, name=f"Camp {n}"), by=owner, at=at)
+                start_campaign(Campaign(workspace=owner.workspace, name=f"Camp {n}"), by=owner, at=at)
                 form = open_form(
                     Form(workspace=owner.workspace, name=f"F {n}", title="F", fields=[], created_at=at), by=owner
                 )
@@ -116,10 +116,13 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(owner: Any, browse: A
     def measured() -> dict[str, int]:
         numbers = {}
         for page in pages(campaign, form):
-            client.get(page)
-            with CaptureQueriesContext(connection) as queries:
-                assert client.get(page).status_code == 200
-            numbers[page] = len(queries)
+            tries = []
+            # What all pages remember for a few seconds is asked again now and then; the least is the page's own.
+            for _ in range(3):
+                with CaptureQueriesContext(connection) as queries:
+                    assert client.get(page).status_code == 200
+                tries.append(len(queries))
+            numbers[page] = min(tries)
         return numbers
 
     one = measured()
