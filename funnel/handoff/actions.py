@@ -20,6 +20,7 @@ from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record, record_all
 from funnel.outbox.models import Event
 from funnel.workspaces.hours import after
+from funnel.workspaces.inserting import insert_all
 from funnel.workspaces.models import LEADERS, SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 
@@ -91,7 +92,7 @@ def open_for(
             )
         )
     rotation.save()
-    Handoff.objects.bulk_create(made)
+    insert_all(made)
     ids = [lead.pk for lead in leads]
     Lead.objects.filter(pk__in=ids).update(cool_until=None, waits_since=None)
     Lead.objects.filter(pk__in=ids).exclude(stage__in=[Stage.CUSTOMER, Stage.READY]).move(

@@ -17,6 +17,7 @@ from funnel.leads.identity import Capture, Key, Refused, business_domain, clean
 from funnel.leads.models import Company, Consent, Lead, LeadKey, Source, Suspect
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event, Lane
+from funnel.workspaces.inserting import insert_all
 from funnel.workspaces.models import Member, Workspace
 
 # Keys are locked by bucket, so that a batch of a thousand can't use up PostgreSQL's lock table.
@@ -274,7 +275,7 @@ class _Desk:
     def _write(self) -> None:
         for lead in (*self.created.values(), *self.changed.values()):
             lead.search = lead.search_text()
-        Lead.objects.bulk_create(list(self.created.values()), batch_size=500)
+        insert_all(list(self.created.values()))
         if self.changed:
             # An upsert by primary key: one statement where bulk_update writes a CASE per row and column.
             Lead.objects.bulk_create(
@@ -287,12 +288,12 @@ class _Desk:
                 ],
                 batch_size=500,
             )  # fmt: skip
-        LeadKey.objects.bulk_create(self.new_keys, batch_size=500)
+        insert_all(self.new_keys)
         quiet = set() if self.lane == Lane.LIVE else {event.kind for event in self.events}
         record_all(self.events, quiet=quiet)
         if self.lane == Lane.BULK:
             self._record_chunks()
-        Consent.objects.bulk_create(
+        insert_all(
             [
                 Consent(
                     workspace=self.workspace,

@@ -13,7 +13,7 @@ from django.db import transaction
 from funnel.outbox.bell import ring
 from funnel.outbox.kinds import route_of
 from funnel.outbox.models import Effect, Event, Lane, State
-from funnel.workspaces.inserting import insert
+from funnel.workspaces.inserting import insert_all
 from funnel.workspaces.models import Member
 
 MAIL_HANDLERS = ("send",)
@@ -63,10 +63,7 @@ def record_all(
     """
     if not events:
         return
-    if len(events) == 1:
-        insert(events[0])
-    else:
-        Event.objects.bulk_create(events, batch_size=500)
+    insert_all(events)
     effects = [
         Effect(
             workspace_id=event.workspace_id,
@@ -79,10 +76,7 @@ def record_all(
         if event.kind not in quiet
         for handler in settings.EVENT_ROUTES.get(route_of(event.kind), {})
     ]
-    if len(effects) == 1:
-        insert(effects[0])
-    elif effects:
-        Effect.objects.bulk_create(effects, batch_size=500)
+    insert_all(effects)
     if effects:
         transaction.on_commit(ring)
 

@@ -15,6 +15,7 @@ from funnel.leads.models import Lead
 from funnel.outbox.models import Event
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.scoring.rules import allot, default_rules, fit_band, fit_of
+from funnel.workspaces.inserting import insert_all
 from funnel.workspaces.models import Workspace
 
 
@@ -67,7 +68,7 @@ def score(
         if resum:
             for lead_id, total in sums(basis, resum).items():
                 rows[lead_id, basis.pk].total = total
-    LeadScore.objects.bulk_create(fresh, batch_size=1000)
+    insert_all(fresh)
     if changed:
         LeadScore.objects.bulk_create(
             changed,
@@ -147,7 +148,7 @@ def _points(
                     occurred_at=moment,
                 )
             )
-    ScorePoint.objects.bulk_create([row for rows in made.values() for row in rows], batch_size=1000)
+    insert_all([row for rows in made.values() for row in rows])
     return made
 
 
