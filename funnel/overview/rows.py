@@ -32,6 +32,11 @@ class Row:
     next: str
     left: float | None = None
 
+    @property
+    def url(self) -> str:
+        """The lead's page; written out, because resolving a name per row costs more than the rest of the row."""
+        return f"/leads/{self.lead.pk}/"
+
 
 SPELLED = {"email": "E-mail", "tv": "TV"}
 
