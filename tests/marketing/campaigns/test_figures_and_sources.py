@@ -1,0 +1,80 @@
+"""Figures agree between pages, and a name that came in can be put in its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from funnel.leads.identity import Capture
+from funnel.leads.receiving import receive
+from marketing.campaigns.actions import start_campaign
+from marketing.campaigns.models import Campaign, Placement
+from marketing.channels.models import Channel
+from marketing.reports.figures import CAMPAIGN, CHANNEL, begins, counted, received, summed, whole
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def come(owner: Any, at: Any, *sources: tuple[str, str]) -> None:
+    captures = [
+        Capture(email=f"a{n}@{channel}.example", name="Ann", channel=channel, campaign=campaign, asks=n == 0)
+        for n, (channel, campaign) in enumerate(sources)
+    ]
+    receive(owner.workspace, captures, at=at, by=None, lane="live")
+
+
+def test_campaigns_and_channels_add_up_to_the_same(owner: Any, rep: Any, gate: Any, work: Any) -> None:
+    with gate(owner) as at:
+        come(owner, at, ("radio", "Spring"), ("radio", "spring"), ("flyer", "SPRING"), ("email", ""))
+    work()
+    with gate(owner) as at:
+        rows = counted(received(begins("month", owner.workspace, at)), CAMPAIGN, CHANNEL)
+        total = whole(row["figures"] for row in rows)
+        assert total.leads == 4
+        assert total.ready == total.taken + total.waits + total.back_at_once + total.otherwise == 1
+        assert whole(summed(rows, CAMPAIGN).values()) == whole(summed(rows, CHANNEL).values()) == total
+        assert summed(rows, CAMPAIGN)[Campaign.objects.get(key="spring").pk].leads == 3
+
+
+def test_a_link_and_an_integration_name_the_same_campaign(owner: Any, gate: Any, work: Any) -> None:
+    with gate(owner) as at:
+        planned = start_campaign(Campaign(workspace=owner.workspace, name="Lower bills"), by=owner, at=at)
+        come(owner, at, ("radio", "lower-bills"), ("email", "LOWER BILLS"))
+    work()
+    with gate(owner):
+        assert set(Placement.objects.values_list("campaign", flat=True)) == {planned.pk}
+
+
+def test_a_new_name_can_be_put_in_its_place_and_means_it_again(owner: Any, browse: Any, gate: Any, work: Any) -> None:
+    with gate(owner) as at:
+        planned = start_campaign(Campaign(workspace=owner.workspace, name="Lower bills"), by=owner, at=at)
+        come(owner, at, ("wireless", "spring radio"))
+        radio = Channel.objects.get(key="radio")
+    work()
+    with gate(owner):
+        placement = Placement.objects.get()
+        assert placement.is_new
+        assert placement.channel.is_new
+        assert placement.campaign
+        assert placement.campaign.is_new
+    client = browse(owner)
+    assert "wireless" in client.get(reverse("marketing:sources")).content.decode()
+    client.post(reverse("marketing:source", args=[placement.pk]), {"channel": radio.pk, "campaign": str(planned.pk)})
+    with gate(owner) as at:
+        assert not Channel.objects.filter(key="wireless").exists()
+        assert not Campaign.objects.filter(key="spring radio").exists()
+        come(owner, at, ("wireless", "Spring Radio"), ("Wireless", "spring radio"))
+        receive(
+            owner.workspace,
+            [Capture(email="z@z.example", channel="wireless", campaign="spring radio", placement="07:40")],
+            at=at,
+            by=None,
+            lane="live",
+        )
+    work()
+    with gate(owner):
+        assert {(one.channel.key, one.campaign) for one in Placement.objects.select_related("channel", "campaign")} == {
+            ("radio", planned)
+        }
