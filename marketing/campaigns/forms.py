@@ -30,7 +30,7 @@ class CampaignForm(forms.Form):
     starts_on = forms.DateField(label="First day", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     ends_on = forms.DateField(label="Last day", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     budget = forms.DecimalField(label="Budget", required=False, min_value=0)
-    channels = forms.ModelMultipleChoiceField(
+    channels: Any = forms.ModelMultipleChoiceField(
         label="Channels", queryset=None, required=False, widget=forms.CheckboxSelectMultiple
     )
 
@@ -47,7 +47,7 @@ class CampaignForm(forms.Form):
         self.fields["channels"].queryset = Channel.objects.exclude(key="unknown")  # type: ignore[attr-defined]
         self.fields["budget"].label = f"Budget, {workspace.currency}"
         for name in ("starts_on", "ends_on"):
-            self.fields[name].widget.format = "%Y-%m-%d"  # type: ignore[attr-defined]
+            self.fields[name].widget.format = "%Y-%m-%d"
 
     def clean_name(self) -> str:
         """A name without what no page can show."""

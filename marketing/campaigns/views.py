@@ -21,6 +21,7 @@ from marketing.campaigns import actions
 from marketing.campaigns.forms import CampaignForm
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form
+from marketing.channels.models import Channel
 from marketing.reports.feedback import by_reason, handoffs_back, told
 from marketing.reports.figures import CAMPAIGN, Figures, counted, received, whole
 
@@ -177,8 +178,8 @@ def _links(one: Campaign) -> list[dict[str, str]]:
     forms = list(Form.objects.filter(campaign=one, is_open=True).order_by("-created_at")[:5]) or list(
         Form.objects.filter(is_open=True).order_by("created_at")[:1]
     )
-    channels = list(one.channels.all()) or [None]
-    links = []
+    channels: list[Channel | None] = [*one.channels.all()] or [None]
+    links: list[dict[str, str]] = []
     for form in forms:
         for channel in channels:
             tags = {"utm_medium": channel.key, "utm_campaign": one.tag} if channel else {"c": one.tag}

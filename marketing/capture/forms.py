@@ -62,7 +62,7 @@ class FormEditor(forms.Form):
         required=False,
         help_text="Whoever sends it has asked for contact: the score does not matter, the clock starts.",
     )
-    campaign = forms.ModelChoiceField(
+    campaign: Any = forms.ModelChoiceField(
         label="Counts for",
         queryset=None,
         required=False,

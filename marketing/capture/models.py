@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -70,14 +68,6 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
         """Those that wait for a person: likely spam, and what the worker could make no lead of."""
         return self.filter(quarantined=True)
 
-    def latest(self, before: tuple[datetime, UUID] | None = None) -> SubmissionQuerySet:
-        """Latest first, from behind the row with that moment and id."""
-        rows = self.select_related("form", "event").order_by("-received_at", "-id")
-        if before:
-            moment, pk = before
-            rows = rows.filter(Q(received_at__lt=moment) | Q(received_at=moment, pk__lt=pk))
-        return rows
-
 
 class Submission(TenantRow):
     """A form's POST as typed. `flags` say why it waits in quarantine; a button releases it."""
@@ -95,7 +85,7 @@ class Submission(TenantRow):
     received_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
 
-    objects = scoped(SubmissionQuerySet)
+    objects: ClassVar[Any] = scoped(SubmissionQuerySet)
 
     class Meta:
         indexes = [

@@ -268,7 +268,7 @@ def _render(
     response = HttpResponse(body, status=status)
     response["Cache-Control"] = "no-store"
     if framed:
-        response.xframe_options_exempt = True  # type: ignore[attr-defined]
+        response.xframe_options_exempt = True
         around = ["'self'", *shown.origins] if shown and shown.origins else ["*"]
         response._csp_replace = {"frame-ancestors": around}  # type: ignore[attr-defined]
     return response

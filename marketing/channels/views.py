@@ -25,8 +25,8 @@ CAMPAIGNS_OFFERED = 200
 class SettleForm(forms.Form):
     """Where a source belongs."""
 
-    channel = forms.ModelChoiceField(label="Channel", queryset=None, empty_label=None)
-    campaign = forms.ModelChoiceField(label="Campaign", queryset=None, required=False, empty_label="No campaign")
+    channel: Any = forms.ModelChoiceField(label="Channel", queryset=None, empty_label=None)
+    campaign: Any = forms.ModelChoiceField(label="Campaign", queryset=None, required=False, empty_label="No campaign")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
