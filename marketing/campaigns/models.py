@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -36,7 +37,7 @@ class Campaign(TenantRow):
         Channel, through="CampaignChannel", related_name="campaigns"
     )
 
-    objects = scoped(CampaignQuerySet)
+    objects: ClassVar[Any] = scoped(CampaignQuerySet)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="campaign_once")]
@@ -86,7 +87,7 @@ class Placement(TenantRow):
     campaign = TenantForeignKey(Campaign, models.PROTECT, null=True, related_name="placements")
     is_new = models.BooleanField(default=True)
 
-    objects = scoped(PlacementQuerySet)
+    objects: ClassVar[Any] = scoped(PlacementQuerySet)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "source"], name="placement_once")]
