@@ -1,6 +1,7 @@
 """One settings file; the environment is the variant, and a bad value stops the start with its name."""
 
 import secrets
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,8 +15,22 @@ DATA = Path(env.str("DATA", default="") or BASE_DIR / "data").expanduser().resol
 HOST = env.str("HOST", default="") or "127.0.0.1"
 PORT = env.int("PORT", default=8000)
 REDIS_URL = env.str("REDIS_URL", default="")
+
+
+def _reachable(host: str) -> str:
+    """The host as it can stand in a link: "every address" of this machine becomes the one that the office sees."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+            try:
+                door.connect(("192.0.2.1", 9))  # nothing is sent: it only asks which way packets would leave
+                host = door.getsockname()[0]
+            except OSError:
+                host = "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
 EMAIL_URL = env.str("EMAIL_URL", default="")
-PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http://{HOST}:{PORT}").rstrip("/")
+PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http://{_reachable(HOST)}:{PORT}").rstrip("/")
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 # Forms a minute from one address, and into one form from everywhere; 0 takes a limit away.
 FORM_LIMITS = (env.int("FORM_LIMIT_PER_ADDRESS", default=120), env.int("FORM_LIMIT", default=6000))
@@ -24,9 +39,7 @@ API_LIMIT = env.int("API_LIMIT", default=30_000)
 
 _public = urlsplit(PUBLIC_URL)
 if _public.scheme not in ("http", "https") or not _public.hostname or _public.path or _public.query:
-    raise ImproperlyConfigured(
-        f"PUBLIC_URL is {PUBLIC_URL!r}; write it like https://crm.example.com, without a path."
-    )
+    raise ImproperlyConfigured(f"PUBLIC_URL is {PUBLIC_URL!r}; write it like https://crm.example.com, without a path.")
 HTTPS = _public.scheme == "https"
 
 
@@ -45,9 +58,7 @@ def _secret_key() -> str:
             pass
         return path.read_text()
     except OSError as error:
-        raise ImproperlyConfigured(
-            f"DATA is {DATA}, but Baton can't write there ({error.strerror})."
-        ) from None
+        raise ImproperlyConfigured(f"DATA is {DATA}, but Baton can't write there ({error.strerror}).") from None
 
 
 SECRET_KEY = _secret_key()
@@ -120,7 +131,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 _database = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA / 'baton.sqlite3'}"
 try:
     DATABASES = {"default": env.db_url_config(_database)}
-except (ValueError, KeyError):
+except (ValueError, KeyError, ImproperlyConfigured):
     raise ImproperlyConfigured(
         "DATABASE_URL can't be read; write it like postgres://user:password@host:5432/name."
     ) from None
@@ -246,7 +257,7 @@ DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"Baton <baton@{_public
 if EMAIL_URL:
     try:
         vars().update(env.email_url_config(EMAIL_URL))
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, ImproperlyConfigured):
         raise ImproperlyConfigured(
             "EMAIL_URL can't be read; write it like smtp+tls://user:password@host:587."
         ) from None

@@ -19,7 +19,7 @@ from funnel.people.actions import start_business
 from funnel.workspaces.gate import everywhere, tenant
 from funnel.workspaces.models import ApiKey, Member, Role, User, Workspace
 
-PASSWORD = "a-long-enough-word"  # noqa: S105
+PASSWORD = "a-long-enough-word"
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,7 @@ def make_member(workspace: Workspace, role: str, name: str, *, takes_leads: bool
     address = f"{name.split()[0].lower()}@{workspace.slug}.example"
     with everywhere():
         user = User.objects.create_user(address, PASSWORD, name=name)
-        member: Member = Member.objects.create(
-            workspace=workspace, user=user, role=role, takes_leads=takes_leads
-        )
+        member: Member = Member.objects.create(workspace=workspace, user=user, role=role, takes_leads=takes_leads)
     return member
 
 
@@ -50,9 +48,7 @@ def make_member(workspace: Workspace, role: str, name: str, *, takes_leads: bool
 def owner(db: Any) -> Member:
     user = User.objects.create_user("olga@first.example", PASSWORD, name="Olga Owner")
     with everywhere():
-        member = start_business(
-            "First", owner=user, country="GB", time_zone="Europe/London", at=timezone.now()
-        )
+        member = start_business("First", owner=user, country="GB", time_zone="Europe/London", at=timezone.now())
         Member.objects.filter(pk=member.pk).update(takes_leads=False)
         member.refresh_from_db()
     return member
@@ -92,9 +88,7 @@ def viewer(workspace: Workspace) -> Member:
 def outsider(db: Any) -> Member:
     user = User.objects.create_user("oscar@second.example", PASSWORD, name="Oscar Outsider")
     with everywhere():
-        return start_business(
-            "Second", owner=user, country="DE", time_zone="Europe/Berlin", at=timezone.now()
-        )
+        return start_business("Second", owner=user, country="DE", time_zone="Europe/Berlin", at=timezone.now())
 
 
 @pytest.fixture

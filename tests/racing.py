@@ -24,9 +24,7 @@ def race(runners: Sequence[Callable[[], Any]]) -> list[Any]:
         finally:
             connection.close()
 
-    threads = [
-        threading.Thread(target=run, args=(place, runner)) for place, runner in enumerate(runners)
-    ]
+    threads = [threading.Thread(target=run, args=(place, runner)) for place, runner in enumerate(runners)]
     for thread in threads:
         thread.start()
     for thread in threads:

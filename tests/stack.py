@@ -22,7 +22,7 @@ import supervisor
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "a-long-enough-word"  # noqa: S105
+PASSWORD = "a-long-enough-word"
 
 
 def until(question: Callable[[], Any], seconds: float, every: float = 0.2) -> Any:

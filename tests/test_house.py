@@ -69,4 +69,4 @@ def test_no_style_or_script_stands_inside_a_template():
 
 def test_no_form_or_serializer_takes_all_fields():
     for path in CODE:
-        assert "__all__\"" not in path.read_text().replace('__all__ = [', ""), path
+        assert '__all__"' not in path.read_text().replace("__all__ = [", ""), path

@@ -144,9 +144,7 @@ def rows(cast, gate, work, settings):
             workspace=owner.workspace, form=form, typed={}, quarantined=True, received_at=at
         )
         spare = make_member(owner.workspace, "viewer", "Sven Spare")
-        task = Task.objects.create(
-            workspace=owner.workspace, lead=lead, holder=rep, what="Call", due_at=at, made_at=at
-        )
+        task = Task.objects.create(workspace=owner.workspace, lead=lead, holder=rep, what="Call", due_at=at, made_at=at)
         return {
             "lead": [lead.pk],
             "lead+event": [lead.pk, Event.objects.get(kind="form").pk],

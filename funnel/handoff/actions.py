@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists
 
 from funnel.handoff.card import reason_card, touches_of
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
@@ -75,9 +76,7 @@ def open_for(
             member, route = to, {"by": "hand", "says": f"Passed on to {to.name} by hand.", "rows": []}
         else:
             somebody, says = known.get(lead.pk, (None, ""))
-            chosen, route = rotation.route(
-                lead, known=somebody, known_why=says, tried=(tried or {}).get(lead.pk, ())
-            )
+            chosen, route = rotation.route(lead, known=somebody, known_why=says, tried=(tried or {}).get(lead.pk, ()))
             member = chosen  # type: ignore[assignment]
         made.append(
             Handoff(
@@ -233,8 +232,8 @@ def give_back(
         due={"cool": cool} if cool else {"cool": at},
     )  # fmt: skip
     if lead.company_id and was_with is not None:
-        if not Lead.objects.filter(company=lead.company_id, holder=was_with).exists():
-            Company.objects.filter(pk=lead.company_id, holder=was_with).update(holder=None)
+        others = Lead.objects.filter(company=lead.company_id, holder=was_with)
+        Company.objects.filter(~Exists(others), pk=lead.company_id, holder=was_with).update(holder=None)
     return lead
 
 
@@ -307,8 +306,6 @@ def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime) -> Lead:
     was = lead.holder.name if lead.holder else ""
     if not Lead.objects.filter(pk=lead.pk, stage__in=[*SALES, Stage.CUSTOMER]).update(holder=to, updated_at=at):
         raise AlreadyTaken("This lead is not with sales.")
-    record(
-        lead.workspace_id, "passed_on", at=at, lead_id=lead.pk, actor=by, data={"from": was, "to": to.name}
-    )
+    record(lead.workspace_id, "passed_on", at=at, lead_id=lead.pk, actor=by, data={"from": was, "to": to.name})
     lead.refresh_from_db(fields=["holder", "updated_at"])
     return lead

@@ -24,8 +24,8 @@ def touches_of(leads: Sequence[Lead]) -> dict[UUID, list[Event]]:
         .order_by("-occurred_at", "-id")
     )
     for event in rows:
-        if len(found[event.lead_id]) < 50:  # type: ignore[index]
-            found[event.lead_id].append(event)  # type: ignore[index]
+        if len(found[event.lead_id]) < 50:
+            found[event.lead_id].append(event)
     return found
 
 
@@ -72,9 +72,7 @@ def reason_card(lead: Lead, touches: Sequence[Event], *, why: str) -> dict[str, 
 
 def why_asked(touches: Sequence[Event]) -> str:
     """The sentence for somebody who asked for contact."""
-    asked = next(
-        (event for event in touches if event.data.get("asks") or event.kind == "contact_request"), None
-    )
+    asked = next((event for event in touches if event.data.get("asks") or event.kind == "contact_request"), None)
     if asked is None:
         return "Asked to be contacted"
     words = f"Asked for contact with “{asked.data['form']}”" if asked.data.get("form") else "Asked to be contacted"

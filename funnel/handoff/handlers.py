@@ -15,6 +15,7 @@ from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
 
+
 def _events(effects: list[Effect]) -> list[Event]:
     return list(
         Event.objects.filter(pk__in=[effect.event_id for effect in effects])

@@ -48,9 +48,7 @@ class _Verdicts:
         self.again: list[tuple[Lead, str]] = []
 
 
-def score_and_judge(
-    leads: dict[UUID, Lead], events: Sequence[Event], *, workspace: Workspace, at: datetime
-) -> None:
+def score_and_judge(leads: dict[UUID, Lead], events: Sequence[Event], *, workspace: Workspace, at: datetime) -> None:
     """Score locked (or just made) leads by these events, and act on what comes out.
 
     Events that are not kept, like one lead's share of a batch, are judged but earn nothing.
@@ -122,9 +120,7 @@ def _carry_out(
             why[lead.pk] = (
                 why_asked(touches[lead.pk])
                 if lead.pk in found.asked
-                else why_ready(
-                    touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band
-                )
+                else why_ready(touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band)
             )
         open_for(opening, why=why, workspace=workspace, at=at)
     if found.wait:

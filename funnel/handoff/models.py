@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.db import models
 from django.db.models import Q
 
@@ -80,16 +82,14 @@ class Handoff(TenantRow):
     note = models.TextField(blank=True)
     follows = TenantForeignKey("self", models.SET_NULL, null=True, related_name="+", db_index=False)
 
-    objects = scoped(HandoffQuerySet)
+    objects: ClassVar[Any] = scoped(HandoffQuerySet)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "lead"], name="handoff_open", condition=Q(outcome=""))
         ]
         indexes = [
-            models.Index(
-                fields=["workspace", "offered_to", "due_at"], name="handoff_offered", condition=Q(outcome="")
-            ),
+            models.Index(fields=["workspace", "offered_to", "due_at"], name="handoff_offered", condition=Q(outcome="")),
             models.Index(fields=["workspace", "lead", "-opened_at"], name="handoff_lead"),
             models.Index(fields=["workspace", "-opened_at"], name="handoff_recent"),
         ]

@@ -86,7 +86,8 @@ def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
             if lead.company_id and lead.company and lead.company.holder:
                 found[lead.pk] = (lead.company.holder, "{name} holds this company.")
     earlier = (
-        Handoff.objects.filter(lead__in=leads, closed_by__isnull=False, outcome__in=[Outcome.ACCEPTED, Outcome.GIVEN_BACK])
+        Handoff.objects.filter(lead__in=leads, closed_by__isnull=False)
+        .filter(outcome__in=[Outcome.ACCEPTED, Outcome.GIVEN_BACK])
         .select_related("closed_by__user")
         .order_by("opened_at")
     )

@@ -17,7 +17,6 @@ from funnel.outbox.models import Event
 from funnel.workspaces.models import Member
 from funnel.workspaces.refusals import Refusal
 
-
 WORDS = {"email": "e-mail address", "external_id": "external id"}
 
 
@@ -25,9 +24,7 @@ class KeyTaken(Refusal):
     """Another lead is known by this key; `extra` says which field and which lead."""
 
     def __init__(self, field: str, lead_id: Any) -> None:
-        super().__init__(
-            f"Another lead has this {WORDS[field]} already.", field=field, lead=str(lead_id)
-        )
+        super().__init__(f"Another lead has this {WORDS[field]} already.", field=field, lead=str(lead_id))
 
 
 @transaction.atomic
@@ -98,8 +95,8 @@ def edit(lead: Lead, changes: dict[str, Any], *, by: Member, at: datetime) -> Le
         other = LeadKey.objects.filter(kind=kind, value=value).exclude(lead=lead).first()
         if other:
             raise KeyTaken("email" if kind == LeadKey.Kind.EMAIL else "external_id", other.lead_id)
-    before = {}
-    for column, value in (
+    before: dict[str, Any] = {}
+    now: tuple[tuple[str, Any], ...] = (
         ("name", asked.name or lead.name),
         ("email", asked.email),
         ("phone", asked.phone),
@@ -107,7 +104,8 @@ def edit(lead: Lead, changes: dict[str, Any], *, by: Member, at: datetime) -> Le
         ("external_id", asked.external_id),
         ("external_system", asked.external_system),
         ("fields", {**lead.fields, **asked.fields}),
-    ):
+    )
+    for column, value in now:
         if getattr(lead, column) != value:
             before[column] = getattr(lead, column)
             setattr(lead, column, value)
@@ -117,10 +115,7 @@ def edit(lead: Lead, changes: dict[str, Any], *, by: Member, at: datetime) -> Le
     lead.updated_at, lead.search = at, lead.search_text()
     lead.save(update_fields=[*before, "version", "updated_at", "search"])
     LeadKey.objects.bulk_create(
-        [
-            LeadKey(workspace_id=lead.workspace_id, lead=lead, kind=kind, value=value)
-            for kind, value in asked.keys
-        ],
+        [LeadKey(workspace_id=lead.workspace_id, lead=lead, kind=kind, value=value) for kind, value in asked.keys],
         ignore_conflicts=True,
     )
     record(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
@@ -107,7 +107,7 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         return found
 
     def locked(self, ids: Iterable[UUID], *related: str) -> dict[UUID, Lead]:
-        """The leads with what they are related to, locked in id order, so that two handlers can't wait for each other."""
+        """The leads with what they are related to, locked in id order: no two handlers wait for each other."""
         rows = self.filter(pk__in=list(ids)).order_by("pk").select_for_update(of=("self",))
         return {lead.pk: lead for lead in (rows.select_related(*related) if related else rows)}
 
@@ -144,9 +144,7 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         for old, ids in by_stage.items():
             changed = Lead.objects.filter(pk__in=ids, stage=old).update(**values)
             if changed != len(ids):
-                ids = list(
-                    Lead.objects.filter(pk__in=ids, stage=to, updated_at=at).values_list("pk", flat=True)
-                )
+                ids = list(Lead.objects.filter(pk__in=ids, stage=to, updated_at=at).values_list("pk", flat=True))
             moved += changed
             record_all(
                 [
@@ -195,7 +193,7 @@ class Lead(TenantRow):
     updated_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
 
-    objects = scoped(LeadQuerySet)
+    objects: ClassVar[Any] = scoped(LeadQuerySet)
 
     class Meta:
         indexes = [
@@ -220,9 +218,7 @@ class Lead(TenantRow):
     def move(self, to: Stage, *, at: datetime, **how: Any) -> bool:
         """Move this lead (see `LeadQuerySet.move`) and read its row again; False when it wasn't allowed."""
         moved = Lead.objects.filter(pk=self.pk).move(to, at=at, **how)
-        self.refresh_from_db(
-            fields=["stage", "holder", "waits_since", "cool_until", "customer_since", "updated_at"]
-        )
+        self.refresh_from_db(fields=["stage", "holder", "waits_since", "cool_until", "customer_since", "updated_at"])
         return bool(moved)
 
     @property
@@ -269,9 +265,7 @@ class Suspect(TenantRow):
     filed_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "first", "second"], name="suspect_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["workspace", "first", "second"], name="suspect_once")]
 
 
 class Consent(TenantRow):

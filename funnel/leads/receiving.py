@@ -106,9 +106,7 @@ class _Desk:
 
     def _load(self, keys: list[Key]) -> None:
         found = list(
-            LeadKey.objects.filter(value__in={value for _, value in keys}).values_list(
-                "kind", "value", "lead_id"
-            )
+            LeadKey.objects.filter(value__in={value for _, value in keys}).values_list("kind", "value", "lead_id")
         )
         if not found:
             return
@@ -133,10 +131,7 @@ class _Desk:
         missing = sorted(set(names) - set(known))
         if missing:
             Company.objects.bulk_create(
-                [
-                    Company(workspace=self.workspace, domain=one, name=names[one] or one)
-                    for one in missing
-                ],
+                [Company(workspace=self.workspace, domain=one, name=names[one] or one) for one in missing],
                 ignore_conflicts=True,
             )
             known.update({one.domain: one for one in Company.objects.filter(domain__in=missing)})
@@ -200,11 +195,11 @@ class _Desk:
             if result.changed and lead.pk not in self.created:
                 lead.updated_at = self.at
                 self.changed[lead.pk] = lead
-        if lead.company_id is None and capture.email:
-            if company := companies.get(business_domain(capture.email)):
-                lead.company = company
-                if lead.pk not in self.created:
-                    self.changed[lead.pk] = lead
+        company = companies.get(business_domain(capture.email)) if lead.company_id is None else None
+        if company:
+            lead.company = company
+            if lead.pk not in self.created:
+                self.changed[lead.pk] = lead
         for key in capture.keys:
             if key not in self.keys_of.get(lead.pk, ()) and self._free(key):
                 self.new_keys.append(
@@ -268,9 +263,7 @@ class _Desk:
         return changed
 
     def _mine_or_free(self, lead: Lead, capture: Capture, kind: str) -> bool:
-        return all(
-            lead in self.by_key.get(key, [lead]) for key in capture.keys if key[0] == kind
-        )
+        return all(lead in self.by_key.get(key, [lead]) for key in capture.keys if key[0] == kind)
 
     def _write(self) -> None:
         for lead in (*self.created.values(), *self.changed.values()):
@@ -340,10 +333,8 @@ class _Desk:
         )
 
 
-def sources_for(
-    workspace: Workspace, names: Sequence[tuple[str, str, str]], *, at: datetime
-) -> dict[str, Source]:
-    """Find or make the sources of these (channel, campaign, placement), by their key; new ones are told to marketing."""
+def sources_for(workspace: Workspace, names: Sequence[tuple[str, str, str]], *, at: datetime) -> dict[str, Source]:
+    """Find or make the sources of these (channel, campaign, placement), by their key; marketing is told of new ones."""
     wanted = {Source.key_of(*three): three for three in reversed(names)}
     known = {one.key: one for one in Source.objects.filter(key__in=list(wanted))}
     missing = sorted(set(wanted) - set(known))

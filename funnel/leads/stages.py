@@ -26,9 +26,7 @@ MOVES: dict[Stage, frozenset[Stage]] = {
     Stage.NURTURING: frozenset({Stage.READY, *SALES, Stage.CUSTOMER, Stage.LOST, Stage.DISQUALIFIED}),
     Stage.READY: frozenset({Stage.NURTURING, *SALES, Stage.CUSTOMER, Stage.LOST, Stage.DISQUALIFIED}),
     **{
-        stage: frozenset(
-            {*SALES, Stage.NURTURING, Stage.CUSTOMER, Stage.LOST, Stage.DISQUALIFIED} - {stage}
-        )
+        stage: frozenset({*SALES, Stage.NURTURING, Stage.CUSTOMER, Stage.LOST, Stage.DISQUALIFIED} - {stage})
         for stage in SALES
     },
     Stage.CUSTOMER: frozenset({*SALES, Stage.LOST}),

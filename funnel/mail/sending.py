@@ -41,7 +41,7 @@ def send(effects: list[Effect], at: datetime) -> None:
         workspace = Workspace.objects.get(pk=effect.workspace_id)
         event = Event.objects.get(pk=effect.event_id)
         message = Message.objects.select_for_update().filter(pk=UUID(event.data["message"])).first()
-        if message is None or not settings.EMAIL_URL:
+        if message is None or not settings.EMAIL_URL or workspace.is_demo:
             return
         if message.state == MessageState.SENDING:
             # Claimed a second time: the first run ended between the server's answer and its own note of it. At the

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('funnel', '0002_search'),
+        ("funnel", "0002_search"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='user',
-            name='logins_ended',
+            model_name="user",
+            name="logins_ended",
             field=models.PositiveIntegerField(default=0),
         ),
     ]

@@ -26,6 +26,7 @@ LEASE = timedelta(seconds=20)
 MAIL_LEASE = timedelta(seconds=120)
 ATTEMPTS = 5
 CLAIM = 200
+ASK_AGAIN = 0.25
 # On SQLite every write outside a request is short and followed by air, or captures wait for the one write lock.
 SHORT, AIR = 0.045, 0.02
 
@@ -45,16 +46,10 @@ def outside(handler: Any) -> Any:
 @cache
 def handlers() -> dict[str, Handler]:
     """Every handler by its short name."""
-    return {
-        name: import_string(dotted)
-        for routes in settings.EVENT_ROUTES.values()
-        for name, dotted in routes.items()
-    }
+    return {name: import_string(dotted) for routes in settings.EVENT_ROUTES.values() for name, dotted in routes.items()}
 
 
-def drain(
-    lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 30.0, at: datetime | None = None
-) -> int:
+def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 30.0, at: datetime | None = None) -> int:
     """Do what is due until nothing is, or for about `seconds`; give how many effects were settled.
 
     `at` moves the moment by which due times are judged, for trying the clock.
@@ -65,11 +60,16 @@ def drain(
         before = done
         for lane in lanes:
             moment = at or database_now()
-            for workspace_id in waiting(lane, moment):
-                started = time.perf_counter()
-                batch = claim(workspace_id, lane, moment, size)
-                done += run(workspace_id, batch, at)
-                size = _pace(size, len(batch), time.perf_counter() - started)
+            turn, asked = waiting(lane, moment), time.monotonic()
+            # Asking who waits reads all that is due, which is not for every batch of a long queue.
+            while turn and time.monotonic() < asked + ASK_AGAIN:
+                for workspace_id in list(turn):
+                    started = time.perf_counter()
+                    batch = claim(workspace_id, lane, moment, size)
+                    done += run(workspace_id, batch, at)
+                    if len(batch) < size or lane != Lane.LIVE:
+                        turn.remove(workspace_id)
+                    size = _pace(size, len(batch), time.perf_counter() - started)
             if done > before and lane == Lane.LIVE:
                 break
         if done == before:
@@ -88,12 +88,7 @@ def _pace(size: int, worked: int, took: float) -> int:
 def waiting(lane: str, moment: datetime) -> list[UUID]:
     """The workspaces with something due in the lane, the longest waiting first."""
     with everywhere():
-        rows = (
-            _claimable(lane, moment)
-            .order_by()
-            .values_list("workspace_id", flat=True)
-            .distinct()
-        )
+        rows = _claimable(lane, moment).order_by().values_list("workspace_id", flat=True).distinct()
         return list(rows)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.db import models
 
 from funnel.workspaces.models import Member
@@ -15,9 +17,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def timeline(self) -> EventQuerySet:
         """Latest first, with what a page says of each."""
-        return self.select_related("actor__user", "source", "voided_by__actor__user").order_by(
-            "-occurred_at", "-id"
-        )
+        return self.select_related("actor__user", "source", "voided_by__actor__user").order_by("-occurred_at", "-id")
 
 
 class Event(TenantRow):
@@ -30,11 +30,9 @@ class Event(TenantRow):
     actor = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
     source = TenantForeignKey("funnel.Source", models.PROTECT, null=True, related_name="+", db_index=False)
     data = models.JSONField(default=dict)
-    voids = models.OneToOneField(
-        "self", models.CASCADE, null=True, related_name="voided_by", db_constraint=False
-    )
+    voids = models.OneToOneField("self", models.CASCADE, null=True, related_name="voided_by", db_constraint=False)
 
-    objects = scoped(EventQuerySet)
+    objects: ClassVar[Any] = scoped(EventQuerySet)
 
     class Meta:
         indexes = [
@@ -72,7 +70,7 @@ class Effect(models.Model):
     lease = models.CharField(max_length=32, default="", blank=True)
     error = models.CharField(max_length=300, default="", blank=True)
 
-    objects = scoped()
+    objects: ClassVar[Any] = scoped()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["event", "handler"], name="effect_once")]

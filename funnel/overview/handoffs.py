@@ -148,7 +148,7 @@ def given_back(at: datetime, place: list[Any] | None = None) -> tuple[list[Given
         for one in listed[:GIVEN]
     ]
     end = listed[GIVEN - 1] if len(listed) > GIVEN else None
-    return rows, cursor("handoffs.given", end.given_back_at.isoformat(), end.pk) if end else ""  # type: ignore[union-attr]
+    return rows, cursor("handoffs.given", end.given_back_at.isoformat(), end.pk) if end else ""
 
 
 def _now(lead: Lead, at: datetime) -> str:

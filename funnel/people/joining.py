@@ -102,7 +102,7 @@ def _join(
 ) -> HttpResponse:
     with tenant(workspace, write=True) as at:
         # Looked up again under the lock: it may have been used or taken back while the password was typed.
-        invitation = Invitation.objects.select_for_update().filter(pk=invitation.pk, expires_at__gt=at).first()  # type: ignore[assignment]
+        invitation = Invitation.objects.select_for_update().filter(pk=invitation.pk, expires_at__gt=at).first()
         if invitation is not None:
             user = known or User.objects.create_user(invitation.email, data["password1"], name=data["name"])
             people.join(invitation, user=user, workspace=workspace, at=at)

@@ -84,7 +84,7 @@ def _page(request: HttpRequest, *, status: int = 200, invite: InviteForm | None 
     invitations = list(Invitation.objects.order_by("-created_at"))
     for one in invitations:
         one.ended = one.expires_at <= request.at  # type: ignore[attr-defined]
-        one.link = "" if one.ended else invitation_link(one)  # type: ignore[attr-defined]
+        one.link = "" if one.ended else invitation_link(one)
     taking = sum(1 for row in rows if row["member"].takes_leads and row["sells"])
     head = f"{_people(len(rows))}, {taking or 'none'} of them {'takes' if taking == 1 else 'take'} leads."
     if invitations:

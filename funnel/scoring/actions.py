@@ -24,9 +24,7 @@ def start(workspace: Workspace, *, at: datetime) -> Basis:
     """Publish the shipped rule set as a new business's first version."""
     rules = default_rules()
     version = RuleVersion.objects.create(workspace=workspace, number=1, rules=rules, published_at=at)
-    return Basis.objects.create(
-        workspace=workspace, version=version, half_life=rules["half_life_days"], epoch=at
-    )
+    return Basis.objects.create(workspace=workspace, version=version, half_life=rules["half_life_days"], epoch=at)
 
 
 def bases() -> list[Basis]:
@@ -46,8 +44,7 @@ def score(
     written = _points(every[0].version, events, workspace)
     resum = {event.lead_id for event in events if event.kind == "voided" and event.lead_id}
     rows = {
-        (row.lead_id, row.basis_id): row
-        for row in LeadScore.objects.filter(lead_id__in=list(leads), basis__in=every)
+        (row.lead_id, row.basis_id): row for row in LeadScore.objects.filter(lead_id__in=list(leads), basis__in=every)
     }
     changed, fresh = [], []
     for basis in every:
@@ -90,9 +87,7 @@ def sums(basis: Basis, lead_ids: Iterable[UUID]) -> dict[UUID, float]:
     return totals
 
 
-def _points(
-    version: RuleVersion, events: Sequence[Event], workspace: Workspace
-) -> dict[UUID, list[ScorePoint]]:
+def _points(version: RuleVersion, events: Sequence[Event], workspace: Workspace) -> dict[UUID, list[ScorePoint]]:
     """Write the ledger's new rows: each lead, rule and local day is allotted again in order, differences are rows."""
     rules = {rule["kind"]: rule for rule in version.rules["engagement"]}
     days: dict[tuple[Any, str, Any], dict[int, datetime]] = defaultdict(dict)
@@ -119,9 +114,7 @@ def _points(
         there = had.get(slot, {})
         moments = {**{pk: moment for pk, (_, moment) in there.items()}, **acts}
         gone = voided | set(
-            Event.objects.filter(voids__in=list(moments)).values_list("voids_id", flat=True)
-            if there
-            else ()
+            Event.objects.filter(voids__in=list(moments)).values_list("voids_id", flat=True) if there else ()
         )
         order = sorted((moment, pk) for pk, moment in moments.items() if pk not in gone)
         due = dict(

@@ -30,9 +30,7 @@ def scores_add_up(workspace: Workspace, at: datetime) -> Iterator[Difference]:
             term = given * basis.weight(moment)
             sums[lead_id] += term
             sizes[lead_id] += abs(term)
-        scores = {
-            row.lead_id: row for row in LeadScore.objects.filter(basis=basis).iterator(chunk_size=5000)
-        }
+        scores = {row.lead_id: row for row in LeadScore.objects.filter(basis=basis).iterator(chunk_size=5000)}
         for lead in Lead.objects.iterator(chunk_size=2000):
             if lead.pk in waiting:
                 continue

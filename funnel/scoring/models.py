@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -39,9 +39,7 @@ class Basis(TenantRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["workspace"], name="basis_in_force", condition=models.Q(in_force=True)
-            )
+            models.UniqueConstraint(fields=["workspace"], name="basis_in_force", condition=models.Q(in_force=True))
         ]
 
     def weight(self, moment: datetime) -> float:
@@ -101,12 +99,10 @@ class LeadScore(TenantRow):
     fit_band = models.CharField(max_length=1)
     total = models.FloatField(default=0.0)
 
-    objects = scoped(LeadScoreQuerySet)
+    objects: ClassVar[Any] = scoped(LeadScoreQuerySet)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "lead", "basis"], name="leadscore_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["workspace", "lead", "basis"], name="leadscore_once")]
         indexes = [models.Index(fields=["workspace", "basis", "-total", "lead"], name="leadscore_order")]
 
     def seen(self, basis: Basis, at: datetime) -> dict[str, Any]:

@@ -17,9 +17,7 @@ def references_stay(workspace: Workspace, at: datetime) -> Iterator[Difference]:
     """Every reference of a row leads to a row of the same workspace."""
     for model in tenant_models():
         for field in references(model):
-            parents = field.related_model._base_manager.filter(
-                pk=OuterRef(field.attname), workspace=workspace.pk
-            )
+            parents = field.related_model._base_manager.filter(pk=OuterRef(field.attname), workspace=workspace.pk)
             strays = (
                 model._base_manager.filter(workspace=workspace.pk, **{f"{field.name}__isnull": False})
                 .filter(~Exists(parents))

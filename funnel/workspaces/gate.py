@@ -40,9 +40,7 @@ def enter(workspace_id: UUID) -> datetime:
     if settings.SQLITE:
         return timezone.now()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('baton.workspace', %s, true), statement_timestamp()", [str(workspace_id)]
-        )
+        cursor.execute("SELECT set_config('baton.workspace', %s, true), statement_timestamp()", [str(workspace_id)])
         return cursor.fetchone()[1]
 
 
@@ -112,9 +110,7 @@ class MemberMiddleware:
             return None
         with everywhere():
             key = (
-                ApiKey.objects.filter(
-                    digest=ApiKey.digest_of(secret.strip()), revoked_at=None, member__active=True
-                )
+                ApiKey.objects.filter(digest=ApiKey.digest_of(secret.strip()), revoked_at=None, member__active=True)
                 .select_related("member__user", "member__workspace")
                 .first()
             )

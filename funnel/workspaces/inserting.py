@@ -49,10 +49,10 @@ class _Plan:
         # Such a field fills itself in when its row is written.
         self.own = [field for field in fields if getattr(field, "auto_now", 0) or getattr(field, "auto_now_add", 0)]
         self.width = len(fields)
-        names = ", ".join(quote(field.column) for field in fields)
+        names = ", ".join(quote(str(field.column)) for field in fields)
         self.head = f"INSERT INTO {quote(meta.db_table)} ({names}) VALUES "  # noqa: S608
         self.place = f"({', '.join(['%s'] * self.width)})"
-        self.tail = f" RETURNING {quote(meta.pk.column)}" if self.keyless and meta.pk else ""
+        self.tail = f" RETURNING {quote(str(meta.pk.column))}" if self.keyless and meta.pk else ""
 
     def values(self, row: models.Model) -> list[Any]:
         for field in self.own:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -126,7 +126,7 @@ class Member(models.Model):
     last_turn_at = models.DateTimeField(null=True)
     joined_at = models.DateTimeField(auto_now_add=True)
 
-    objects = scoped(MemberQuerySet)
+    objects: ClassVar[Any] = scoped(MemberQuerySet)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="member_once")]
@@ -187,7 +187,7 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
-    objects = scoped()
+    objects: ClassVar[Any] = scoped()
 
     @staticmethod
     def make_secret() -> str:
@@ -208,7 +208,7 @@ class PublicDoor(models.Model):
     digest = models.CharField(primary_key=True, max_length=64)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
 
-    objects = scoped()
+    objects: ClassVar[Any] = scoped()
 
     @staticmethod
     def digest_of(token: str) -> str:

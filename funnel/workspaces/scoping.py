@@ -1,6 +1,6 @@
 """The shape of every row that belongs to a workspace, and the gate's first wall: an unscoped query raises."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django_scopes import ScopedManager
@@ -27,7 +27,7 @@ class TenantRow(models.Model):
 
     workspace = models.ForeignKey("funnel.Workspace", models.CASCADE, related_name="+", db_index=False)
 
-    objects = scoped()
+    objects: ClassVar[Any] = scoped()
 
     class Meta:
         abstract = True

@@ -21,9 +21,7 @@ OUTSIDE = {"funnel_member", "funnel_apikey", "funnel_publicdoor", "funnel_effect
 def tenant_models() -> list[type[models.Model]]:
     """Every model with a workspace of its own, sorted by table."""
     found = [
-        model
-        for model in apps.get_models()
-        if any(field.name == "workspace" for field in model._meta.concrete_fields)
+        model for model in apps.get_models() if any(field.name == "workspace" for field in model._meta.concrete_fields)
     ]
     return sorted(found, key=lambda model: model._meta.db_table)
 
@@ -83,10 +81,10 @@ def _composite(cursor: Any, model: type[models.Model], field: Any, there: set[st
 
 def _triggers(cursor: Any, model: type[models.Model], field: Any) -> None:
     table, parent, column = model._meta.db_table, field.related_model._meta.db_table, field.column
-    for verb, moment in (("INSERT", "INSERT"), ("UPDATE", f'UPDATE OF "{column}", workspace_id')):
+    there = f'SELECT 1 FROM "{parent}" WHERE id = NEW."{column}" AND workspace_id = NEW.workspace_id'  # noqa: S608
+    for verb, moment in (("insert", "INSERT"), ("update", f'UPDATE OF "{column}", workspace_id')):
         cursor.execute(
-            f'CREATE TRIGGER IF NOT EXISTS "{table}_{column}_{verb.lower()}" BEFORE {moment} ON "{table}"'
-            f' WHEN NEW."{column}" IS NOT NULL AND NOT EXISTS'
-            f' (SELECT 1 FROM "{parent}" WHERE id = NEW."{column}" AND workspace_id = NEW.workspace_id)'
+            f'CREATE TRIGGER IF NOT EXISTS "{table}_{column}_{verb}" BEFORE {moment} ON "{table}"'
+            f' WHEN NEW."{column}" IS NOT NULL AND NOT EXISTS ({there})'
             f" BEGIN SELECT RAISE(ABORT, '{table}.{column} leaves its workspace'); END"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
@@ -54,7 +55,7 @@ class Task(TenantRow):
     made_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
 
-    objects = scoped(TaskQuerySet)
+    objects: ClassVar[Any] = scoped(TaskQuerySet)
 
     class Meta:
         indexes = [

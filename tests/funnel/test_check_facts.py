@@ -1,5 +1,6 @@
 """check_facts is silent on a sound business and is seen to fail on each kind of damage."""
 
+import contextlib
 import json
 from datetime import timedelta
 from io import StringIO
@@ -39,11 +40,17 @@ def scene(gate, rep, work):
 
 def facts():
     out = StringIO()
-    try:
+    with contextlib.suppress(SystemExit):
         call_command("check_facts", stdout=out)
-    except SystemExit as ended:
-        assert ended.code == 1
     return json.loads(out.getvalue())
+
+
+def test_a_difference_ends_the_command_with_one(scene, rep, gate):
+    with gate(rep) as at:
+        damage_holder(at)
+    with pytest.raises(SystemExit) as ended:
+        call_command("check_facts", stdout=StringIO())
+    assert ended.value.code == 1
 
 
 def test_a_sound_business_has_no_difference(scene, rep):
@@ -125,7 +132,7 @@ def test_it_fails_on_a_reference_into_another_workspace(scene, rep, outsider, ga
 
 
 def test_what_waits_is_counted_apart_and_is_no_difference(scene, rep, gate):
-    with gate(rep) as at:
+    with gate(rep):
         Effect.objects.filter(handler="remind").update(state=State.STUCK)
         Message.objects.update(state="unknown")
     found = facts()

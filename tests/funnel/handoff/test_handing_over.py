@@ -131,9 +131,7 @@ def test_a_lead_given_back_goes_on_with_marketing_and_cools_down(taken, asked, r
 
 def test_asking_again_ends_the_cool_down_and_reaches_the_same_rep(asked, rep, other_rep, gate, work):
     with gate(rep) as at:
-        handoff.give_back(
-            Lead.objects.get(), reason=GiveBackReason.objects.get(key="no-budget"), by=rep, at=at
-        )
+        handoff.give_back(Lead.objects.get(), reason=GiveBackReason.objects.get(key="no-budget"), by=rep, at=at)
         touch(Lead.objects.get(), "contact_request", at=at)
     work()
     with gate(rep):
@@ -162,9 +160,7 @@ def test_a_promised_day_hands_over_whatever_the_score(asked, rep, gate, work):
 
 def test_not_a_fit_ends_it_and_coming_back_is_listed(asked, rep, gate, work):
     with gate(rep) as at:
-        handoff.give_back(
-            Lead.objects.get(), reason=GiveBackReason.objects.get(key="not-a-fit"), by=rep, at=at
-        )
+        handoff.give_back(Lead.objects.get(), reason=GiveBackReason.objects.get(key="not-a-fit"), by=rep, at=at)
         touch(Lead.objects.get(), "contact_request", at=at)
     work()
     with gate(rep):
@@ -211,9 +207,7 @@ def test_when_everybody_had_it_the_pool_keeps_it_open_and_late(asked, rep, other
 def test_bulk_and_past_wait_for_a_go(gate, rep, manager, work):
     with gate(rep) as at:
         long_ago = at - timedelta(days=2)
-        (got,) = receive(
-            rep.workspace, [Capture(name="Ann", phone="01632 960142", company="Bell")], at=at, by=manager
-        )
+        (got,) = receive(rep.workspace, [Capture(name="Ann", phone="01632 960142", company="Bell")], at=at, by=manager)
         for hours in range(3):
             touch(got.lead, "form", at=at, occurred_at=long_ago + timedelta(minutes=hours))
     work()

@@ -112,9 +112,7 @@ def test_sources_are_one_without_case(take, look):
 
 def test_consent_is_written_with_its_text_and_only_when_given(take, look):
     take(Capture(email="a@one.example", consents={"email": "Send me news"}), Capture(email="b@one.example"))
-    assert look(lambda: list(Consent.objects.values_list("lead__email", "text"))) == [
-        ("a@one.example", "Send me news")
-    ]
+    assert look(lambda: list(Consent.objects.values_list("lead__email", "text"))) == [("a@one.example", "Send me news")]
 
 
 def test_the_future_is_refused_and_a_clock_a_little_ahead_is_not(take, look, gate, owner):

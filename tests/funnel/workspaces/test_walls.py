@@ -54,9 +54,7 @@ def test_the_second_wall_lets_no_row_into_another_workspace(leads, owner, outsid
     with tenant(owner.workspace), scopes_disabled():
         assert not Lead.objects.filter(pk=leads[1].pk).update(name="mine now")
         with pytest.raises(Exception, match="row-level security"), transaction.atomic():
-            LeadScore.objects.create(
-                workspace=outsider.workspace, lead=leads[1], basis_id=1, fit=0, fit_band="D"
-            )
+            LeadScore.objects.create(workspace=outsider.workspace, lead=leads[1], basis_id=1, fit=0, fit_band="D")
 
 
 @pytest.mark.postgres
@@ -73,9 +71,8 @@ def test_the_application_is_no_superuser_and_every_table_is_forced(transactional
 
 
 def test_a_reference_cannot_leave_its_workspace(leads, owner):
-    with scopes_disabled(), pytest.raises(IntegrityError):  # noqa: PT012
-        with tenant(owner.workspace, write=True):
-            Event.objects.filter(workspace=owner.workspace).update(lead=leads[1])
+    with pytest.raises(IntegrityError), scopes_disabled(), tenant(owner.workspace, write=True):
+        Event.objects.filter(workspace=owner.workspace).update(lead=leads[1])
     with tenant(owner.workspace):
         assert not Event.objects.filter(lead=leads[1].pk).exists()
 
