@@ -50,7 +50,7 @@ def parts() -> list[Part]:
     database = _database()
     if not database.ok:
         return [database, _broker()]
-    return [database, _migrations(), _role(), _broker(), *_heartbeats(), _strangers()]
+    return [database, _migrations(), _role(), _broker(), *heartbeats(), _strangers()]
 
 
 def _database() -> Part:
@@ -110,7 +110,8 @@ def _broker() -> Part:
     return said[0] if said else Part("broker", False, f"Gave no answer within {BROKER_WAIT:g} s.")
 
 
-def _heartbeats() -> list[Part]:
+def heartbeats() -> list[Part]:
+    """Ask when the worker and the beat were last seen."""
     now = database_now()
     seen = {one.name: (now - one.seen_at).total_seconds() for one in Heartbeat.objects.all()}
     return [_heartbeat(name, seen.get(name)) for name in ("worker", "beat")]
