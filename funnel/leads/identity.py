@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,11 @@ Key = tuple[str, str]
 # A clock that runs ahead a little is forgiven; a date next week is a mistake.
 AHEAD = timedelta(minutes=5)
 LENGTHS = {"name": 200, "company": 200, "external_id": 200, "external_system": 60}
+# What no mail system reads in two ways; everything else is the validator's to judge.
+PLAIN_ADDRESS = re.compile(
+    r"(?=.{6,254}$)(?=[^@]{1,64}@)[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*"
+    r"@(?:(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:com|net|org|[a-z]{2}|example|test)"
+)
 SOURCE_LENGTHS = {"channel": 80, "campaign": 120, "placement": 120}
 
 
@@ -126,15 +132,23 @@ def clean_email(typed: str) -> tuple[str, str]:
     typed = typed.strip()
     if not typed:
         return "", ""
+    if PLAIN_ADDRESS.fullmatch(typed):
+        # Most addresses look like this, and the validator would spend a tenth of the worker's time on them.
+        name, _, host = typed.rpartition("@")
+        return _address(name, host.lower())
     try:
         found = validate_email(typed, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         raise Refused({"email": "This is not an e-mail address. Write it like name@example.com."}) from None
-    domain = (found.ascii_domain or found.domain).lower()
-    address = f"{found.local_part}@{domain}"
+    return _address(found.local_part, (found.ascii_domain or found.domain).lower())
+
+
+def _address(name: str, domain: str) -> tuple[str, str]:
+    """The address to keep and its key, from a name before the @ and an ASCII domain."""
+    address = f"{name}@{domain}"
     if len(address) > 254:
         raise Refused({"email": "This address is longer than 254 characters."})
-    local = unicodedata.normalize("NFC", found.local_part).casefold().split("+", 1)[0] or found.local_part
+    local = unicodedata.normalize("NFC", name).casefold().split("+", 1)[0] or name
     if domain in ("gmail.com", "googlemail.com"):
         local, domain = local.replace(".", ""), "gmail.com"
     return address, f"{local}@{domain}"

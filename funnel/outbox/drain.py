@@ -28,7 +28,7 @@ ATTEMPTS = 5
 CLAIM = 200
 ASK_AGAIN = 0.25
 # On SQLite every write outside a request is short and followed by air, or captures wait for the one write lock.
-SHORT, AIR = 0.045, 0.02
+SHORT, AIR, LEAST = 0.045, 0.02, 25
 
 Handler = Callable[[list[Effect], datetime], None]
 
@@ -82,7 +82,8 @@ def _pace(size: int, worked: int, took: float) -> int:
     if not settings.SQLITE or not worked:
         return size
     time.sleep(AIR)
-    return max(5, min(CLAIM, int(worked * SHORT / took))) if took > SHORT / 2 else min(CLAIM, size * 2)
+    # Below LEAST a batch is mostly its own fixed cost, and a busy machine would only make the queue longer.
+    return max(LEAST, min(CLAIM, int(worked * SHORT / took))) if took > SHORT / 2 else min(CLAIM, size * 2)
 
 
 def waiting(lane: str, moment: datetime) -> list[UUID]:

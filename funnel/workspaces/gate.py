@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
@@ -30,9 +31,34 @@ def tenant(workspace: Workspace | UUID, *, write: bool = False) -> Iterator[date
     only for a door that is going to `write`; SQLite runs in this process, so this process's clock is its clock.
     """
     workspace_id = workspace.pk if isinstance(workspace, Workspace) else workspace
-    opened: Any = transaction.atomic(durable=True) if write or not settings.SQLITE else nullcontext()
+    if settings.SQLITE:
+        opened: Any = writing() if write else nullcontext()
+    else:
+        opened = transaction.atomic(durable=True)
     with scope(workspace=workspace_id), opened:
         yield enter(workspace_id)
+
+
+# SQLite lets writers of one process poll for its lock, the unlucky ones for a second; here they queue.
+_turn = threading.Lock()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Write inside a gate that was opened for reading: on SQLite the write lock is taken only now.
+
+    On PostgreSQL the gate's own transaction goes on. Raises OperationalError when the lock isn't free in time.
+    """
+    if not settings.SQLITE:
+        yield
+        return
+    if not _turn.acquire(timeout=settings.DATABASES["default"]["OPTIONS"]["timeout"]):
+        raise OperationalError("database is locked")
+    try:
+        with transaction.atomic(durable=True):
+            yield
+    finally:
+        _turn.release()
 
 
 def enter(workspace_id: UUID) -> datetime:

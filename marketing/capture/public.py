@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from funnel.workspaces import limits
-from funnel.workspaces.gate import everywhere, tenant
+from funnel.workspaces.gate import everywhere, tenant, writing
 from funnel.workspaces.models import PublicDoor, Workspace
 from funnel.workspaces.roles import public
 from marketing.capture import actions as capture
@@ -81,7 +81,7 @@ def _post(request: HttpRequest, token: str, framed: bool) -> HttpResponse:
         answer = _trouble(429, "That was a lot at once. Please wait a minute and send it again.", None, framed)
         answer["Retry-After"] = str(wait)
         return answer
-    with tenant(workspace_id, write=True) as at:
+    with tenant(workspace_id) as at:
         shown = _find(token)
         refusal = _refused(request, shown)
         if refusal is None:
@@ -89,7 +89,8 @@ def _post(request: HttpRequest, token: str, framed: bool) -> HttpResponse:
             if not errors:
                 moment = int(at.timestamp() * 1000)
                 flags = _flags(token, posted, moment)
-                capture.send_in(shown, typed, origin=_origin(request, shown, posted), flags=flags, at=at)
+                with writing():
+                    capture.send_in(shown, typed, origin=_origin(request, shown, posted), flags=flags, at=at)
     if refusal is None and others:
         log.info("form %s ignored the fields %s", shown.pk, ", ".join(ascii(name[:40]) for name in others[:10]))
     if refusal is None and not errors:

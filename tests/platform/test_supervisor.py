@@ -132,9 +132,11 @@ def test_a_part_that_dies_is_started_again_and_said_in_a_line(start, tmp_path):
 def test_children_of_a_part_that_died_do_not_linger(start, tmp_path):
     process = start()
     assert process.stdout.readline() == "up\n"
-    family = [pid for pid in alive(tmp_path) if "time.sleep(600)" in command_of(pid)]
-    leader = min(pid for pid in family if os.getpgid(pid) == pid)
-    child = next(pid for pid in family if pid != leader and os.getpgid(pid) == leader)
+    child, until = 0, time.monotonic() + 20  # it starts a moment after its parent
+    while not child and time.monotonic() < until:
+        family = [pid for pid in alive(tmp_path) if "time.sleep(600)" in command_of(pid)]
+        leader = min(pid for pid in family if os.getpgid(pid) == pid)
+        child = next((pid for pid in family if pid != leader and os.getpgid(pid) == leader), 0)
     os.kill(leader, signal.SIGKILL)
     assert "The worker ended by itself (killed by signal 9)" in process.stdout.readline()
     until = time.monotonic() + 3  # a killed process takes a moment to go

@@ -119,9 +119,10 @@ class Scene:
     def does(self, name: str, kinds: Sequence[str], at: datetime) -> None:
         """Somebody known comes nearer: a kind after the other, as an integration would tell."""
         lead = self.lead(name)
-        for kind in kinds:
+        for left, kind in reversed(list(enumerate(reversed(kinds)))):
             data = {"title": self.dice.choice(CAST["pages"])} if kind == "page_view" else {}
-            touch(lead, kind, at=at, data=data)
+            # Nobody does it all in one minute; the last is told the moment it happens.
+            touch(lead, kind, at=at, occurred_at=at - timedelta(minutes=2 * left), data=data)
 
     def comes(self, one: dict[str, Any], then: Callable[[datetime], None]) -> None:
         """Somebody asks on a day, and something becomes of them."""

@@ -52,6 +52,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     monkeypatch.setattr(bell, "AFTER_TROUBLE", 0.05)
     yield made
     made.answers.set()
+    bell._bell.flush(10)  # what was asked for here is not the next test's
 
 
 def until_quiet() -> None:

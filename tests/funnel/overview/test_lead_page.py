@@ -202,7 +202,7 @@ def test_the_key_of_another_lead_is_refused_with_a_link_to_it(lead, rep, browse,
     answer = browse(rep).post(at_page(lead) + "edit/", {"name": "Ann Bell", "email": "ben@cole.example"})
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert "Another lead has this email already." in page
+    assert "Another lead has this e-mail address already." in page
     assert at_page(other.lead) in page
     with gate(rep):
         assert Lead.objects.get(pk=lead.pk).email == "ann@bell.example"

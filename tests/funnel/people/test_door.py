@@ -202,8 +202,8 @@ def test_a_forged_sender_address_gives_no_more_tries(owner, settings):
     assert answers[-1].status_code == 429
 
 
-def test_signing_up_is_throttled(db):
-    answers = [sign_up(email=f"person{number}@roofing.example", days=[])[1].status_code for number in range(21)]
-    assert answers[:20] == [200] * 20
-    assert answers[20] == 429
+def test_signing_up_is_throttled(db, settings):
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "signup": "3/h/ip"}
+    answers = [sign_up(email=f"person{number}@roofing.example", days=[])[1].status_code for number in range(4)]
+    assert answers == [200, 200, 200, 429]
     assert not User.objects.exists()

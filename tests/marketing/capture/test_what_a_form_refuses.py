@@ -29,7 +29,7 @@ PLAIN = "application/x-www-form-urlencoded"
         ({"email": "a" * 65 + "@x.example"}, "not an e-mail address"),
         ({"email": "a\u200b@x.example"}, "not an e-mail address"),
         ({"email": "no address"}, "not an e-mail address"),
-        ({"phone": "07700 1"}, "with its area code"),
+        ({"phone": "07700 1"}, "too few digits"),
         ({"phone": "077"}, "too few digits"),
         ({"phone": "call me"}, "not a phone number"),
     ],
