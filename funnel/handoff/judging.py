@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -48,14 +48,21 @@ class _Verdicts:
         self.again: list[tuple[Lead, str]] = []
 
 
-def score_and_judge(leads: dict[UUID, Lead], events: Sequence[Event], *, workspace: Workspace, at: datetime) -> None:
-    """Score locked (or just made) leads by these events, and act on what comes out.
+def score_and_judge(
+    leads: dict[UUID, Lead],
+    events: Sequence[Event],
+    *,
+    workspace: Workspace,
+    at: datetime,
+    new: Collection[UUID] = (),
+) -> None:
+    """Score locked leads, or `new` ones of this transaction, by these events, and act on what comes out.
 
     Events that are not kept, like one lead's share of a batch, are judged but earn nothing.
     """
     every = scoring.bases()
     kept = [event for event in events if event.pk]
-    scores = scoring.score(leads, kept, workspace=workspace, every=every)
+    scores = scoring.score(leads, kept, workspace=workspace, every=every, new=new)
     judge(leads, scores, events, basis=every[0], workspace=workspace, at=at)
 
 

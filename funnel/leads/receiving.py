@@ -38,7 +38,7 @@ class Received:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def receive(
     workspace: Workspace,
     captures: Sequence[Capture],

@@ -64,12 +64,14 @@ def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 3
             # Asking who waits reads all that is due, which is not for every batch of a long queue.
             while turn and time.monotonic() < asked + ASK_AGAIN:
                 for workspace_id in list(turn):
-                    started = time.perf_counter()
-                    batch = claim(workspace_id, lane, moment, size)
-                    done += run(workspace_id, batch, at)
-                    if len(batch) < size or lane != Lane.LIVE:
+                    batch = claim(workspace_id, lane, moment, CLAIM)
+                    if len(batch) < CLAIM or lane != Lane.LIVE:
                         turn.remove(workspace_id)
-                    size = _pace(size, len(batch), time.perf_counter() - started)
+                    while batch:
+                        part, batch = batch[:size], batch[size:]
+                        started = time.perf_counter()
+                        done += run(workspace_id, part, at)
+                        size = _pace(size, len(part), time.perf_counter() - started)
             if done > before and lane == Lane.LIVE:
                 break
         if done == before:

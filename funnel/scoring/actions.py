@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,20 +32,25 @@ def bases() -> list[Basis]:
     return list(Basis.objects.select_related("version").order_by("-in_force", "id"))
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def score(
-    leads: dict[UUID, Lead], events: Sequence[Event], *, workspace: Workspace, every: Sequence[Basis]
+    leads: dict[UUID, Lead],
+    events: Sequence[Event],
+    *,
+    workspace: Workspace,
+    every: Sequence[Basis],
+    new: Collection[UUID] = (),
 ) -> dict[UUID, LeadScore]:
     """Score locked leads by new events: points, caps, both scores; give the row of the basis in force per lead.
 
     `every` basis gets a row per lead. `events` may be out of order, late, voidings, or of kinds that no rule names.
-    Every lead given gets its fit scored.
+    Every lead given gets its fit scored. `new` leads were made in this transaction: nothing is looked up for them.
     """
-    written = _points(every[0].version, events, workspace)
+    known = [pk for pk in leads if pk not in new]
+    written = _points(every[0].version, events, workspace, known)
     resum = {event.lead_id for event in events if event.kind == "voided" and event.lead_id}
-    rows = {
-        (row.lead_id, row.basis_id): row for row in LeadScore.objects.filter(lead_id__in=list(leads), basis__in=every)
-    }
+    there = LeadScore.objects.filter(lead_id__in=known, basis__in=every) if known else []
+    rows = {(row.lead_id, row.basis_id): row for row in there}
     changed, fresh = [], []
     for basis in every:
         rules = basis.version.rules
@@ -87,7 +92,9 @@ def sums(basis: Basis, lead_ids: Iterable[UUID]) -> dict[UUID, float]:
     return totals
 
 
-def _points(version: RuleVersion, events: Sequence[Event], workspace: Workspace) -> dict[UUID, list[ScorePoint]]:
+def _points(
+    version: RuleVersion, events: Sequence[Event], workspace: Workspace, known: Sequence[UUID]
+) -> dict[UUID, list[ScorePoint]]:
     """Write the ledger's new rows: each lead, rule and local day is allotted again in order, differences are rows."""
     rules = {rule["kind"]: rule for rule in version.rules["engagement"]}
     days: dict[tuple[Any, str, Any], dict[int, datetime]] = defaultdict(dict)
@@ -106,7 +113,7 @@ def _points(version: RuleVersion, events: Sequence[Event], workspace: Workspace)
         causes[slot] = event.pk
     if not days:
         return {}
-    had = _already(version, days)
+    had = _already(version, days, set(known))
     by_key = {rule["key"]: rule for rule in rules.values()}
     made: dict[UUID, list[ScorePoint]] = defaultdict(list)
     for slot, acts in days.items():
@@ -145,10 +152,12 @@ def _points(version: RuleVersion, events: Sequence[Event], workspace: Workspace)
     return made
 
 
-def _already(version: RuleVersion, days: Iterable[Any]) -> dict[Any, dict[int, tuple[int, datetime]]]:
+def _already(version: RuleVersion, days: Iterable[Any], known: set[UUID]) -> dict[Any, dict[int, tuple[int, datetime]]]:
     """What these lead-days hold already: points and moment per event."""
-    slots = set(days)
+    slots = {slot for slot in days if slot[0] in known}
     found: dict[Any, dict[int, tuple[int, datetime]]] = defaultdict(dict)
+    if not slots:
+        return found
     for lead_id, rule, day, event_id, moment, points in (
         ScorePoint.objects.filter(
             version=version,

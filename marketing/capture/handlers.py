@@ -21,7 +21,7 @@ def receive(effects: list[Effect], at: datetime) -> None:
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
     waiting = list(
         Submission.objects.filter(event__in=[effect.event_id for effect in effects], quarantined=False)
-        .select_related("form__campaign")
+        .prefetch_related("form__campaign")
         .order_by("received_at", "id")
     )
     named = campaigns_named(waiting)
@@ -32,6 +32,7 @@ def receive(effects: list[Effect], at: datetime) -> None:
         [one.event for one in taken if one.event],
         workspace=workspace,
         at=at,
+        new={one.lead.pk for one in taken if one.lead and one.created},
     )
     for submission, result in zip(waiting, results, strict=True):
         if result.refused:
