@@ -17,6 +17,8 @@ from funnel.workspaces.models import AuditEntry, Member
 
 LONGEST = 2000
 MOST_FIELDS, MOST_CHOICES = 100, 100
+# "1e-999999" would be kept as a million zeros.
+DIGITS = 30
 YES, NO = {"yes", "true", "1", "on"}, {"no", "false", "0", "off"}
 
 
@@ -79,6 +81,8 @@ def one_value(definition: FieldDefinition, value: Any) -> str | bool | None:
             raise ValueError("Write a number, like 25 or 3.5.") from None
         if not number.is_finite() or abs(number) >= 10**15:
             raise ValueError("Write a number below 10^15.")
+        if int(number.as_tuple().exponent) < -DIGITS:
+            raise ValueError(f"Write at most {DIGITS} digits after the point.")
         return format(number.normalize(), "f")
     if definition.kind == FieldDefinition.Kind.DATE:
         try:

@@ -61,6 +61,9 @@ class CampaignForm(forms.Form):
         amount: Decimal | None = self.cleaned_data["budget"]
         if amount is None:
             return None
+        # Before it is scaled: "1e1000000" is a number, and its minor units are none.
+        if amount > LARGEST:
+            raise forms.ValidationError("This is more than can be kept.")
         minor = amount.scaleb(self.digits)
         if minor != minor.to_integral_value() or minor > LARGEST:
             raise forms.ValidationError(f"Write an amount with at most {self.digits} digits after the point.")

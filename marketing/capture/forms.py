@@ -104,13 +104,13 @@ class FormEditor(forms.Form):
         for line in _lines(self.cleaned_data["origins"]):
             try:
                 parts = urlsplit(line if "://" in line else f"https://{line}")
-                host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+                scheme, host, port = parts.scheme, (parts.hostname or "").encode("idna").decode(), parts.port
             except ValueError:
-                host, port = "", None
+                scheme, host, port = "", "", None
             safe = all(sign.isalnum() or sign in ".-" for sign in host)
-            if parts.scheme not in ("http", "https") or not host or not safe:
+            if scheme not in ("http", "https") or not host or not safe:
                 raise forms.ValidationError(f"“{line[:80]}” is not a site. Write it like https://www.example.com.")
-            found.append(f"{parts.scheme}://{host}{f':{port}' if port else ''}")
+            found.append(f"{scheme}://{host}{f':{port}' if port else ''}")
         if len(found) > MOST_ORIGINS:
             raise forms.ValidationError("Write at most 50 sites.")
         return list(dict.fromkeys(found))

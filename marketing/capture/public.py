@@ -168,7 +168,10 @@ def _refused(request: HttpRequest, shown: Form) -> tuple[int, str] | None:
 
 
 def _origin_of(address: str) -> str:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 

@@ -147,3 +147,17 @@ def test_the_form_page_may_frame_our_own_form_only(owner: Any, browse: Any, scen
     page = answer.content.decode()
     assert "<iframe src=" in page
     assert "style=" not in page
+
+
+@pytest.mark.parametrize("budget", ["1e1000000", "1e-1000000", "1e20", "sNaN"])
+def test_a_budget_that_is_no_sum_of_money_comes_back(marketer: Any, browse: Any, budget: str) -> None:
+    answer = browse(marketer).post("/marketing/campaigns/add/", {"name": "Spring", "budget": budget})
+    assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["budget"])
+
+
+def test_a_site_that_is_no_address_comes_back(marketer: Any, browse: Any, gate: Any) -> None:
+    with gate(marketer):
+        form = Form.objects.get()
+    answer = browse(marketer).post(f"/marketing/forms/{form.pk}/", {"origins": "http://["})
+    assert answer.status_code == 422
+    assert "origins" in answer.context["form"].errors

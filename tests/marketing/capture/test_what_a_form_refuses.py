@@ -184,3 +184,11 @@ def test_a_lookalike_domain_is_kept_in_its_ascii_form(
     work()
     with gate(owner):
         assert "@xn--" in Lead.objects.get().email
+
+
+def test_a_referrer_that_is_no_address_is_no_allowed_page(
+    visitor: Client, form: Form, set_form: Any, submissions: Any
+) -> None:
+    set_form(form, origins=["https://www.example.com"])
+    assert visitor.post(form.path, TYPED, headers={"Referer": "http://[::1"}).status_code == 403
+    assert submissions() == []
