@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -20,12 +20,16 @@ from funnel.workspaces.refusals import Refusal
 Key = tuple[str, str]
 # A clock that runs ahead a little is forgiven; a date next week is a mistake.
 AHEAD = timedelta(minutes=5)
+# Other programs write "0001-01-01" for "never"; that near the first year no page can show it in its own time zone.
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LENGTHS = {"name": 200, "company": 200, "external_id": 200, "external_system": 60}
 # What no mail system reads in two ways; everything else is the validator's to judge.
 PLAIN_ADDRESS = re.compile(
     r"(?=.{6,254}$)(?=[^@]{1,64}@)[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*"
     r"@(?:(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?:com|net|org|[a-z]{2}|example|test)"
 )
+# As long as LeadKey.value; letters can become three when their case is folded.
+LONGEST_KEY = 270
 SOURCE_LENGTHS = {"channel": 80, "campaign": 120, "placement": 120}
 
 
@@ -102,6 +106,8 @@ def clean(capture: Capture, *, region: str, book: FieldBook, at: datetime) -> Ca
         errors.update(refused.errors)
     if capture.occurred_at and capture.occurred_at > at + AHEAD:
         errors["occurred_at"] = "This lies in the future; send when it happened."
+    elif capture.occurred_at and capture.occurred_at < EARLIEST:
+        errors["occurred_at"] = "This is too long ago."
     try:
         capture.fields = book.clean(capture.fields)
     except Refused as refused:
@@ -151,7 +157,10 @@ def _address(name: str, domain: str) -> tuple[str, str]:
     local = unicodedata.normalize("NFC", name).casefold().split("+", 1)[0] or name
     if domain in ("gmail.com", "googlemail.com"):
         local, domain = local.replace(".", ""), "gmail.com"
-    return address, f"{local}@{domain}"
+    key = f"{local}@{domain}"
+    if len(key) > LONGEST_KEY:
+        raise Refused({"email": "This address is too long."})
+    return address, key
 
 
 @lru_cache(maxsize=4096)

@@ -50,8 +50,8 @@ class Source(TenantRow):
 
     @staticmethod
     def key_of(channel: str, campaign: str, placement: str) -> str:
-        """The three names without case, as one string."""
-        return "\x1f".join(name.casefold() for name in (channel, campaign, placement))
+        """The three names without case, as one string; cut, because a letter can become three without its case."""
+        return "\x1f".join(name.casefold() for name in (channel, campaign, placement))[:340]
 
 
 class FieldDefinition(TenantRow):

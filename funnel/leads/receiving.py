@@ -131,7 +131,7 @@ class _Desk:
         missing = sorted(set(names) - set(known))
         if missing:
             Company.objects.bulk_create(
-                [Company(workspace=self.workspace, domain=one, name=names[one] or one) for one in missing],
+                [Company(workspace=self.workspace, domain=one, name=(names[one] or one)[:200]) for one in missing],
                 ignore_conflicts=True,
             )
             known.update({one.domain: one for one in Company.objects.filter(domain__in=missing)})

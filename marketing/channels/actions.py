@@ -29,7 +29,7 @@ def shipped_keys() -> frozenset[str]:
 
 def channel_key(name: str) -> str:
     """A name as sources say it, in the form of the shipped keys: "Paid search" is "paid_search"."""
-    return "_".join(name.casefold().replace("-", " ").replace("_", " ").split())
+    return "_".join(name.casefold().replace("-", " ").replace("_", " ").split())[:80]
 
 
 @transaction.atomic

@@ -1,11 +1,13 @@
 """Who is it? The same person by whatever keys they come, and two people by a shared phone."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from funnel.leads.fields import one_value
 from funnel.leads.identity import Capture, Refused, clean_email, clean_phone
-from funnel.leads.models import Company, Consent, Lead, LeadKey, Source, Suspect
+from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, Source, Suspect
 from funnel.leads.receiving import receive
 from funnel.outbox.models import Event
 
@@ -155,3 +157,24 @@ def test_a_number_with_too_few_digits_says_so():
 @pytest.mark.once
 def test_the_original_of_an_address_is_kept():
     assert clean_email("Ann.O'Bell+x@Bell.Example") == ("Ann.O'Bell+x@bell.example", "ann.o'bell@bell.example")
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Europe/London"])
+def test_another_programs_never_is_refused_as_too_long_ago(take, zone):
+    (got,) = take(Capture(email="ann@bell.example", occurred_at=datetime(1, 1, 1, tzinfo=ZoneInfo(zone))))
+    assert got.refused == {"occurred_at": "This is too long ago."}
+
+
+def test_what_grows_when_its_case_is_folded_still_fits_its_column(take):
+    longest = {"channel": "ß" * 80, "campaign": "ß" * 120, "placement": "ß" * 120}
+    (got,) = take(Capture(email=f"a@{'d' * 60}.{'e' * 60}.{'f' * 60}.{'g' * 60}.com", **longest))
+    assert len(got.lead.source.key) <= 340
+    assert len(got.lead.company.name) <= 200
+    with pytest.raises(Refused, match="too long"):
+        clean_email("ΐ" * 60 + f"@{'d' * 60}.{'e' * 60}.com")
+
+
+@pytest.mark.parametrize("typed", ["1e-999999", "0." + "0" * 500 + "1"])
+def test_a_number_of_endless_digits_is_refused(typed):
+    with pytest.raises(ValueError, match="digits after the point"):
+        one_value(FieldDefinition(kind="number"), typed)
