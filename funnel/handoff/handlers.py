@@ -19,15 +19,15 @@ from funnel.workspaces.models import LEADERS, Member, Role, Workspace
 def _events(effects: list[Effect]) -> list[Event]:
     return list(
         Event.objects.filter(pk__in=[effect.event_id for effect in effects])
-        .select_related("voids", "source")
+        .select_related("voids", "voided_by", "source")
         .order_by("id")
     )
 
 
 def score(effects: list[Effect], at: datetime) -> None:
-    """Score the leads of these events and judge them."""
+    """Score the leads of these events and judge them; one that was voided before its turn came earns nothing."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
-    for events in _rounds(_events(effects)):
+    for events in _rounds([event for event in _events(effects) if not hasattr(event, "voided_by")]):
         leads = Lead.objects.locked({event.lead_id for event in events if event.lead_id})
         score_and_judge(leads, events, workspace=workspace, at=at)
 

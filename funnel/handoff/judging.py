@@ -19,6 +19,8 @@ from funnel.workspaces.models import Workspace
 
 # What happened longer ago than this is past and never opens a handoff by itself.
 PAST = timedelta(hours=24)
+# What people here do to a lead's entry; it changes the score, but the lead did nothing.
+OURS = ("voided", "edited")
 
 
 def is_live(event: Event) -> bool:
@@ -28,7 +30,7 @@ def is_live(event: Event) -> bool:
     return (
         event.recorded_at - event.occurred_at <= PAST
         and event.data.get("handover") is not False
-        and event.kind != "voided"
+        and event.kind not in OURS
     )
 
 
@@ -92,8 +94,9 @@ def judge(
 def _one(lead: Lead, events: Sequence[Event], ready: bool, found: _Verdicts, at: datetime) -> None:
     live = [event for event in events if is_live(event)]
     asked = any(asks(event) for event in live)
+    touched = any(event.kind not in OURS for event in events)
     if lead.stage == Stage.DISQUALIFIED:
-        if any(event.kind != "voided" for event in events):
+        if touched:
             found.again.append((lead, "came_back"))
     elif lead.stage in SALES:
         if asked:
@@ -109,7 +112,7 @@ def _one(lead: Lead, events: Sequence[Event], ready: bool, found: _Verdicts, at:
             found.asked.add(lead.pk)
         elif live and not cooling and (ready or lead.waits_since):
             found.open[lead.pk] = lead
-        elif ready and not cooling and not lead.waits_since and events:
+        elif ready and not cooling and not lead.waits_since and (touched or (events and lead.stage != Stage.LOST)):
             found.wait.append(lead)
         elif lead.stage == Stage.NEW or (lead.stage == Stage.LOST and live and not cooling):
             found.nurture.append(lead)

@@ -100,6 +100,9 @@ def _points(
     days: dict[tuple[Any, str, Any], dict[int, datetime]] = defaultdict(dict)
     causes: dict[tuple[Any, str, Any], int] = {}
     voided: set[int] = set()
+    # The day on which it earned its points counts, also where the business has another time zone by now.
+    back = [event.voids_id for event in events if event.kind == "voided"]
+    earned_on = dict(ScorePoint.objects.filter(event__in=back).values_list("event_id", "day")) if back else {}
     for event in events:
         acted = event
         if event.kind == "voided" and event.voids is not None:
@@ -108,7 +111,8 @@ def _points(
         rule = rules.get(acted.kind)
         if rule is None or acted.lead_id is None:
             continue
-        slot = (acted.lead_id, rule["key"], workspace.local(acted.occurred_at).date())
+        day = earned_on.get(acted.pk) or workspace.local(acted.occurred_at).date()
+        slot = (acted.lead_id, rule["key"], day)
         days[slot][acted.pk] = acted.occurred_at
         causes[slot] = event.pk
     if not days:

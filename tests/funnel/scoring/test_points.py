@@ -4,12 +4,14 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
+from django.utils import timezone
 
 from funnel.leads.actions import touch, void
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
-from funnel.outbox.models import Event
+from funnel.outbox.models import Effect, Event
+from funnel.people.actions import change_business
 from funnel.scoring.actions import sums
 from funnel.scoring.models import Basis, LeadScore, ScorePoint
 from funnel.scoring.rules import allot
@@ -122,3 +124,30 @@ def test_a_change_of_what_we_know_changes_the_fit(lead, owner, gate, work):
 )
 def test_the_cap_cuts_the_last_that_fits(points, cap, count, earned):
     assert allot(points, cap, count) == earned
+
+
+def test_what_was_taken_back_before_its_turn_came_earns_nothing(lead, owner, gate, work):
+    with gate(owner) as at:
+        late = touch(lead, "form", at=at)
+        Effect.objects.filter(event=late).update(due_at=at + timedelta(seconds=5), attempts=1)
+        void(late, reason="A test by ourselves", by=owner, at=at)
+    work()
+    work(timezone.now() + timedelta(seconds=10))
+    with gate(owner):
+        assert not Effect.objects.exclude(state="done").filter(handler="score").exists()
+        assert list(ScorePoint.objects.all()) == []
+
+
+def test_a_void_finds_the_points_though_the_business_has_another_time_zone_by_now(lead, owner, gate, work):
+    with gate(owner) as at:
+        night = (at - timedelta(days=3)).replace(hour=23, minute=30)
+        seen = touch(lead, "form", at=at, occurred_at=night)
+    work()
+    with gate(owner) as at:
+        change_business(owner.workspace, by=owner, at=at, time_zone="Asia/Tokyo")
+        assert ScorePoint.objects.get().points == 10
+        void(seen, reason="A test by ourselves", by=owner, at=at)
+    work()
+    with gate(owner) as at:
+        assert sum(ScorePoint.objects.values_list("points", flat=True)) == 0
+        assert engagement(at) == 0.0
