@@ -26,6 +26,8 @@ from funnel.workspaces.models import LEADERS, SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 
 REASONS = Path(__file__).parent / "reasons.json"
+# A promise further away is a slip, and near the year 9999 no page can show it in its own time zone.
+FAR, TOO_FAR = timedelta(days=366 * 5), "Choose a day within the next five years."
 
 
 @transaction.atomic
@@ -138,6 +140,8 @@ def accept(lead: Lead, *, by: Member, at: datetime, to: Member | None = None) ->
         raise NotYours("Only an owner or a manager can take a lead for somebody else.")
     if who.role not in SELLERS or not who.active:
         raise NotYours(f"{who.name} doesn’t take leads.")
+    # The lead before its handoff, as the clock's handlers do, or the two would wait for each other.
+    Lead.objects.locked([lead.pk])
     if not _close(lead, Outcome.ACCEPTED, who=who, at=at, among=Handoff.objects.takeable_by(by)):
         lead.refresh_from_db()
         if lead.holder_id == who.pk:
@@ -200,6 +204,8 @@ def give_back(
     """
     if until is not None and until <= at:
         raise Refused({"until": "This day has passed; choose a later one."})
+    if until is not None and until > at + FAR + timedelta(days=1):
+        raise Refused({"until": TOO_FAR})
     lead = Lead.objects.locked([lead.pk])[lead.pk]
     cool = None if reason.disqualifies else until or at + timedelta(days=reason.cool_days)
     given = {"given_back_at": at, "reason": reason, "note": note}

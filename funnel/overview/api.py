@@ -51,8 +51,8 @@ FILTERS = {
     "q": "Words in name, e-mail, phone or company.",
 }
 
-# By these the worker decides; a touch says them by its kind.
-RESERVED = ("asks", "handover")
+# By these the worker decides, or a page reads what receiving wrote; a touch says them by its kind.
+RESERVED = ("asks", "handover", "differs")
 
 
 class TooBig(Refusal):
@@ -182,6 +182,8 @@ class LeadView(ApiView):
         source, data = self.values.get("source") or {}, self.values.get("data") or {}
         if meant := [name for name in RESERVED if name in data]:
             raise Invalid({f"data.{name}": "Baton uses this name itself; choose another." for name in meant})
+        if not isinstance(data.get("promise", ""), str):
+            raise Invalid({"data.promise": "Send a text here."})
         names = [" ".join(source.get(name, "").split()) for name in ("channel", "campaign", "placement")]
         event = actions.touch(
             self.own(pk),
@@ -240,6 +242,8 @@ class LeadView(ApiView):
         """A promised day begins with its first working hour, at nine on a day without any."""
         if until is None or isinstance(until, datetime):
             return until
+        if until > self.workspace.local(self.at + handoff.FAR).date():
+            raise Invalid({"until": handoff.TOO_FAR})
         zone = self.workspace.zone
         begin, _ = next(spans(self.workspace, datetime.combine(until, time.min, zone)))
         if begin.astimezone(zone).date() == until:

@@ -254,3 +254,21 @@ def test_an_entry_taken_back_is_summed_again_and_stays_readable(lead, owner, api
 def test_a_lead_that_never_was_is_404_in_every_case(owner, api):
     answer = api(owner).get(f"leads/{uuid.uuid4()}/")
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "data", [{"promise": ["A free check"]}, {"promise": {"a": 1}}, {"differs": "x"}, {"asks": True}]
+)
+def test_what_pages_and_cards_read_of_a_touch_is_not_taken_in_another_shape(lead, owner, api, gate, data):
+    answer = api(owner).post(f"leads/{lead.pk}/touches/", {"kind": "page_view", "data": data})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [f"data.{next(iter(data))}"])
+    with gate(owner):
+        assert not Event.objects.filter(kind="page_view").exists()
+
+
+@pytest.mark.parametrize("until", ["9999-12-31", "9999-12-31T23:30:00Z"])
+def test_a_promise_too_far_away_is_400(offered, rep, api, gate, until):
+    answer = api(rep).post(f"leads/{offered.pk}/return/", {"reason": "not-now", "until": until})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["until"])
+    with gate(rep):
+        assert Handoff.objects.get().is_open

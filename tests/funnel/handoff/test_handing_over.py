@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
-from funnel.leads.actions import touch
+from funnel.leads.actions import edit, touch
 from funnel.leads.identity import Capture, Refused
 from funnel.leads.models import Company, Lead
 from funnel.leads.receiving import receive
@@ -240,3 +241,43 @@ def test_a_reps_own_lead_is_never_routed_away(gate, rep, other_rep, work):
         lead = Lead.objects.get()
         assert (lead.stage, lead.holder) == ("working", rep)
         assert not Handoff.objects.exists()
+
+
+@pytest.fixture
+def marketings(gate, rep, work):
+    """A lead who is with marketing, in the stage asked for; then we correct the phone number."""
+
+    def corrected(stage, **also):
+        with gate(rep) as at:
+            (got,) = receive(rep.workspace, [Capture(name="Ann Bell", email="ann@bell.example")], at=at)
+        work()
+        with gate(rep) as at:
+            Lead.objects.filter(pk=got.lead.pk).update(stage=stage, **also)
+            edit(got.lead, {"phone": "01632 960142"}, by=rep, at=at)
+        work()
+
+    return corrected
+
+
+def test_our_own_correction_does_not_stand_for_the_go(marketings, rep, gate):
+    marketings("nurturing", waits_since=timezone.now())
+    with gate(rep):
+        assert not Handoff.objects.exists()
+        assert Lead.objects.get().waits_since is not None
+
+
+@pytest.mark.parametrize("stage", ["lost", "disqualified"])
+def test_our_own_correction_brings_nobody_back(marketings, rep, gate, stage):
+    marketings(stage)
+    with gate(rep):
+        assert Lead.objects.get().stage == stage
+        assert not Event.objects.filter(kind="came_back").exists()
+
+
+def test_nobody_is_promised_a_day_that_no_page_could_show(asked, rep, gate):
+    with gate(rep) as at:
+        reason = GiveBackReason.objects.get(key="not-now")
+        far = at.replace(year=9999, month=12, day=31)
+        with pytest.raises(Refused, match="five years"):
+            handoff.give_back(asked, reason=reason, by=rep, at=at, until=far)
+        assert Handoff.objects.get().is_open

@@ -5,7 +5,7 @@ import pytest
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.identity import Capture
-from funnel.leads.models import Lead, LeadKey
+from funnel.leads.models import Lead, LeadKey, LeadQuerySet
 from funnel.leads.receiving import receive
 from funnel.outbox.models import Event
 from funnel.workspaces.gate import tenant
@@ -47,7 +47,7 @@ def test_fifty_reps_take_the_same_pool_handoff_and_one_wins(pooled, workspace):
 
 @pytest.mark.postgres
 def test_without_the_guard_the_race_shows(pooled, workspace, monkeypatch):
-    """The negative control: read, then write without comparing, and several reps believe that they have it."""
+    """The negative control: read, then write without lock and comparing; several reps believe that they have it."""
 
     def unguarded(lead, outcome, *, who, at, among, **also):
         if not among.filter(lead=lead).exists():
@@ -56,6 +56,7 @@ def test_without_the_guard_the_race_shows(pooled, workspace, monkeypatch):
         return True
 
     monkeypatch.setattr(handoff, "_close", unguarded)
+    monkeypatch.setattr(LeadQuerySet, "locked", lambda self, ids, *related: {})
     outcomes = race([take(rep) for rep in pooled])
     assert len([one for one in outcomes if not isinstance(one, Exception)]) > 1
 
