@@ -30,6 +30,8 @@ from funnel.workspaces.refusals import Forbidden, Refusal
 from funnel.workspaces.slots import slot
 
 INVITED_FOR = timedelta(days=7)
+# In weeks: half as long again, when a handoff is passed on, is still within what hours.after walks.
+LONGEST_PROMISE = 300
 
 
 class NoHours(Refusal):
@@ -55,9 +57,17 @@ def audit(by: Member | None, action: str, target: str, *, at: datetime, workspac
     AuditEntry.objects.create(workspace=workspace, at=at, actor=by, action=action, target=target[:120], data=data)
 
 
-def _has_hours(hours: list[list[list[str]]]) -> None:
-    if not any(closes > opens for day in hours for opens, closes in day):
+def _has_hours(hours: list[list[list[str]]], promise_hours: int) -> None:
+    minutes = sum(max(_minute(closes) - _minute(opens), 0) for day in hours for opens, closes in day)
+    if not minutes:
         raise NoHours("Give one working hour at least; the clock of a new lead runs only then.")
+    if promise_hours * 60 / minutes > LONGEST_PROMISE:
+        raise NoHours("With so few working hours a new lead would be taken after years. Give more, or promise less.")
+
+
+def _minute(clock: str) -> int:
+    hour, minute = clock.split(":")[:2]
+    return int(hour) * 60 + int(minute)
 
 
 @transaction.atomic
@@ -75,7 +85,7 @@ def start_business(
 
     `country` is an ISO 3166 code and sets the currency; `time_zone` is an IANA name.
     """
-    _has_hours(hours or office_hours())
+    _has_hours(hours or office_hours(), Workspace._meta.get_field("promise_hours").default)
     currencies = get_territory_currencies(country) or ["EUR"]
     stem = slugify(name)[:50] or "business"
     slug = stem
@@ -103,8 +113,8 @@ def start_business(
 @transaction.atomic
 def change_business(workspace: Workspace, *, by: Member, at: datetime, **values: Any) -> Workspace:
     """Change name, time_zone, hours or promise_hours; raise NoHours. A clock that runs keeps its end."""
-    if "hours" in values:
-        _has_hours(values["hours"])
+    if "hours" in values or "promise_hours" in values:
+        _has_hours(values.get("hours", workspace.hours), values.get("promise_hours", workspace.promise_hours))
     was = {name: getattr(workspace, name) for name in values}
     changed = {name: value for name, value in values.items() if value != was[name]}
     if not changed:

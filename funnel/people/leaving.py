@@ -58,6 +58,9 @@ def remove(
     """
     may_decide(member, by)
     not_last_owner(member)
+    if successor is not None:
+        # They may have been removed while we waited for the owners' lock.
+        successor.refresh_from_db(fields=["active", "role"])
     if successor is not None and (successor.pk == member.pk or not successor.active or successor.role not in SELLERS):
         raise CantTakeOver(f"{successor.name} can’t take over: only somebody who sells can.")
     member.active = member.takes_leads = False
@@ -70,6 +73,8 @@ def remove(
         leave(member, successor, at=at)
     pass_offers_on(member, by=by, at=at)
     handed = ApiKey.objects.filter(member=member, pk__in=keys, revoked_at=None).update(member=by)
+    # Or they would work again should the member ever come back.
+    ApiKey.objects.filter(member=member, revoked_at=None).update(revoked_at=at)
     audit(
         by, "removed", member.email, at=at, workspace=member.workspace,
         to={taker.email: count for taker, count in shares.items()}, keys_handed_on=handed,

@@ -56,7 +56,9 @@ def ask(effects: list[Effect], at: datetime) -> None:
 def prompt(effects: list[Effect], at: datetime) -> None:
     """A next step comes up: remind whoever has it by mail, unless it is done or no mail was asked for."""
     events = {one.data.get("task"): one for one in _events(effects) if one.data.get("remind")}
-    tasks = Task.objects.open().filter(pk__in=list(events)).select_related("lead", "holder__user").order_by("id")
+    # With nobody any more the lead was set aside, and its steps with it.
+    with_somebody = Task.objects.open().filter(pk__in=list(events), lead__holder__isnull=False)
+    tasks = with_somebody.select_related("lead", "holder__user").order_by("id")
     for task in tasks:
         if not task.holder.active:
             continue

@@ -6,7 +6,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from funnel.people import actions as people
 from funnel.workspaces.gate import everywhere
+from funnel.workspaces.hours import after
 from funnel.workspaces.models import ApiKey, AuditEntry, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -114,3 +116,15 @@ def test_the_business_page_shows_each_part_of_baton(owner, browse):
     page = browse(owner).get(reverse("business")).content.decode()
     for part in ("Database", "Worker", "Clock", "Doorbell"):
         assert part in page
+
+
+def test_a_promise_that_would_take_years_to_keep_is_refused(owner, gate):
+    quarter = [[["09:00", "09:15"]], [], [], [], [], [], []]
+    with gate(owner) as at:
+        with pytest.raises(people.NoHours):
+            people.change_business(owner.workspace, by=owner, at=at, hours=quarter, promise_hours=200)
+        people.change_business(owner.workspace, by=owner, at=at, hours=quarter, promise_hours=8)
+        with pytest.raises(people.NoHours):
+            people.change_business(owner.workspace, by=owner, at=at, promise_hours=100)
+        owner.workspace.promise_hours = 75
+        assert after(owner.workspace, at, 75 * 1.5) > at

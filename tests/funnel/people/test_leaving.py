@@ -8,6 +8,8 @@ from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.mail.links import invitation_link
 from funnel.outbox.models import Event
+from funnel.people import actions as people
+from funnel.people import leaving
 from funnel.people.checklist import steps
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import ApiKey, AuditEntry, Invitation, Member
@@ -154,3 +156,22 @@ def test_the_checklist_ticks_itself_off_by_facts(owner, rep, gate, settings):
         owner.workspace.mail_proved_at = at
         listed = {step["key"]: step for step in steps(owner.workspace, owner, at)}
         assert (listed["invite"]["done"], listed["mail"]["done"]) == (False, True)
+
+
+def test_a_key_that_was_not_handed_on_stays_dead_when_its_member_comes_back(owner, rep, api, gate):
+    keyed = api(rep)
+    assert keyed.get("leads/").status_code == 200
+    with gate(owner) as at:
+        leaving.remove(rep, by=owner, at=at)
+        again = people.invite(rep.email, role="rep", by=owner, at=at)
+        assert people.join(again, user=rep.user, workspace=owner.workspace, at=at).active
+    assert keyed.get("leads/").status_code == 401
+
+
+def test_who_was_removed_meanwhile_can_not_take_over(owner, rep, other_rep, gate, taken):
+    taken(rep, "Anna Ahlberg")
+    with gate(owner) as at:
+        seen_before = Member.objects.select_related("user").get(pk=other_rep.pk)
+        leaving.remove(other_rep, by=owner, at=at)
+        with pytest.raises(leaving.CantTakeOver):
+            leaving.remove(rep, by=owner, at=at, successor=seen_before)
