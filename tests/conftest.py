@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.cache import cache
@@ -23,16 +25,22 @@ PASSWORD = "a-long-enough-word"
 
 
 @pytest.fixture(autouse=True)
-def quiet_machine(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Cheap password hashes and no counting from earlier tests; nothing that a promise rests on."""
+def quiet_machine(settings: Any) -> None:
+    """Cheap password hashes, and counters of this process's own that begin at nothing."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ALLOWED_HOSTS = ["*"]
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    if settings.REDIS_URL:
+        settings.REDIS_URL = urlsplit(settings.REDIS_URL)._replace(path=f"/{int(worker[2:]) + 1}").geturl()
+        place = settings.REDIS_URL
+    else:
+        place = str(settings.DATA / f"counters-{worker}.sqlite3")
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": place}}
     cache.clear()
-    return None
 
 
 def make_member(workspace: Workspace, role: str, name: str, *, takes_leads: bool = False) -> Member:

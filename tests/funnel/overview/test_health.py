@@ -114,7 +114,7 @@ def test_a_duty_that_nobody_knows_shows_after_an_hour(broker, owner, gate):
     assert "unheard_of" in str(answer.json()["wrong"])
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@pytest.mark.postgres
 def test_the_role_of_the_suite_is_an_ordinary_one(broker):
     alive()
     assert Client().get("/readyz").json()["parts"]["role"]["ok"]
