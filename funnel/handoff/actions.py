@@ -142,6 +142,7 @@ def accept(lead: Lead, *, by: Member, at: datetime, to: Member | None = None) ->
         raise NotYours(f"{who.name} doesn’t take leads.")
     # The lead before its handoff, as the clock's handlers do, or the two would wait for each other.
     Lead.objects.locked([lead.pk])
+    _stays(who)
     if not _close(lead, Outcome.ACCEPTED, who=who, at=at, among=Handoff.objects.takeable_by(by)):
         lead.refresh_from_db()
         if lead.holder_id == who.pk:
@@ -160,6 +161,13 @@ def accept(lead: Lead, *, by: Member, at: datetime, to: Member | None = None) ->
     if lead.company_id:
         Company.objects.filter(pk=lead.company_id, holder=None).update(holder=who)
     return lead
+
+
+def _stays(member: Member) -> None:
+    """Raise NotYours for somebody removed meanwhile; a removal that begins now waits, and finds what they hold."""
+    found = Member.objects.select_for_update(no_key=True).filter(pk=member.pk)
+    if not all(found.values_list("active", flat=True)):
+        raise NotYours(f"{member.name} doesn’t work here any more.")
 
 
 def _close(lead: Lead, outcome: Outcome, *, who: Member | None, at: datetime, among: Any, **also: Any) -> bool:
@@ -310,6 +318,8 @@ def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime) -> Lead:
     if to.role not in SELLERS or not to.active:
         raise NotYours(f"{to.name} doesn’t take leads.")
     was = lead.holder.name if lead.holder else ""
+    Lead.objects.locked([lead.pk])
+    _stays(to)
     if not Lead.objects.filter(pk=lead.pk, stage__in=[*SALES, Stage.CUSTOMER]).update(holder=to, updated_at=at):
         raise AlreadyTaken("This lead is not with sales.")
     record(lead.workspace_id, "passed_on", at=at, lead_id=lead.pk, actor=by, data={"from": was, "to": to.name})

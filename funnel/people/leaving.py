@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from funnel.handoff.models import Handoff
 from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record_all
@@ -63,6 +64,8 @@ def remove(
         successor.refresh_from_db(fields=["active", "role"])
     if successor is not None and (successor.pk == member.pk or not successor.active or successor.role not in SELLERS):
         raise CantTakeOver(f"{successor.name} can’t take over: only somebody who sells can.")
+    # Leads before members, as everywhere: somebody may be taking one of these at this moment.
+    Lead.objects.locked(Handoff.objects.open().filter(offered_to=member).values_list("lead_id", flat=True))
     member.active = member.takes_leads = False
     member.save(update_fields=["active", "takes_leads"])
     takers = [successor] if successor else heirs(member)

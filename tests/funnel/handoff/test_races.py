@@ -1,5 +1,7 @@
 """Many hands reach for one lead: exactly one gets it."""
 
+import time
+
 import pytest
 
 from funnel.handoff import actions as handoff
@@ -8,8 +10,9 @@ from funnel.leads.identity import Capture
 from funnel.leads.models import Lead, LeadKey, LeadQuerySet
 from funnel.leads.receiving import receive
 from funnel.outbox.models import Event
+from funnel.people import leaving
 from funnel.workspaces.gate import tenant
-from funnel.workspaces.models import Role
+from funnel.workspaces.models import Member, Role
 from tests.conftest import make_member
 from tests.racing import race
 
@@ -59,6 +62,49 @@ def test_without_the_guard_the_race_shows(pooled, workspace, monkeypatch):
     monkeypatch.setattr(LeadQuerySet, "locked", lambda self, ids, *related: {})
     outcomes = race([take(rep) for rep in pooled])
     assert len([one for one in outcomes if not isinstance(one, Exception)]) > 1
+
+
+@pytest.fixture
+def slow_taking(monkeypatch):
+    """Whoever takes a lead stops for a moment between the handoff and the lead."""
+    record = handoff.record
+
+    def slowly(workspace_id, kind, **how):
+        if kind == "handoff_accepted":
+            time.sleep(0.6)
+        return record(workspace_id, kind, **how)
+
+    monkeypatch.setattr(handoff, "record", slowly)
+
+
+def test_taking_and_the_clock_do_not_wait_for_each_other(pooled, workspace, slow_taking):
+    def clock():
+        time.sleep(0.2)
+        with tenant(workspace, write=True) as at:
+            return handoff.pass_on(Handoff.objects.get(), at=at, workspace=workspace)
+
+    taken, passed = race([take(pooled[0]), clock])
+    assert (taken, passed) == (pooled[0].pk, None)
+
+
+def test_who_takes_a_lead_while_being_removed_leaves_it_to_somebody(pooled, workspace, owner, slow_taking):
+    def removed():
+        time.sleep(0.2)
+        with tenant(workspace, write=True) as at:
+            return leaving.remove(pooled[0], by=owner, at=at, successor=pooled[1])
+
+    taken, shares = race([take(pooled[0]), removed])
+    assert not isinstance(taken, Exception)
+    assert shares == {pooled[1]: 1}
+    with tenant(workspace):
+        assert Lead.objects.get().holder == pooled[1]
+
+
+def test_who_was_removed_meanwhile_takes_nothing(pooled, workspace, owner):
+    with tenant(workspace, write=True) as at:
+        leaving.remove(Member.objects.get(pk=pooled[0].pk), by=owner, at=at, successor=pooled[1])
+        with pytest.raises(handoff.NotYours, match="any more"):
+            handoff.accept(Lead.objects.get(), by=pooled[0], at=at)
 
 
 def test_thirty_parallel_captures_of_one_person_end_in_one_lead(transactional_db, workspace):
