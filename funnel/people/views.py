@@ -130,16 +130,16 @@ def _change(request: HttpRequest, one: Member, by: Member) -> bool:
     role = request.POST.get(f"role-{one.pk}", one.role)
     if role not in Role.values:
         role = one.role
-    if role != one.role:
+    changed = role != one.role
+    if changed:
         people.change_role(one, role=role, by=by, at=at)
         if one.pk == by.pk:
             by.role = role
-        return True
     takes = bool(request.POST.get(f"takes-{one.pk}"))
-    if f"shown-{one.pk}" in request.POST and takes != one.takes_leads:
+    if f"shown-{one.pk}" in request.POST and one.role in SELLERS and takes != one.takes_leads:
         people.take_leads(one, on=takes, by=by, at=at)
-        return True
-    return False
+        changed = True
+    return changed
 
 
 @require_POST

@@ -212,3 +212,14 @@ def test_logging_a_member_out_everywhere_ends_their_sessions(owner, manager, rep
     assert browse(manager).post(reverse("member-logout", args=[rep.pk])).status_code == 302
     assert theirs.get(reverse("me")).status_code == 302
     assert browse(manager).post(reverse("member-logout", args=[owner.pk])).status_code == 403
+
+
+def test_a_role_and_who_takes_leads_are_saved_together(owner, manager, rep, browse, gate):
+    sent = {f"role-{manager.pk}": "rep", f"shown-{manager.pk}": "1", f"takes-{manager.pk}": "1"}
+    sent |= {f"role-{rep.pk}": "viewer", f"shown-{rep.pk}": "1", f"takes-{rep.pk}": "1"}
+    assert browse(owner).post(reverse("people"), sent).status_code == 302
+    with gate(owner):
+        manager.refresh_from_db()
+        rep.refresh_from_db()
+    assert (manager.role, manager.takes_leads) == ("rep", True)
+    assert (rep.role, rep.takes_leads) == ("viewer", False)
