@@ -10,7 +10,7 @@ from django.db import transaction
 from funnel.leads.fields import FieldBook
 from funnel.leads.identity import AHEAD, Capture, Refused, clean
 from funnel.leads.models import Lead, LeadKey, Source
-from funnel.leads.receiving import sources_for
+from funnel.leads.receiving import lock_keys, sources_for
 from funnel.outbox.actions import record
 from funnel.outbox.kinds import KINDS, TOUCHES
 from funnel.outbox.models import Event
@@ -69,14 +69,8 @@ def touch(
     )
 
 
-@transaction.atomic
-def edit(lead: Lead, changes: dict[str, Any], *, by: Member, at: datetime) -> Lead:
-    """Change what we know of a lead, by a member or a key; never with a blank where there was something.
-
-    `changes` may hold name, email, phone, company, external_id, external_system and fields. Raises Refused for a value
-    that can't stand, KeyTaken where another lead has the key; then nothing has changed.
-    """
-    lead = Lead.objects.locked([lead.pk])[lead.pk]
+def _asked(lead: Lead, changes: dict[str, Any], *, at: datetime) -> Capture:
+    """What a lead would be known by after the changes, cleaned; raises Refused."""
     asked = Capture(
         name=changes.get("name", lead.name),
         email=changes.get("email", lead.email) or lead.email,
@@ -86,9 +80,22 @@ def edit(lead: Lead, changes: dict[str, Any], *, by: Member, at: datetime) -> Le
         external_system=changes.get("external_system", lead.external_system),
         fields=changes.get("fields", {}),
     )
-    if not (asked.keys or asked.email or asked.phone or asked.external_id or (asked.name and asked.company)):
+    if not (asked.email or asked.phone or asked.external_id or (asked.name and asked.company)):
         asked.name, asked.company = asked.name or lead.name, asked.company or lead.company_name
-    clean(asked, region=lead.workspace.country, book=FieldBook(), at=at)
+    return clean(asked, region=lead.workspace.country, book=FieldBook(), at=at)
+
+
+@transaction.atomic
+def edit(lead: Lead, changes: dict[str, Any], *, by: Member, at: datetime) -> Lead:
+    """Change what we know of a lead, by a member or a key; never with a blank where there was something.
+
+    `changes` may hold name, email, phone, company, external_id, external_system and fields. Raises Refused for a value
+    that can't stand, KeyTaken where another lead has the key; then nothing has changed.
+    """
+    # Keys before the lead, as `receive` does, or the two could wait for each other.
+    lock_keys(lead.workspace_id, _asked(lead, changes, at=at).keys)
+    lead = Lead.objects.locked([lead.pk])[lead.pk]
+    asked = _asked(lead, changes, at=at)
     for kind, value in asked.keys:
         if kind == LeadKey.Kind.PHONE:
             continue
@@ -136,7 +143,16 @@ def void(event: Event, *, reason: str, by: Member, at: datetime) -> Event:
         raise NotVoidable("Only what somebody did can be taken back, not Baton's own entries.")
     if event.lead_id is None or Event.objects.filter(voids=event).exists():
         raise NotVoidable("This entry has been taken back already.")
-    return record(
+    (lead,) = Lead.objects.locked([event.lead_id]).values()
+    voiding = record(
         event.workspace_id, "voided", at=at, lead_id=event.lead_id, actor=by,
         data={"event": event.pk, "kind": event.kind, "reason": reason}, voids=event,
     )  # fmt: skip
+    own = [kind for kind in KINDS if kind not in (*TOUCHES, "received")]
+    first = Event.objects.in_force().filter(lead=lead).exclude(kind__in=own).order_by("occurred_at", "id").first()
+    if first and (first.occurred_at, first.source_id) != (lead.received_at, lead.source_id):
+        # Somebody came when the earliest of what still counts says so, and from there.
+        Lead.objects.filter(pk=lead.pk).update(
+            received_at=first.occurred_at, source_id=first.source_id or lead.source_id, updated_at=at
+        )
+    return voiding

@@ -57,6 +57,16 @@ def receive(
     return _Desk(workspace, at, by, lane, go).take(captures)
 
 
+def lock_keys(workspace_id: UUID, keys: Sequence[Key]) -> None:
+    """Hold keys in sorted order to the end of the transaction, so that concurrent captures end in one lead."""
+    if settings.SQLITE:
+        return
+    space = zlib.crc32(workspace_id.bytes) & 0x7FFFFFFF
+    buckets = sorted({zlib.crc32(repr(key).encode()) % BUCKETS for key in keys})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, bucket) FROM unnest(%s::int[]) AS bucket", [space, buckets])
+
+
 class _Desk:
     """What one call of `receive` knows while it works through its captures."""
 
@@ -82,7 +92,7 @@ class _Desk:
         good = [pair for pair in zip(captures, results, strict=True) if not pair[1].refused]
         if not good:
             return results
-        self._lock([key for capture, _ in good for key in capture.keys])
+        lock_keys(self.workspace.pk, [key for capture, _ in good for key in capture.keys])
         self._load([key for capture, _ in good for key in capture.keys])
         sources = sources_for(
             self.workspace, [(one.channel, one.campaign, one.placement) for one, _ in good], at=self.at
@@ -92,17 +102,6 @@ class _Desk:
             self._one(capture, result, sources, companies)
         self._write()
         return results
-
-    def _lock(self, keys: list[Key]) -> None:
-        """Hold the keys in sorted order, so that concurrent captures of one person end in one lead."""
-        if settings.SQLITE:
-            return
-        space = zlib.crc32(self.workspace.pk.bytes) & 0x7FFFFFFF
-        buckets = sorted({zlib.crc32(repr(key).encode()) % BUCKETS for key in keys})
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(%s, bucket) FROM unnest(%s::int[]) AS bucket", [space, buckets]
-            )
 
     def _load(self, keys: list[Key]) -> None:
         found = list(

@@ -151,3 +151,13 @@ def test_a_void_finds_the_points_though_the_business_has_another_time_zone_by_no
     with gate(owner) as at:
         assert sum(ScorePoint.objects.values_list("points", flat=True)) == 0
         assert engagement(at) == 0.0
+
+
+def test_what_was_taken_back_no_longer_says_when_somebody_came(lead, owner, gate, work):
+    with gate(owner) as at:
+        early = touch(lead, "visit", at=at, occurred_at=at - timedelta(days=200), source=("Flyer", "", ""))
+        assert Lead.objects.select_related("source").get().source.channel == "Flyer"
+        void(early, reason="Somebody else", by=owner, at=at)
+        back = Lead.objects.select_related("source").get()
+        assert (at - back.received_at).days == 100
+        assert back.source.channel == "unknown"

@@ -254,13 +254,14 @@ def test_the_desk_asks_the_same_number_of_questions_for_one_and_for_ten(
                 queue.plan(lead, NextStep("Call", at + timedelta(hours=3)), by=rep, at=at)
 
     def questions(path):
-        client = browse(rep)
+        client, counts = browse(rep), []
         client.get(path)
-        with CaptureQueriesContext(
-            connection,
-        ) as seen:
-            assert client.get(path).status_code == 200
-        return len(seen)
+        # The quiet line about the worker is asked for anew every five seconds, which may fall into one of these.
+        for _ in range(2):
+            with CaptureQueriesContext(connection) as seen:
+                assert client.get(path).status_code == 200
+            counts.append(len(seen))
+        return min(counts)
 
     scene(["A"])
     one = {path: questions(path) for path in (DESK, f"{DESK}mine/")}
