@@ -28,7 +28,7 @@ ATTEMPTS = 5
 CLAIM = 200
 ASK_AGAIN = 0.25
 # On SQLite every write outside a request is short and followed by air, or captures wait for the one write lock.
-SHORT, AIR, LEAST = 0.045, 0.02, 25
+SHORT, AIR, LEAST = 0.045, 0.02, 12
 
 Handler = Callable[[list[Effect], datetime], None]
 
