@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import time
 from typing import Any
 
@@ -25,6 +26,16 @@ from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 
 LONG = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+STARTED_WITH = ("DATA", "HOST", "PORT", "PUBLIC_URL", "TRUSTED_PROXIES")
+
+
+def started_with() -> str:
+    """What this installation was given at its start and needs again, or it would begin anew somewhere else."""
+    usual = {"DATA": str(settings.BASE_DIR / "data"), "HOST": "127.0.0.1", "PORT": "8000", "TRUSTED_PROXIES": "0"}
+    given = {name: os.environ[name] for name in STARTED_WITH if os.environ.get(name)}
+    return "".join(f"{name}={value} " for name, value in given.items() if usual.get(name) != value)
 
 
 class BusinessForm(forms.Form):
@@ -118,6 +129,7 @@ def business(request: HttpRequest) -> HttpResponse:
         "country": dict(countries()).get(workspace.country, workspace.country),
         "mail_works": mail.is_sent(workspace),
         "mail_set": bool(settings.EMAIL_URL),
+        "started_with": started_with(),
         "mail_from": settings.DEFAULT_FROM_EMAIL,
         "mail_host": getattr(settings, "EMAIL_HOST", ""),
         "last_test": last_test,

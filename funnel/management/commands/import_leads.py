@@ -24,14 +24,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--workspace", required=True, metavar="SLUG")
-        parser.add_argument("--map", required=True, type=Path, metavar="MAP.json")
+        parser.add_argument(
+            "--map", required=True, type=Path, metavar="MAP.json",
+            help='which column is what, like {"E-mail": "email", "Full name": "name", "City": "fields.city"}',
+        )  # fmt: skip
         parser.add_argument("--dry-run", action="store_true", help="count, but change nothing")
         parser.add_argument("--hand-over", action="store_true", help="hand over those who are ready")
 
     def handle(self, *args: Any, **options: Any) -> None:
         workspace = Workspace.objects.filter(slug=options["workspace"]).first()
         if workspace is None:
-            raise CommandError(f"There is no business “{options['workspace']}”.")
+            there = ", ".join(Workspace.objects.order_by("created_at").values_list("slug", flat=True)[:20])
+            raise CommandError(f"There is no business “{options['workspace']}”. There are: {there or 'none yet'}.")
         try:
             given = json.loads(options["map"].read_text())
         except (OSError, ValueError) as error:
