@@ -100,7 +100,20 @@ def suite(tally: Tally, title: str, which: str, env: dict[str, str], arguments: 
     print(f"\n{title}", flush=True)
     began = time.monotonic()
     report = Path(env["DATA"]) / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", which, f"--junitxml={report}", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "-m",
+        which,
+        f"--junitxml={report}",
+        *arguments,
+    ]
     process = subprocess.Popen(command, cwd=ROOT, env=env)
     try:
         process.wait(LONGEST)

@@ -20,8 +20,9 @@ HOST = "http://baton.test"
 PAGE = (Path(__file__).parent / "desk.html").read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """Open only as long as this file runs: while Playwright is open, Django takes its thread for an asynchronous one."""
     from playwright.sync_api import sync_playwright
 
     with (

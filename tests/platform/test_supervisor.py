@@ -94,6 +94,9 @@ def start(tmp_path):
 def test_a_killed_supervisor_leaves_nobody_behind_not_even_the_children_of_its_parts(start, tmp_path):
     process = start()
     assert process.stdout.readline() == "up\n"
+    until = time.monotonic() + 20  # the worker's child starts a moment after it
+    while len(alive(tmp_path)) < 5 and time.monotonic() < until:
+        time.sleep(0.1)
     assert len(alive(tmp_path)) == 5  # supervisor, guard, web, worker and the worker's child
     process.kill()
     assert gone(tmp_path, within=12)
