@@ -22,7 +22,7 @@ PAGE = (Path(__file__).parent / "desk.html").read_text()
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Open only as long as this file runs: while Playwright is open, Django takes its thread for an asynchronous one."""
+    """Open only while this file runs: an open Playwright makes Django take its thread for an asynchronous one."""
     from playwright.sync_api import sync_playwright
 
     with (
