@@ -3,6 +3,7 @@
 from funnel.api.models import KeptAnswer
 from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, Source, Suspect
+from funnel.ledger.models import Cost, Rate, Revenue
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event, Heartbeat
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
@@ -17,7 +18,7 @@ from funnel.workspaces.models import (
 )
 
 __all__ = [
-    "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Effect", "Event", "FieldDefinition", "GiveBackReason",
-    "Handoff", "Heartbeat", "Invitation", "KeptAnswer", "Lead", "LeadKey", "LeadScore", "Member", "Message",
-    "PublicDoor", "RuleVersion", "ScorePoint", "Source", "Suspect", "User", "Workspace",
+    "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "FieldDefinition",
+    "GiveBackReason", "Handoff", "Heartbeat", "Invitation", "KeptAnswer", "Lead", "LeadKey", "LeadScore", "Member",
+    "Message", "PublicDoor", "Rate", "Revenue", "RuleVersion", "ScorePoint", "Source", "Suspect", "User", "Workspace",
 ]  # fmt: skip

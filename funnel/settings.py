@@ -318,7 +318,8 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "handoff_reminded": {"escalate": "funnel.handoff.handlers.escalate"},
     "handoff_escalated": {"pass_on": "funnel.handoff.handlers.pass_on"},
     "handoff_given_back": {"cool": "funnel.handoff.handlers.cool", "clear": "sales.queue.handlers.clear"},
-    "passed_on": {"follow": "sales.queue.handlers.follow"},
+    "deal_lost": {"cool": "funnel.handoff.handlers.cool"},
+    "passed_on": {"follow": "sales.queue.handlers.follow", "deals_follow": "sales.deals.handlers.follow"},
     "asked_again": {"ask": "sales.queue.handlers.ask"},
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
@@ -331,6 +332,7 @@ SLOTS: dict[str, list[str]] = {
         "funnel.handoff.actions.start",
         "marketing.channels.actions.start",
         "marketing.capture.actions.start",
+        "sales.close.actions.start",
     ],
     # (): the addresses that a part adds under /api/v1/.
     "api_routes": [
@@ -357,9 +359,15 @@ SLOTS: dict[str, list[str]] = {
         "funnel.scoring.facts.scores_add_up",
         "funnel.outbox.facts.nothing_is_late",
         "funnel.workspaces.facts.references_stay",
+        "sales.deals.facts.leads_follow_deals",
+        "sales.deals.facts.revenue_follows_deals",
     ],
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
     "lead_panels": ["sales.queue.pane.lead_panel"],
     # (member, successor or None, at): after the leads of somebody who leaves went to others.
-    "member_leaves": ["sales.queue.actions.hand_tasks"],
+    "member_leaves": ["sales.queue.actions.hand_tasks", "sales.deals.actions.hand_deals"],
+    # (lead, reason, by, at): inside the verb that gives a locked lead back to marketing.
+    "given_back": ["sales.close.actions.lose_with_lead"],
+    # (lead_ids): those with whom sales is in the middle of something, so that a wish for contact is no new handoff.
+    "busy_with": ["sales.deals.facts.busy_with"],
 }

@@ -1,5 +1,7 @@
 """Gathers sales' models for Django; code imports them from their folders."""
 
+from sales.close.models import LostReason
+from sales.deals.models import Deal
 from sales.queue.models import Task
 
-__all__ = ["Task"]
+__all__ = ["Deal", "LostReason", "Task"]

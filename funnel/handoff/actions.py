@@ -24,6 +24,7 @@ from funnel.workspaces.hours import after
 from funnel.workspaces.inserting import insert_all
 from funnel.workspaces.models import LEADERS, SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
+from funnel.workspaces.slots import slot
 
 REASONS = Path(__file__).parent / "reasons.json"
 # A promise further away is a slip, and near the year 9999 no page can show it in its own time zone.
@@ -197,6 +198,23 @@ def keep(lead: Lead, *, by: Member, at: datetime) -> Lead:
 
 
 @transaction.atomic
+def enter(lead: Lead, *, holder: Member, by: Member, at: datetime) -> None:
+    """End the wait of a locked lead that `holder` begins to work by a deal, and let the company be theirs.
+
+    What was offered to that holder counts as taken, any other offer as overtaken. Raises NotYours where it waits for
+    somebody else and `by` doesn't lead others.
+    """
+    waiting = Handoff.objects.open().filter(lead=lead).select_related("offered_to__user").first()
+    if waiting is not None:
+        if waiting.offered_to_id not in (None, holder.pk, by.pk) and not by.leads_others:
+            raise NotYours(f"This lead waits for {waiting.offered_to.name}.")
+        outcome = Outcome.ACCEPTED if waiting.offered_to_id == holder.pk else Outcome.OVERTAKEN
+        _close(lead, outcome, who=holder, at=at, among=Handoff.objects.open())
+    if lead.company_id:
+        Company.objects.filter(pk=lead.company_id, holder=None).update(holder=holder)
+
+
+@transaction.atomic
 def give_back(
     lead: Lead,
     *,
@@ -232,6 +250,8 @@ def give_back(
         if latest:
             Handoff.objects.filter(pk=latest.pk).update(**given)
     was_with = lead.holder
+    for plugged in slot("given_back"):
+        plugged(lead, reason.name, by=by, at=at)
     if lead.stage != Stage.CUSTOMER:
         lead.move(
             Stage.DISQUALIFIED if reason.disqualifies else Stage.NURTURING,
@@ -317,11 +337,18 @@ def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime) -> Lead:
         raise NotYours("Only its rep, an owner or a manager can pass a lead on.")
     if to.role not in SELLERS or not to.active:
         raise NotYours(f"{to.name} doesn’t take leads.")
-    was = lead.holder.name if lead.holder else ""
+    was = lead.holder
     Lead.objects.locked([lead.pk])
     _stays(to)
     if not Lead.objects.filter(pk=lead.pk, stage__in=[*SALES, Stage.CUSTOMER]).update(holder=to, updated_at=at):
         raise AlreadyTaken("This lead is not with sales.")
-    record(lead.workspace_id, "passed_on", at=at, lead_id=lead.pk, actor=by, data={"from": was, "to": to.name})
+    record(
+        lead.workspace_id,
+        "passed_on",
+        at=at,
+        lead_id=lead.pk,
+        actor=by,
+        data={"from": was.name if was else "", "was": str(was.pk) if was else "", "to": to.name},
+    )
     lead.refresh_from_db(fields=["holder", "updated_at"])
     return lead

@@ -16,6 +16,7 @@ from funnel.outbox.models import Event
 from funnel.scoring import actions as scoring
 from funnel.scoring.models import Basis, LeadScore
 from funnel.workspaces.models import Workspace
+from funnel.workspaces.slots import slot
 
 # What happened longer ago than this is past and never opens a handoff by itself.
 PAST = timedelta(hours=24)
@@ -84,21 +85,23 @@ def judge(
             by_lead[event.lead_id].append(event)
     found = _Verdicts()
     cuts = basis.cuts(at)
+    customers = [lead.pk for lead in leads.values() if lead.stage == Stage.CUSTOMER and lead.holder_id]
+    busy = {pk for plugged in slot("busy_with") for pk in plugged(customers)} if customers else set()
     for lead in leads.values():
         score = scores[lead.pk]
         band = 1 + sum(score.total >= cut for cut in cuts)
-        _one(lead, by_lead[lead.pk], basis.is_ready(score.fit_band, band), found, at)
+        _one(lead, by_lead[lead.pk], basis.is_ready(score.fit_band, band), lead.pk in busy, found, at)
     _carry_out(found, scores, cuts, workspace, at)
 
 
-def _one(lead: Lead, events: Sequence[Event], ready: bool, found: _Verdicts, at: datetime) -> None:
+def _one(lead: Lead, events: Sequence[Event], ready: bool, busy: bool, found: _Verdicts, at: datetime) -> None:
     live = [event for event in events if is_live(event)]
     asked = any(asks(event) for event in live)
     touched = any(event.kind not in OURS for event in events)
     if lead.stage == Stage.DISQUALIFIED:
         if touched:
             found.again.append((lead, "came_back"))
-    elif lead.stage in SALES:
+    elif lead.stage in SALES or busy:
         if asked:
             found.again.append((lead, "asked_again"))
     elif lead.stage == Stage.CUSTOMER:

@@ -119,14 +119,14 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         by: Member | None = None,
         holder: Member | None = None,
         because: str = "",
-        moves: Iterable[tuple[Stage, Stage]] = (),
+        occurred_at: datetime | None = None,
         **also: Any,
     ) -> int:
         """Move the queryset's leads to a stage, the only way that a stage changes.
 
         Compare-and-set per old stage, one event per move; a lead for which the move isn't allowed stays. `holder` is
-        set where the new stage is sales', kept for a customer, cleared elsewhere. `also` are further columns of the
-        same update. Gives how many moved.
+        set where the new stage is sales', kept for a customer, cleared elsewhere. `occurred_at` is when it was so, for
+        what is told afterwards. `also` are further columns of the same update. Gives how many moved.
         """
         by_stage: dict[str, list[UUID]] = {}
         for pk, stage in self.values_list("pk", "stage"):
@@ -152,7 +152,7 @@ class LeadQuerySet(models.QuerySet["Lead"]):
                         workspace_id=self._workspace_id(),
                         lead_id=pk,
                         kind="moved",
-                        occurred_at=at,
+                        occurred_at=occurred_at or at,
                         recorded_at=at,
                         actor=by,
                         data={"from": old, "to": str(to), **({"because": because} if because else {})},

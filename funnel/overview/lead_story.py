@@ -23,7 +23,7 @@ PAGE = 60
 # The timeline's filters: the group of a kind, and its word.
 GROUPS = (
     ("forms", "Forms"), ("calls", "Calls"), ("mail", "Mail"), ("pages", "Pages"),
-    ("notes", "Notes"), ("handoffs", "Handoffs"),
+    ("notes", "Notes"), ("handoffs", "Handoffs"), ("deals", "Deals"),
 )  # fmt: skip
 # Where the baton changes hands.
 PASSES = ("handoff_opened", "handoff_accepted", "handoff_given_back", "passed_on")

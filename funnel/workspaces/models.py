@@ -166,7 +166,7 @@ class Invitation(TenantRow):
         constraints = [models.UniqueConstraint(fields=["workspace", "email"], name="invitation_once")]
 
 
-SCOPES = ("leads", "campaigns", "reports", "members")
+SCOPES = ("leads", "campaigns", "deals", "ledger", "reports", "members")
 
 
 class ApiKey(models.Model):
