@@ -324,6 +324,11 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
 }
+# Letters whose link is made when they go, by kind: (message) -> the path, blank where it leads nowhere any more. Who
+# has such a link is taken for the person it was sent to, so it is never stored and the mailbox doesn't show it.
+MAIL_LINKS: dict[str, str] = {}
+# What letters carry, by kind: (message) -> funnel.mail.files.File rows.
+MAIL_FILES: dict[str, str] = {}
 # Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
 SLOTS: dict[str, list[str]] = {
     # (workspace, at): what a new business starts with.

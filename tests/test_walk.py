@@ -13,6 +13,7 @@ from funnel.handoff.models import Handoff
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
+from funnel.mail.files import File
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import ApiKey, Invitation
@@ -63,6 +64,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "mail-test": ("POST", OWNER, ""),
     "mailbox": ("GET", OWNER, ""),
     "letter-again": ("POST", OWNER, "message"),
+    "letter-file": ("GET", OWNER, "message+file"),
     "marketing:home": ("GET", ALL, ""),
     "marketing:campaigns": ("GET", ALL, ""),
     "marketing:campaign-add": ("GET", MARKETING, ""),
@@ -121,10 +123,15 @@ def cast(owner, manager, marketer, rep, viewer):
     return {"owner": owner, "manager": manager, "marketer": marketer, "rep": rep, "viewer": viewer}
 
 
+def carried(message):
+    return [File("hello.txt", "text/plain", b"Hello".strip)]
+
+
 @pytest.fixture
 def rows(cast, gate, work, settings):
     """One real row for every parameter: a lead that waits for the rep, and what hangs on it."""
     rep, owner = cast["rep"], cast["owner"]
+    settings.MAIL_FILES = {"handoff": f"{__name__}.carried"}
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if "axes" not in one]
     with gate(owner) as at:
         capture = Capture(kind="form", email="a@one.example", asks=True, channel="radio", campaign="Spring")
@@ -154,6 +161,7 @@ def rows(cast, gate, work, settings):
             "member": [spare.pk],
             "key": [key.pk],
             "message": [Message.objects.first().pk],
+            "message+file": [Message.objects.first().pk, 0],
             "campaign": [Campaign.objects.get().pk],
             "form": [form.pk],
             "submission": [submission.pk],

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from funnel.leads.models import Lead
 from funnel.mail.models import Message, MessageState
 from funnel.outbox.actions import record
 from funnel.outbox.models import Event
@@ -23,6 +24,7 @@ SUBJECTS = {
     "test": "A test mail from Baton",
     "task": "Due: {what}, {lead}",
     "asked-again": "{lead} asks to be contacted again",
+    "demo-booked": "{meeting}: {when}",
 }
 
 
@@ -31,6 +33,8 @@ def queue(
     kind: str,
     *,
     to: Member | None = None,
+    to_lead: Lead | None = None,
+    by: Member | None = None,
     address: str = "",
     event: Event | None,
     at: datetime,
@@ -38,17 +42,25 @@ def queue(
     workspace_id: UUID | None = None,
     lead_id: UUID | None = None,
 ) -> Message | None:
-    """Queue one message to a member or an address; None where this event has queued it already.
+    """Queue one message to a member, an address or a lead; None where this event has queued it already, or the lead
+    has no e-mail address.
 
-    What the context holds is kept, so a link that lets somebody in must not be in it: it is made when the mail goes.
+    To a lead it goes in the business's name; `by` signs it and gets the answer, and its template extends
+    mail/outside.html. What the context holds is kept, so a link that lets somebody in must not be in it: it is made
+    when the mail goes, by settings.MAIL_LINKS, as files are by settings.MAIL_FILES.
     """
+    if to_lead is not None:
+        workspace_id, lead_id, address = to_lead.workspace_id, to_lead.pk, address or to_lead.email
+        if not address:
+            return None
     workspace_id = workspace_id or (to.workspace_id if to else event.workspace_id if event else None)
     if workspace_id is None:
         raise ValueError("A letter belongs to a workspace.")
     email = address or (to.email if to else "")
     subject = " ".join(SUBJECTS[kind].format_map(_Blank(context)).split())[:200]
     values: dict[str, Any] = {
-        "lead_id": lead_id, "member": to, "subject": _plain(subject), "context": context, "created_at": at,
+        "lead_id": lead_id, "member": to, "sender": by, "subject": plain(subject), "context": context,
+        "created_at": at,
     }  # fmt: skip
     one = {"workspace_id": workspace_id, "event": event, "kind": kind, "to_email": email}
     if event is None:
@@ -67,8 +79,8 @@ class _Blank(dict[str, Any]):
         return ""
 
 
-def _plain(text: str) -> str:
-    """A subject without direction marks and control signs, which could dress it up as another."""
+def plain(text: str) -> str:
+    """A subject or a name without direction marks and control signs, which could dress it up as another."""
     return "".join(
         sign
         for sign in text

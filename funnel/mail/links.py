@@ -9,6 +9,7 @@ from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from funnel.mail.models import Message
 from funnel.workspaces.models import Invitation, User
@@ -53,4 +54,12 @@ def link_for(message: Message) -> str:
         if user is None:
             return ""
         return password_link(user)
+    if dotted := settings.MAIL_LINKS.get(message.kind):
+        path = import_string(dotted)(message)
+        return settings.PUBLIC_URL + path if path else ""
     return settings.PUBLIC_URL + message.context.get("path", "/")
+
+
+def is_secret(message: Message) -> bool:
+    """Whether the link lets somebody in who has it."""
+    return message.kind in SECRET or message.kind in settings.MAIL_LINKS

@@ -40,7 +40,71 @@ SCREENS = """<style>
 </style>"""
 
 
+# A letter to a person outside wears the business's own colour; a dark one has white words, a bright one black ones.
+BRAND = "#4549bd"
+OUTSIDE_SCREENS = """<style>
+@media (prefers-color-scheme: dark) {
+  .m-ground { background: #131417 !important; } .m-page { background: #1a1b1f !important; color: #eeeeec !important; }
+  .m-quiet, .m-foot { color: #babbc1 !important; } .m-line, .m-sign { border-color: #33353b !important; }
+  .m-page a:not(.m-button) { color: #eeeeec !important; }
+}
+@media (max-width: 480px) {
+  .m-pad { padding: 24px 20px !important; } .m-button { display: block !important; text-align: center !important; }
+}
+</style>"""
+
+
 def looks() -> dict[str, SafeString]:
     """Per part its class and style, ready to stand in a tag."""
-    parts = {name: format_html('class="m-{}" style="{}"', name.replace("_", "-"), css) for name, css in STYLES.items()}
-    return parts | {"screens": mark_safe(SCREENS)}  # noqa: S308 (our own text)
+    return _parts(STYLES, SCREENS)
+
+
+def outside_looks(brand: str = BRAND) -> dict[str, SafeString]:
+    """The same for a letter to a person outside, in the business's colour."""
+    fill, on, edge = colours(brand)
+    line = "margin:28px 0 0;padding:24px 0 0;border-top:1px solid #e3e1db;"
+    styles = STYLES | {
+        "page": STYLES["page"].replace("#5a5fdd", edge),
+        "word": "margin:0 0 28px;font-size:20px;line-height:28px;font-weight:600;",
+        "line": line,
+        "note": "margin:0;font-size:14px;line-height:21px;color:#50525a;",
+        "title": "margin:2px 0 12px;font-size:24px;line-height:30px;font-weight:600;letter-spacing:-0.3px;",
+        "fact": "margin:0;font-size:17px;line-height:26px;",
+        "button": STYLES["button"].replace("#ffffff", on).replace("background:#4549bd", f"background:{fill}")
+        .replace("#4549bd", edge),
+        "sign": line.replace("24px 0 0", "20px 0 0") + "font-size:15px;line-height:23px;",
+        "hidden": "display:none;max-height:0;overflow:hidden;mso-hide:all;",
+    }  # fmt: skip
+    return _parts(styles, OUTSIDE_SCREENS)
+
+
+def _parts(styles: dict[str, str], screens: str) -> dict[str, SafeString]:
+    parts = {name: format_html('class="m-{}" style="{}"', name.replace("_", "-"), css) for name, css in styles.items()}
+    return parts | {"screens": mark_safe(screens)}  # noqa: S308 (our own text)
+
+
+def colours(brand: str) -> tuple[str, str, str]:
+    """Fill, the text on it, and edge of a brand colour "#rrggbb", by the rules of public.css.
+
+    A middling colour is deepened until white words can be read on it, an edge until it stands out from white.
+    """
+    parts = [_linear(int(brand[place : place + 2], 16) / 255) for place in (1, 3, 5)]
+    light = _luminance(parts)
+    deepened = [one * (min(1, 0.175 / light) if 0 < light < 0.33 else 1) for one in parts]
+    edge = [one * (min(1, 0.25 / light) if light else 1) for one in parts]
+    on = "#ffffff" if _luminance(deepened) < 0.18 else "#000000"
+    return _hex(deepened), on, _hex(edge)
+
+
+def _luminance(parts: list[float]) -> float:
+    red, green, blue = parts
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else float(((part + 0.055) / 1.055) ** 2.4)
+
+
+def _hex(parts: list[float]) -> str:
+    shown = [one * 12.92 if one <= 0.0031308 else 1.055 * one ** (1 / 2.4) - 0.055 for one in parts]
+    return "#" + "".join(f"{round(min(max(one, 0), 1) * 255):02x}" for one in shown)

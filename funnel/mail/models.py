@@ -20,12 +20,16 @@ class MessageState(models.TextChoices):
 
 
 class Message(TenantRow):
-    """One mail to one person. `kind` and `context` say what it is; links that let somebody in are made when it goes."""
+    """One mail to one person. `kind` and `context` say what it is; links that let somebody in are made when it goes.
+
+    To a member there is `member`; to a lead only `lead`, and `sender` is who of us writes and gets the answer.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = TenantForeignKey(Event, models.SET_NULL, null=True, related_name="+", db_index=False)
     lead = TenantForeignKey(Lead, models.CASCADE, null=True, related_name="messages")
     member = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
+    sender = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
     to_email = models.EmailField(max_length=254)
     kind = models.CharField(max_length=30)
     subject = models.CharField(max_length=200)
@@ -45,3 +49,8 @@ class Message(TenantRow):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+    @property
+    def is_outside(self) -> bool:
+        """To a lead, so in the business's own name and look."""
+        return self.lead_id is not None and self.member_id is None

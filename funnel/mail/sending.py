@@ -7,17 +7,23 @@ import smtplib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import make_msgid
+from email.encoders import encode_base64
+from email.mime.base import MIMEBase
+from email.mime.nonmultipart import MIMENonMultipart
+from email.utils import formataddr, make_msgid, parseaddr
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from funnel.mail.links import SECRET, link_for
-from funnel.mail.looks import looks
+from funnel.mail.actions import plain
+from funnel.mail.files import File, files_of
+from funnel.mail.links import is_secret, link_for
+from funnel.mail.looks import looks, outside_looks
 from funnel.mail.models import Message, MessageState
 from funnel.outbox.drain import ATTEMPTS, outside
 from funnel.outbox.models import Effect, Event
@@ -126,26 +132,34 @@ def _words(error: Exception) -> str:
 
 def text_of(message: Message, workspace: Workspace, *, hidden: bool = True) -> str:
     """The plain text of a letter; `hidden` for somebody who looks at the mailbox: no link that lets anybody in."""
-    with timezone.override(workspace.zone):
+    with timezone.override(_zone(message, workspace)):
         text = render_to_string(f"mail/{message.kind}.txt", _context(message, workspace, hidden=hidden))
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def html_of(message: Message, workspace: Workspace) -> str:
     """The letter as a mail program shows it."""
-    with timezone.override(workspace.zone):
-        context = _context(message, workspace, hidden=False) | {"looks": looks()}
+    with timezone.override(_zone(message, workspace)):
+        seen = outside_looks() if message.is_outside else looks()
+        context = _context(message, workspace, hidden=False) | {"looks": seen}
         return render_to_string(f"mail/{message.kind}.html", context)
 
 
+def _zone(message: Message, workspace: Workspace) -> ZoneInfo:
+    """The clock of the letter: the reader's own where it is known, else the business's."""
+    return ZoneInfo(message.context["zone"]) if message.context.get("zone") else workspace.zone
+
+
 def _context(message: Message, workspace: Workspace, *, hidden: bool) -> dict[str, Any]:
-    secret = message.kind in SECRET
-    moments = {name: _moment(message.context.get(name)) for name in ("due", "until")}
+    secret = is_secret(message)
+    moments = {name: _moment(message.context.get(name)) for name in ("due", "until", "starts", "ends")}
     return {
         "business": workspace.name,
         **message.context,
         **moments,
         "to": message.member,
+        "dear": message.lead.name.split()[0] if message.is_outside and message.lead and message.lead.name else "",
+        "sender": message.sender,
         "to_email": message.to_email,
         "subject": message.subject,
         "hidden": hidden and secret,
@@ -159,13 +173,31 @@ def _moment(text: str | None) -> datetime | None:
 
 def _mail(message: Message, workspace: Workspace) -> EmailMultiAlternatives:
     text, html = text_of(message, workspace, hidden=False), html_of(message, workspace)
-    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ") or "localhost"
+    address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    domain = address.rpartition("@")[2] or "localhost"
+    # Who is outside has never heard of Baton: the business writes, and the answer goes to the person who signed.
+    outside = message.is_outside
     mail = EmailMultiAlternatives(
         message.subject,
         text,
-        settings.DEFAULT_FROM_EMAIL,
+        formataddr((plain(workspace.name), address)) if outside else settings.DEFAULT_FROM_EMAIL,
         [message.to_email],
+        reply_to=[formataddr((plain(message.sender.name), message.sender.email))] if message.sender else None,
         headers={"Message-ID": make_msgid(idstring=str(message.pk), domain=domain)},
     )
     mail.attach_alternative(html, "text/html")
+    for file in files_of(message):
+        mail.attach(_attached(file))
     return mail
+
+
+def _attached(file: File) -> MIMEBase:
+    """A file as part of a mail, with the parameters of its type: calendars look at `method` there."""
+    kind, *given = [part.strip() for part in file.type.split(";")]
+    part = MIMENonMultipart(*kind.split("/", 1))
+    for name, value in (one.split("=", 1) for one in given):
+        part.set_param(name, value)
+    part.set_payload(file.make())
+    encode_base64(part)
+    part.add_header("Content-Disposition", "attachment", filename=file.name)
+    return part

@@ -8,11 +8,13 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST, require_safe
 
 from funnel.mail import actions as mail
+from funnel.mail.files import files_of
 from funnel.mail.models import Message, MessageState
 from funnel.mail.sending import text_of
 from funnel.workspaces.models import Workspace
@@ -27,7 +29,7 @@ SENDABLE = {MessageState.QUEUED: "Send now", MessageState.FAILED: "Try again", M
 def mailbox(request: HttpRequest) -> HttpResponse:
     """List the letters, latest first, with their words but without links that let somebody in."""
     workspace: Workspace = request.workspace  # type: ignore[attr-defined]
-    found = Message.objects.select_related("member__user").order_by("-created_at", "-id")
+    found = Message.objects.select_related("member__user", "sender__user", "lead").order_by("-created_at", "-id")
     if before := _cursor(request.GET.get("before", "")):
         found = found.filter(Q(created_at__lt=before.created_at) | Q(created_at=before.created_at, pk__lt=before.pk))
     listed = list(found[: SHOWN + 1])
@@ -37,6 +39,7 @@ def mailbox(request: HttpRequest) -> HttpResponse:
             {
                 "message": one,
                 "text": text_of(one, workspace),
+                "files": [file.name for file in files_of(one)],
                 "again": SENDABLE.get(MessageState(one.state), "") if settings.EMAIL_URL else "",
             }
             for one in listed[:SHOWN]
@@ -54,6 +57,19 @@ def _cursor(text: str) -> Message | None:
         return Message.objects.filter(pk=UUID(text)).only("pk", "created_at").first()
     except ValueError:
         return None
+
+
+@require_safe
+@allow("business")
+def letter_file(request: HttpRequest, pk: UUID, place: int) -> HttpResponse:
+    """Give a file that a letter carries, to keep; never to be shown as a page of ours."""
+    message = get_object_or_404(Message, pk=pk)
+    files = files_of(message)
+    if place >= len(files):
+        raise Http404
+    answer = HttpResponse(files[place].make(), content_type=files[place].type)
+    answer["Content-Disposition"] = content_disposition_header(True, files[place].name)
+    return answer
 
 
 @require_POST

@@ -34,7 +34,7 @@ SETTINGS = (
     ("people", "People", "people", ("member-remove", "invite", "member-password", "member-logout")),
     ("keys", "Keys", "business", ()),
     ("fields", "Fields", "business", ()),
-    ("mailbox", "Mailbox", "business", ()),
+    ("mailbox", "Mailbox", "business", ("letter-file",)),
     ("stuck", "Status", "stuck", ()),
 )
 SELLING = frozenset({*LEADERS, Role.REP})

@@ -30,5 +30,6 @@ urlpatterns = [
     path("business/", business.business, name="business"),
     path("business/test-mail/", business.mail_test, name="mail-test"),
     path("mailbox/", mail.mailbox, name="mailbox"),
+    path("mailbox/<uuid:pk>/files/<int:place>/", mail.letter_file, name="letter-file"),
     path("mailbox/<uuid:pk>/again/", mail.again, name="letter-again"),
 ]

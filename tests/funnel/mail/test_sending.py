@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as live
 from django.core import mail as django_mail
 from django.db import connection
+from django.template.loader import get_template
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +18,8 @@ from funnel.handoff import actions as handoff
 from funnel.leads.models import Lead
 from funnel.leads.receiving import Capture, receive
 from funnel.mail.actions import SUBJECTS, is_sent, queue
+from funnel.mail.files import File
+from funnel.mail.looks import _linear, _luminance, colours
 from funnel.mail.models import Message, MessageState
 from funnel.mail.sending import html_of, text_of
 from funnel.outbox.models import Effect, State
@@ -263,12 +266,79 @@ def test_every_kind_of_letter_reads_in_both_forms(owner, gate, kind):
         "lead": "Anna & Co", "company": "Bakery", "why": "Asked", "due": timezone.now().isoformat(), "path": "/leads/",
         "waits_for": "Rita", "what": "Call", "inviter": "Olga", "role": "rep", "until": timezone.now().isoformat(),
         "promised": ["A visit"], "ask": ["When?"], "invitation": "01a2021b-dfa2-739f-9a3b-c1eb364f59f9",
+        "meeting": "Site visit", "starts": "2026-11-19T09:00:00+00:00", "ends": "2026-11-19T10:00:00+00:00",
+        "zone": "Europe/London", "place": "At your roof",
     }  # fmt: skip
+    outside = "mail/outside" in get_template(f"mail/{kind}.html").template.source
     with gate(owner) as at:
-        one = queue(kind, to=owner, event=None, at=at, context=context)
+        capture = Capture(name="Anna & Co", email="anna@lead.example")
+        person = receive(owner.workspace, [capture], at=at)[0].lead
+        to = {"to_lead": person, "by": owner} if outside else {"to": owner}
+        one = queue(kind, **to, event=None, at=at, context=context)
         text, html = text_of(one, owner.workspace, hidden=False), html_of(one, owner.workspace)
     assert "&amp;" not in text
     assert "\n\n\n" not in text
     assert "{{" not in text + html
     assert html.startswith("<!doctype html>")
     assert django_mail.outbox == []
+
+
+def carried(message):
+    return [File("meeting.ics", "text/calendar; charset=utf-8; method=REQUEST", b"BEGIN:VCALENDAR".lower)]
+
+
+def path_of(message):
+    return f"/m/{message.context['demo']}/"
+
+
+MEETING = {
+    "meeting": "Site visit", "when": "Thu 19 Nov, 10:00", "demo": "abc", "zone": "Europe/Berlin", "with": "Rita Rep",
+    "starts": "2026-11-19T09:00:00+00:00", "ends": "2026-11-19T10:00:00+00:00", "zone_words": "Berlin time",
+}  # fmt: skip
+
+
+def test_a_letter_to_a_lead_goes_in_the_business_name_with_its_link_and_its_file(
+    owner, rep, sink, work, gate, browse, settings
+):
+    settings.MAIL_LINKS = {"demo-booked": f"{__name__}.path_of"}
+    settings.MAIL_FILES = {"demo-booked": f"{__name__}.carried"}
+    with gate(owner) as at:
+        owner.workspace.name = "Brook\u202e & Sons"
+        owner.workspace.save(update_fields=["name"])
+        person = receive(owner.workspace, [Capture(name="Anna Ahlberg", email="anna@lead.example")], at=at)[0].lead
+        queue("demo-booked", to_lead=person, by=rep, event=None, at=at, context=MEETING)
+        nobody = receive(owner.workspace, [Capture(name="Ben", phone="+44 7700 900461")], at=at)[0].lead
+        assert queue("demo-booked", to_lead=nobody, by=rep, event=None, at=at, context=MEETING) is None
+    kept = browse(owner).get(reverse("mailbox")).content.decode()
+    assert "/m/abc/" not in kept
+    assert "meeting.ics" in kept
+    work()
+    ((to, mail),) = sink.taken
+    assert to == ["anna@lead.example"]
+    assert "Brook & Sons" in mail["From"]
+    assert "Baton" not in mail["From"]
+    assert rep.email in mail["Reply-To"]
+    parts = {part.get_content_type(): part for part in mail.walk()}
+    text = parts["text/plain"].get_payload(decode=True).decode()
+    assert text.startswith("Dear Anna,")
+    assert "10:00 to 11:00, Berlin time" in text
+    assert f"{live.PUBLIC_URL}/m/abc/" in text
+    assert f"{live.PUBLIC_URL}/m/abc/" in parts["text/html"].get_payload(decode=True).decode()
+    assert "Baton" not in text + parts["text/html"].get_payload(decode=True).decode()
+    assert parts["text/calendar"].get_payload(decode=True) == b"begin:vcalendar"
+    assert parts["text/calendar"].get_param("method") == "REQUEST"
+
+
+@pytest.mark.parametrize("brand", ["#4549bd", "#f2b200", "#ffffff", "#000000", "#e4623c", "#17968e", "#808080"])
+def test_words_on_a_brand_colour_and_its_edge_can_be_read(brand):
+    fill, on, edge = colours(brand)
+    assert contrast(fill, on) >= 4.6
+    assert contrast(edge, "#ffffff") >= 3.45
+
+
+def contrast(one, other):
+    dark, light = sorted(
+        _luminance([_linear(int(colour[place : place + 2], 16) / 255) for place in (1, 3, 5)])
+        for colour in (one, other)
+    )
+    return (light + 0.05) / (dark + 0.05)
