@@ -345,6 +345,8 @@ SLOTS: dict[str, list[str]] = {
         "funnel.overview.vocabulary.routes",
         "funnel.people.api.routes",
         "marketing.campaigns.api.routes",
+        "sales.close.api.routes",
+        "sales.deals.api.routes",
     ],
     # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
     "checklist": ["marketing.capture.checklist.steps"],

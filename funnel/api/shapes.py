@@ -201,8 +201,9 @@ class Shape:
                 errors.update({f"{name}.{key}": says for key, says in wrong.errors.items()})
             except ValueError as wrong:
                 errors[name] = str(wrong)
+        wrong_inside = {name.partition(".")[0] for name in errors}
         for name in self.required:
-            if name not in errors and found.get(name) in (None, ""):
+            if name not in wrong_inside and found.get(name) in (None, ""):
                 errors[name] = "This is needed."
         if errors:
             raise Invalid(errors)

@@ -8,8 +8,8 @@ from functools import cache
 from babel import Locale
 from babel.numbers import get_currency_precision
 
-# More digits before the point are a slip, and sums of them still fit a bigint.
-MOST = 10**12
+# More digits before the point are a slip, and sums of so many still fit a bigint.
+MOST_DIGITS = 12
 
 
 @cache
@@ -42,7 +42,7 @@ def read_amount(said: str | Decimal, currency: str, *, least: int = 0) -> int:
         raise ValueError("Write an amount like 1200.50.") from None
     if not amount.is_finite():
         raise ValueError("Write an amount like 1200.50.")
-    if abs(amount) >= MOST:
+    if amount and amount.adjusted() >= MOST_DIGITS:
         raise ValueError("This is more than can be booked.")
     places = digits(currency)
     if int(amount.normalize().as_tuple().exponent) < -places:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +17,11 @@ from funnel.api.shapes import Invalid, moment
 from funnel.api.views import ApiView, list_of, spec
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason
+from funnel.handoff.promises import promised_moment
 from funnel.leads import actions, receiving
 from funnel.leads.identity import Capture, Refused, clean_email
 from funnel.leads.models import Lead, LeadKey
+from funnel.leads.named import member_named
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event, Lane
 from funnel.overview.answers import EVENT_SCHEMA, LEAD_SCHEMA, write_event, write_leads
@@ -37,7 +38,6 @@ from funnel.overview.bodies import (
     capture_of,
     refused,
 )
-from funnel.workspaces.hours import spans
 from funnel.workspaces.models import Member, Role
 from funnel.workspaces.refusals import Forbidden, Refusal
 
@@ -201,7 +201,7 @@ class LeadView(ApiView):
         """Accept the open handoff; an owner's or manager's key may name another member."""
         lead = self.lead(pk)
         self.match(lead.version)
-        to = self._member(self.values["member"]) if self.values.get("member") else None
+        to = member_named(self.values["member"], "member") if self.values.get("member") else None
         return self.told(handoff.accept(lead, by=self.member, at=self.at, to=to))
 
     @spec("Give a lead back", body=RETURN, answers={200: LEAD_SCHEMA})
@@ -215,7 +215,7 @@ class LeadView(ApiView):
             by=self.member,
             at=self.at,
             note=self.values.get("note", ""),
-            until=self._promised(self.values.get("until")),
+            until=promised_moment(self.values.get("until"), workspace=self.workspace, at=self.at),
         )
         return self.told(lead)
 
@@ -231,24 +231,6 @@ class LeadView(ApiView):
         """The timeline and the audit of one lead, latest first."""
         rows = _events().filter(lead=self.lead(pk))
         return self.listed(rows, ("-occurred_at", "-id"), lambda found: [write_event(one) for one in found])
-
-    def _member(self, email: str) -> Member:
-        found = Member.objects.filter(user__email=email.strip().lower()).select_related("user").first()
-        if found is None:
-            raise Invalid({"member": "Nobody here has this e-mail address."})
-        return found
-
-    def _promised(self, until: date | datetime | None) -> datetime | None:
-        """A promised day begins with its first working hour, at nine on a day without any."""
-        if until is None or isinstance(until, datetime):
-            return until
-        if until > self.workspace.local(self.at + handoff.FAR).date():
-            raise Invalid({"until": handoff.TOO_FAR})
-        zone = self.workspace.zone
-        begin, _ = next(spans(self.workspace, datetime.combine(until, time.min, zone)))
-        if begin.astimezone(zone).date() == until:
-            return begin
-        return datetime.combine(until, time(9), zone)
 
 
 class EventView(ApiView):

@@ -146,12 +146,16 @@ def move(deal: Deal, to: DealStage, *, by: Member, at: datetime, occurred_at: da
 
 @transaction.atomic
 def edit(deal: Deal, changes: dict[str, Any], *, by: Member, at: datetime) -> Deal:
-    """Change title, amount, currency or holder of an open deal; raise NotOpen, NotYourDeal or CantHold."""
+    """Change title, amount, currency or holder of an open deal; raise NotOpen, NotYourDeal or CantHold.
+
+    Only an owner or a manager names somebody who has left.
+    """
     now = locked(deal, by)
     if not now.is_open:
         raise NotOpen(f"This deal is {now.get_stage_display().lower()}; undo that first.")
-    holder = changes.get("holder")
-    if holder is not None and holder.pk != now.holder_id and (holder.role not in SELLERS or not holder.active):
+    holder: Member = changes.get("holder", now.holder)
+    takes_over = holder.role in SELLERS and (holder.active or by.leads_others)
+    if holder.pk != now.holder_id and not takes_over:
         raise CantHold(f"{holder.name} can’t take over a deal.", field="holder")
     was = {name: getattr(now, name) for name in changes if getattr(now, name) != changes[name]}
     if not was:

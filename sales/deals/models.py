@@ -94,6 +94,7 @@ class Deal(TenantRow):
             models.Index(fields=["workspace", "lead", "stage"], name="deal_lead"),
             models.Index(fields=["workspace", "holder", "stage"], name="deal_holder"),
             models.Index(fields=["workspace", "-made_at", "-id"], name="deal_recent"),
+            models.Index(fields=["workspace", "updated_at", "id"], name="deal_updated"),
             models.Index(fields=["workspace", "closed_at"], name="deal_closed", condition=Q(closed_at__isnull=False)),
         ]
 

@@ -30,7 +30,7 @@ def catch(gate: Any) -> Callable[..., Lead]:
 @pytest.fixture
 def offered(catch: Any, work: Any, rep: Member) -> Lead:
     """A lead that asked for contact and is offered to the rep."""
-    lead = catch(rep, name="Ann Bell", kind="form", asks=True)
+    lead = catch(rep, name="Ann Bell", kind="form", asks=True, external_id="W-1")
     work()
     return lead
 

@@ -12,10 +12,15 @@ from funnel.outbox.models import Event
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import ApiKey
 from marketing.campaigns.models import Campaign
+from sales.deals import actions as deals
 
 # name: (method, scope, body, who may)
 MARKETING = ("owner", "manager", "marketer")
+SELLING = ("owner", "manager", "rep")
 EVERYBODY = ("owner", "manager", "marketer", "rep", "viewer")
+# Addresses with the id of a row that another business can't see.
+OWNED = ("lead", "event-void", "campaign", "deal")
+OWNED_PARTS = ("lead-", "deal-move", "deal-win", "deal-lose")
 WALK = [
     ("leads", "get", "leads", None, EVERYBODY),
     ("leads", "post", "leads", {"email": "new@walk.example"}, (*MARKETING, "rep")),
@@ -39,12 +44,20 @@ WALK = [
     ("campaign", "get", "campaigns", None, EVERYBODY),
     ("campaign", "patch", "campaigns", {"goal": "More"}, MARKETING),
     ("sources", "get", "campaigns", None, EVERYBODY),
+    ("deals", "get", "deals", None, EVERYBODY),
+    ("deals", "post", "deals", {"lead": {"external_id": "W-1"}}, SELLING),
+    ("deal", "get", "deals", None, EVERYBODY),
+    ("deal", "patch", "deals", {"title": "A roof"}, SELLING),
+    ("deal-move", "post", "deals", {"stage": "demo"}, SELLING),
+    ("deal-win", "post", "deals", {"amount": "5"}, SELLING),
+    ("deal-lose", "post", "deals", {"reason": "price"}, SELLING),
+    ("deal-reasons", "get", "deals", None, EVERYBODY),
     ("schema", "get", None, None, EVERYBODY),
 ]
 IDS = [f"{method} {name}" for name, method, *_ in WALK]
 
 
-def address(name, lead=None, event=None, campaign=None):
+def address(name, lead=None, event=None, campaign=None, deal=None):
     one = f"leads/{lead}/"
     return {
         "lead": one,
@@ -56,16 +69,23 @@ def address(name, lead=None, event=None, campaign=None):
         "leads-batch": "leads/batch/",
         "event-void": f"events/{event}/void/",
         "campaign": f"campaigns/{campaign}/",
+        "deal": f"deals/{deal}/",
+        "deal-move": f"deals/{deal}/move/",
+        "deal-win": f"deals/{deal}/win/",
+        "deal-lose": f"deals/{deal}/lose/",
+        "deal-reasons": "deals/reasons/",
     }.get(name, f"{name}/")
 
 
 @pytest.fixture
-def objects(offered, owner, gate):
-    """An offered lead, one of its events, a campaign."""
+def objects(offered, catch, owner, rep, gate):
+    """An offered lead, one of its events, a campaign, a deal of the rep's."""
+    buyer = catch(rep, email="bob@ray.example")
     with gate(owner) as at:
+        deal = deals.open_deal(buyer, by=rep, at=at)
         campaign = Campaign.objects.create(workspace=owner.workspace, key="fair", name="Fair", created_at=at)
         event = Event.objects.get(lead=offered, kind="form")
-    return {"lead": offered.pk, "event": event.pk, "campaign": campaign.pk}
+    return {"lead": offered.pk, "event": event.pk, "campaign": campaign.pk, "deal": deal.pk}
 
 
 @pytest.fixture
@@ -157,13 +177,15 @@ def test_a_key_does_only_what_its_scopes_say(name, method, scope, body, who, obj
 
 @pytest.mark.parametrize(
     ("name", "method", "scope", "body", "who"),
-    [row for row in WALK if row[0] in ("lead", "event-void", "campaign") or row[0].startswith("lead-")],
+    [row for row in WALK if row[0] in OWNED or row[0].startswith(OWNED_PARTS)],
 )
 def test_another_business_s_row_is_404_like_one_that_never_was(name, method, scope, body, who, objects, outsider, api):
     send = getattr(api(outsider), method)
     arguments = [body] if body is not None else []
     theirs = send(address(name, **objects), *arguments)
-    nothing = send(address(name, lead=uuid.uuid4(), event=99999999, campaign=uuid.uuid4()), *arguments)
+    nothing = send(
+        address(name, lead=uuid.uuid4(), event=99999999, campaign=uuid.uuid4(), deal=uuid.uuid4()), *arguments
+    )
     assert theirs.status_code == nothing.status_code == 404
     assert theirs.json() == nothing.json()
 

@@ -1,0 +1,41 @@
+"""Leads and deals for the tests of the sales wing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from funnel.leads.identity import Capture
+from funnel.leads.models import Lead
+from funnel.leads.receiving import receive
+from funnel.workspaces.models import Member
+from sales.deals import actions as deals
+from sales.deals.models import Deal
+
+
+@pytest.fixture
+def catch(gate: Any) -> Callable[..., Lead]:
+    """Receive one lead of the member's business."""
+
+    def caught(member: Member, name: str = "Ann Bell", **capture: Any) -> Lead:
+        capture.setdefault("email", f"{name.replace(' ', '.').lower()}@bell.example")
+        with gate(member) as at:
+            got = receive(member.workspace, [Capture(name=name, **capture)], at=at)[0]
+            assert got.lead is not None, got.refused
+            return got.lead
+
+    return caught
+
+
+@pytest.fixture
+def deal_with(catch: Any, gate: Any) -> Callable[..., Deal]:
+    """Open a deal of the member's with somebody of this name."""
+
+    def opened(member: Member, name: str = "Ann Bell", **also: Any) -> Deal:
+        lead = catch(member, name)
+        with gate(member) as at:
+            return deals.open_deal(lead, by=member, at=at, **also)
+
+    return opened
