@@ -10,15 +10,18 @@ from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.workspaces.models import (
     ApiKey,
     AuditEntry,
+    Holiday,
     Invitation,
     Member,
     PublicDoor,
+    TimeOff,
     User,
     Workspace,
 )
 
 __all__ = [
     "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "FieldDefinition",
-    "GiveBackReason", "Handoff", "Heartbeat", "Invitation", "KeptAnswer", "Lead", "LeadKey", "LeadScore", "Member",
-    "Message", "PublicDoor", "Rate", "Revenue", "RuleVersion", "ScorePoint", "Source", "Suspect", "User", "Workspace",
+    "GiveBackReason", "Handoff", "Heartbeat", "Holiday", "Invitation", "KeptAnswer", "Lead", "LeadKey", "LeadScore",
+    "Member", "Message", "PublicDoor", "Rate", "Revenue", "RuleVersion", "ScorePoint", "Source", "Suspect", "TimeOff",
+    "User", "Workspace",
 ]  # fmt: skip

@@ -322,6 +322,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "passed_on": {"follow": "sales.queue.handlers.follow", "deals_follow": "sales.deals.handlers.follow"},
     "asked_again": {"ask": "sales.queue.handlers.ask"},
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
+    "time_off": {"away": "funnel.people.away.leave"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
 }
 # Letters whose link is made when they go, by kind: (message) -> the path, blank where it leads nowhere any more. Who

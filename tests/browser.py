@@ -139,7 +139,7 @@ def places(page: Page, role: str) -> dict[str, str]:
     if role in ("owner", "manager"):
         found |= {
             "people": "/people/", "people-remove": linked(page, "/people/", f"/people/{ID}/remove/"),
-            "status": "/status/", "fields": "/fields/", "start": "/start/",
+            "holidays": "/holidays/", "status": "/status/", "fields": "/fields/", "start": "/start/",
         }  # fmt: skip
     if role == "owner":
         found |= {"keys": "/keys/", "business": "/business/", "mailbox": "/mailbox/"}

@@ -16,7 +16,7 @@ from funnel.leads.receiving import receive
 from funnel.mail.files import File
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event
-from funnel.workspaces.models import ApiKey, Invitation
+from funnel.workspaces.models import ApiKey, Holiday, Invitation, TimeOff
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form, Submission
 from sales.queue.models import Task
@@ -54,6 +54,10 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "me": ("GET", ALL, ""),
     "people": ("GET", LEADING, ""),
     "invite": ("POST", LEADING, ""),
+    "time-off-add": ("POST", LEADING, ""),
+    "time-off-remove": ("POST", ALL, "time_off"),
+    "holidays": ("GET", LEADING, ""),
+    "holiday-remove": ("POST", LEADING, "holiday"),
     "invitation-withdraw": ("POST", LEADING, "invitation"),
     "member-remove": ("GET", LEADING, "member"),
     "member-logout": ("POST", LEADING, "member"),
@@ -152,7 +156,11 @@ def rows(cast, gate, work, settings):
         )
         spare = make_member(owner.workspace, "viewer", "Sven Spare")
         task = Task.objects.create(workspace=owner.workspace, lead=lead, holder=rep, what="Call", due_at=at, made_at=at)
+        today = owner.workspace.local(at).date()
+        days = {"workspace": owner.workspace, "first": today, "last": today}
         return {
+            "time_off": [TimeOff.objects.create(member=spare, made_at=at, **days).pk],
+            "holiday": [Holiday.objects.create(workspace=owner.workspace, day=today).pk],
             "lead": [lead.pk],
             "lead+event": [lead.pk, Event.objects.get(kind="form").pk],
             "handoff": [Handoff.objects.get().pk],

@@ -66,7 +66,7 @@ def open_for(
     )
     if not leads:
         return []
-    rotation, known, touches = Rotation(at), known_members(leads), touches_of(leads)
+    rotation, known, touches = Rotation(at, workspace), known_members(leads), touches_of(leads)
     promise = float(workspace.promise_hours)
     clock = {
         "remind_at": after(workspace, at, promise / 2),

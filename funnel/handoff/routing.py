@@ -9,15 +9,16 @@ from uuid import UUID
 
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
-from funnel.workspaces.models import Member
+from funnel.templatetags.words import day
+from funnel.workspaces.models import Member, TimeOff, Workspace
 
 Route = tuple[Member | None, dict[str, Any]]
 
 
 class Rotation:
-    """The members who take leads, locked, in the order of their turn; one instance serves a whole batch."""
+    """The members who take leads and are not away today, locked, in the order of their turn; one serves a batch."""
 
-    def __init__(self, at: datetime) -> None:
+    def __init__(self, at: datetime, workspace: Workspace) -> None:
         self.at = at
         # Locked by id first: two workers that hand over at once may neither deadlock nor give one turn twice.
         locked = {
@@ -27,7 +28,10 @@ class Rotation:
             .select_related("user")
             .select_for_update(of=("self",))
         }
-        self.turns = sorted(locked.values(), key=lambda one: (one.last_turn_at is not None, one.last_turn_at, one.pk))
+        away = TimeOff.objects.last_days(workspace.local(at).date())
+        self.away = [(one, away[one.pk]) for one in locked.values() if one.pk in away]
+        here = [one for one in locked.values() if one.pk not in away]
+        self.turns = sorted(here, key=lambda one: (one.last_turn_at is not None, one.last_turn_at, one.pk))
         self.moved: dict[UUID, Member] = {}
 
     def route(self, lead: Lead, *, known: Member | None, known_why: str, tried: Collection[UUID]) -> Route:
@@ -43,11 +47,10 @@ class Rotation:
                 "rows": self._rows(known, tried, known_why.format(name=known.name)),
             }
         if not free:
-            says = (
-                "Everybody who takes leads has had this one already."
-                if self.turns
-                else "Nobody takes leads at the moment."
-            )
+            if self.turns:
+                says = "Everybody who takes leads has had this one already."
+            else:
+                says = "Everybody who takes leads is away." if self.away else "Nobody takes leads at the moment."
             return None, {"by": "pool", "says": says, "rows": self._rows(None, tried, "")}
         chosen = free[0]
         says = f"It is {chosen.name}’s turn."
@@ -68,6 +71,9 @@ class Rotation:
             else:
                 why = f"Comes later: number {place + 1} in turn."
             rows.append({"member": str(one.pk), "name": one.name, "says": why, "chosen": one == chosen})
+        for one, last in self.away:
+            why = f"Is away, up to and including {day(last)}."
+            rows.append({"member": str(one.pk), "name": one.name, "says": why, "chosen": False})
         return rows
 
     def save(self) -> None:

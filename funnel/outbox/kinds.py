@@ -72,6 +72,7 @@ KINDS: dict[str, Kind] = {
     "source_seen": Kind("New source"),
     "workspace_started": Kind("Business started"),
     "invited": Kind("Invited"),
+    "time_off": Kind("Time off"),
     "password_asked": Kind("Password link asked for"),
     "mail_tried": Kind("Test mail"),
     "mail_queued": Kind("Mail"),

@@ -31,7 +31,8 @@ class Place:
 # The tabs above the pages about the business itself.
 SETTINGS = (
     ("business", "Business and mail", "business", ()),
-    ("people", "People", "people", ("member-remove", "invite", "member-password", "member-logout")),
+    ("people", "People", "people", ("member-remove", "invite", "member-password", "member-logout", "time-off-add")),
+    ("holidays", "Holidays", "people", ()),
     ("keys", "Keys", "business", ()),
     ("fields", "Fields", "business", ()),
     ("mailbox", "Mailbox", "business", ("letter-file",)),
@@ -68,7 +69,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                 "users-group",
                 "People and keys",
                 roles=frozenset(LEADERS),
-                under=("keys", "member-remove", "invite"),
+                under=("keys", "member-remove", "invite", "time-off-add", "holidays"),
             ),
             Place("stuck", "refresh", "Status and mail", roles=frozenset(LEADERS), under=("mailbox",)),
         ),

@@ -1,4 +1,4 @@
-"""One's own name, password and log-ins."""
+"""One's own name, time off, password and log-ins."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.people import keys
 from funnel.people.actions import audit
+from funnel.people.away_views import TimeOffForm, to_come
 from funnel.people.door import closes_without_store
 from funnel.workspaces import limits
 from funnel.workspaces.models import Member
@@ -28,7 +30,7 @@ class NameForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow("read")
 def me(request: HttpRequest) -> HttpResponse:
-    """Change one's name or password."""
+    """Change one's name or password, and enter when one is away."""
     member: Member = request.member  # type: ignore[attr-defined]
     user = member.user
     which = request.POST.get("which", "")
@@ -49,8 +51,18 @@ def me(request: HttpRequest) -> HttpResponse:
             audit(member, "password changed", user.email, at=request.at, workspace=member.workspace)  # type: ignore[attr-defined]
             messages.success(request, "Your new password is saved. Other devices are logged out.")
             return redirect("me")
-    context = {"name": name, "password": password}
-    return render(request, "funnel/people/me.html", context, status=422 if name.errors or password.errors else 200)
+    off = TimeOffForm(request.POST if which == "off" else None, whose=member)
+    if which == "off" and off.save(by=member, at=request.at):  # type: ignore[attr-defined]
+        messages.success(request, "Entered. Nobody gives you leads on these days.")
+        return redirect(reverse("me") + "#off")
+    wrong = name.errors or password.errors or off.errors
+    context = {
+        "name": name,
+        "password": password,
+        "off": off,
+        "time_off": to_come(member.workspace, request.at, member),  # type: ignore[attr-defined]
+    }
+    return render(request, "funnel/people/me.html", context, status=422 if wrong else 200)
 
 
 @require_POST

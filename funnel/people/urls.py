@@ -3,6 +3,7 @@
 from django.urls import path
 
 from funnel.mail import views as mail
+from funnel.people import away_views as away
 from funnel.people import business, door, joining, myself, programs, views
 
 urlpatterns = [
@@ -20,6 +21,10 @@ urlpatterns = [
     path("me/", myself.me, name="me"),
     path("me/log-out/", myself.log_out_everywhere, name="me-logout"),
     path("people/", views.people_page, name="people"),
+    path("people/time-off/", views.add_time_off, name="time-off-add"),
+    path("time-off/<uuid:pk>/take-back/", away.remove_time_off, name="time-off-remove"),
+    path("holidays/", away.holidays, name="holidays"),
+    path("holidays/<int:pk>/take-back/", away.reopen, name="holiday-remove"),
     path("people/invite/", views.invite, name="invite"),
     path("people/invitations/<uuid:pk>/take-back/", views.withdraw, name="invitation-withdraw"),
     path("people/<uuid:pk>/remove/", views.remove, name="member-remove"),

@@ -21,6 +21,7 @@ from funnel.leads.stages import SALES, Stage
 from funnel.mail.links import invitation_link
 from funnel.people import actions as people
 from funnel.people import keys, leaving
+from funnel.people.away_views import TimeOffForm, to_come
 from funnel.templatetags.words import plural
 from funnel.workspaces.models import SELLERS, ApiKey, Invitation, Member, Role
 from funnel.workspaces.refusals import Refusal
@@ -79,7 +80,14 @@ def _rows(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _page(request: HttpRequest, *, status: int = 200, invite: InviteForm | None = None, **more: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    *,
+    status: int = 200,
+    invite: InviteForm | None = None,
+    off: TimeOffForm | None = None,
+    **more: Any,
+) -> HttpResponse:
     rows = _rows(request)
     invitations = list(Invitation.objects.order_by("-created_at"))
     for one in invitations:
@@ -95,6 +103,8 @@ def _page(request: HttpRequest, *, status: int = 200, invite: InviteForm | None 
         "roles": ROLES.items(),
         "invitations": invitations,
         "form": invite or InviteForm(by=request.member),  # type: ignore[attr-defined]
+        "off": off or TimeOffForm(),
+        "time_off": to_come(request.workspace, request.at),  # type: ignore[attr-defined]
         **more,
     }
     return render(request, "funnel/people/people.html", context, status=status)
@@ -158,6 +168,17 @@ def invite(request: HttpRequest) -> HttpResponse:
         return _page(request, status=refusal.status, invite=form)
     messages.success(request, f"{invitation.email} is invited.")
     return redirect(reverse("people") + "#invite")
+
+
+@require_POST
+@allow("people")
+def add_time_off(request: HttpRequest) -> HttpResponse:
+    """Enter when somebody is away."""
+    off = TimeOffForm(request.POST)
+    if not off.save(by=request.member, at=request.at):  # type: ignore[attr-defined]
+        return _page(request, status=422, off=off)
+    messages.success(request, f"Entered. {off.cleaned_data['member'].name} is given no leads on these days.")
+    return redirect(reverse("people") + "#off")
 
 
 @require_POST

@@ -7,16 +7,19 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from funnel.workspaces.models import Workspace
 
-# A week without a single working hour is refused where hours are set; this only bounds a walk.
-FAR = 3700
+# A week without a single working hour is refused where hours are set, and so many holidays that a promise would reach
+# further; this only bounds a walk.
+FAR = 5000
 
 
 def spans(workspace: Workspace, start: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The working spans from `start` on, in UTC, in order; each as long as the clock on the wall says."""
-    zone = workspace.zone
+    """The working spans from `start` on, in UTC, in order, none on a holiday; each as long as the wall's clock says."""
+    zone, closed = workspace.zone, workspace.holidays
     first: date = start.astimezone(zone).date()
     for ahead in range(FAR):
         day = first + timedelta(days=ahead)
+        if day in closed:
+            continue
         for opens, closes in workspace.hours[day.weekday()]:
             begin = datetime.combine(day, time.fromisoformat(opens), zone).astimezone(start.tzinfo)
             end = datetime.combine(day, time.fromisoformat(closes), zone).astimezone(start.tzinfo)

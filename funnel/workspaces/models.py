@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
 
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
@@ -88,6 +90,11 @@ class Workspace(models.Model):
         """The moment on the workspace's own clock."""
         return moment.astimezone(self.zone)
 
+    @cached_property
+    def holidays(self) -> frozenset[date]:
+        """The days on which nobody works, read once for this instance; who changes them forgets it here."""
+        return frozenset(Holiday.objects.filter(workspace=self).values_list("day", flat=True))
+
 
 class Role(models.TextChoices):
     OWNER = "owner", "Owner"
@@ -150,6 +157,44 @@ class Member(models.Model):
     def leads_others(self) -> bool:
         """Owner and manager decide for others."""
         return self.role in LEADERS
+
+
+class TimeOffQuerySet(models.QuerySet["TimeOff"]):
+    def on(self, day: date) -> TimeOffQuerySet:
+        """Those that cover a day."""
+        return self.filter(first__lte=day, last__gte=day)
+
+    def last_days(self, day: date) -> dict[UUID, date]:
+        """Who is away on a day, and the last day of it."""
+        return dict(self.on(day).order_by("last").values_list("member", "last"))
+
+
+class TimeOff(TenantRow):
+    """Days on which a member is away, the first and the last of them included; the business's own days."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    member = TenantForeignKey(Member, models.CASCADE, related_name="time_off", db_index=False)
+    first = models.DateField()
+    last = models.DateField()
+    made_at = models.DateTimeField()
+
+    objects: ClassVar[Any] = scoped(TimeOffQuerySet)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(first__lte=models.F("last")), name="time_off_in_order")
+        ]
+        indexes = [models.Index(fields=["workspace", "last", "member"], name="time_off_last")]
+
+
+class Holiday(TenantRow):
+    """A day on which the whole business is closed: no clock runs, and nobody can be booked."""
+
+    day = models.DateField()
+    name = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "day"], name="holiday_once")]
 
 
 class Invitation(TenantRow):

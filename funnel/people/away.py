@@ -1,0 +1,116 @@
+"""Who is away and when the business is closed: nobody away is offered a lead, and no clock runs on a holiday."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+from django.db import transaction
+
+from funnel.outbox.actions import record
+from funnel.outbox.models import Effect, Event
+from funnel.people.actions import audit, pass_offers_on
+from funnel.templatetags.words import day
+from funnel.workspaces.models import Holiday, Member, TimeOff, Workspace
+from funnel.workspaces.refusals import Forbidden, Refusal
+
+# A clock must find its working hours within what hours.spans walks, however few a week has.
+MOST_HOLIDAYS = 200
+LONGEST, FAR = timedelta(days=366), timedelta(days=366 * 2)
+
+
+class WrongDays(Refusal):
+    """Days that can't be taken; `field` says which."""
+
+    status = 422
+
+
+class SomebodyElses(Forbidden):
+    """Only an owner or a manager enters days for others."""
+
+
+def _in_order(first: date, last: date, today: date) -> None:
+    if last < first:
+        raise WrongDays("The last day comes before the first.", field="last")
+    if last < today:
+        raise WrongDays("These days are past.", field="last")
+    if last - first > LONGEST:
+        raise WrongDays("This is longer than a year.", field="last")
+    if first - today > FAR:
+        raise WrongDays("Choose days within the next two years.", field="first")
+
+
+@transaction.atomic
+def take_off(member: Member, first: date, last: date, *, by: Member, at: datetime) -> TimeOff:
+    """Note that a member is away; what waits for them goes to somebody else when the first day begins.
+
+    Raises WrongDays or SomebodyElses.
+    """
+    if by.pk != member.pk and not by.leads_others:
+        raise SomebodyElses("Only an owner or a manager enters time off for somebody else.")
+    workspace = member.workspace
+    _in_order(first, last, workspace.local(at).date())
+    clash = TimeOff.objects.filter(member=member, first__lte=last, last__gte=first).order_by("first").first()
+    if clash is not None:
+        raise WrongDays(
+            f"{member.first_name} is away from {day(clash.first)} to {day(clash.last)} already.", field="first"
+        )
+    made: TimeOff = TimeOff.objects.create(workspace=workspace, member=member, first=first, last=last, made_at=at)
+    begins = datetime.combine(first, time(), workspace.zone)
+    record(
+        workspace.pk, "time_off", at=at, actor=by, data={"time_off": str(made.pk)}, due={"away": max(begins, at)}
+    )  # fmt: skip
+    audit(by, "time off", member.email, at=at, workspace=workspace, first=first.isoformat(), last=last.isoformat())
+    return made
+
+
+@transaction.atomic
+def come_back(time_off: TimeOff, *, by: Member, at: datetime) -> None:
+    """Take time off back, before or while it lasts; raise SomebodyElses."""
+    if by.pk != time_off.member_id and not by.leads_others:
+        raise SomebodyElses("Only an owner or a manager changes the time off of somebody else.")
+    days = {"first": time_off.first.isoformat(), "last": time_off.last.isoformat()}
+    audit(by, "time off taken back", time_off.member.email, at=at, workspace=by.workspace, **days)
+    time_off.delete()
+
+
+def leave(effects: list[Effect], at: datetime) -> None:
+    """Time off begins: what waits for the member goes to somebody else."""
+    events = Event.objects.filter(pk__in=[one.event_id for one in effects]).select_related("workspace").order_by("id")
+    for event in events:
+        today = event.workspace.local(at).date()
+        found = TimeOff.objects.on(today).filter(pk=event.data["time_off"]).select_related("member__user").first()
+        if found is not None and found.member.active:
+            pass_offers_on(found.member, by=found.member, at=at)
+
+
+@transaction.atomic
+def close(workspace: Workspace, first: date, last: date, name: str, *, by: Member, at: datetime) -> int:
+    """Close the business on these days; give how many were not closed yet. Raises WrongDays.
+
+    A clock that runs keeps its end, as with changed hours.
+    """
+    _in_order(first, last, workspace.local(at).date())
+    days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+    ahead = Holiday.objects.filter(day__gte=workspace.local(at).date())
+    known = set(ahead.values_list("day", flat=True))
+    new = [one for one in days if one not in known]
+    if len(known) + len(new) > MOST_HOLIDAYS:
+        raise WrongDays(f"{MOST_HOLIDAYS} days to come can be closed at most; a promise to a lead must end some day.")
+    Holiday.objects.bulk_create([Holiday(workspace=workspace, day=one, name=name) for one in new])
+    _forget(workspace)
+    if new:
+        shown = {"first": first.isoformat(), "last": last.isoformat()}
+        audit(by, "holiday", name or first.isoformat(), at=at, workspace=workspace, **shown)
+    return len(new)
+
+
+@transaction.atomic
+def reopen(holiday: Holiday, *, by: Member, at: datetime) -> None:
+    """Open the business on a day that was to be closed."""
+    audit(by, "holiday taken back", holiday.name or "", at=at, workspace=by.workspace, day=holiday.day.isoformat())
+    holiday.delete()
+    _forget(by.workspace)
+
+
+def _forget(workspace: Workspace) -> None:
+    workspace.__dict__.pop("holidays", None)

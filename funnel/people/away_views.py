@@ -1,0 +1,132 @@
+"""Time off and holidays, as people enter them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from funnel.people import away
+from funnel.templatetags.words import plural
+from funnel.workspaces.models import Holiday, Member, TimeOff, Workspace
+from funnel.workspaces.refusals import Refusal
+from funnel.workspaces.roles import allow
+
+
+class DaysForm(forms.Form):
+    """A first and a last day; without a last one it is one day."""
+
+    first = forms.DateField(label="First day", widget=forms.DateInput({"type": "date"}))
+    last = forms.DateField(label="Last day", required=False, widget=forms.DateInput({"type": "date"}))
+
+    def days(self) -> dict[str, Any]:
+        """What the verbs take."""
+        return {"first": self.cleaned_data["first"], "last": self.cleaned_data["last"] or self.cleaned_data["first"]}
+
+    def refused(self, refusal: Refusal) -> None:
+        """Put a refusal to the day that it is about."""
+        self.add_error(refusal.extra.get("field", "first"), refusal.sentence)
+
+
+class TimeOffForm(DaysForm):
+    """Who is away; one's own page asks only for the days."""
+
+    member: forms.ModelChoiceField[Member] = forms.ModelChoiceField(
+        label="Who", queryset=Member.objects.none(), empty_label=None
+    )
+    field_order = ("member", "first", "last")
+
+    def __init__(self, *args: Any, whose: Member | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", "off-%s")
+        super().__init__(*args, **kwargs)
+        self.whose = whose
+        if whose is not None:
+            del self.fields["member"]
+        else:
+            members = Member.objects.active().select_related("user", "workspace").order_by("joined_at")
+            self.fields["member"].queryset = members  # type: ignore[attr-defined]
+
+    def save(self, *, by: Member, at: datetime) -> bool:
+        """Enter the time off; False with a sentence at its field where it can't be."""
+        if not self.is_valid():
+            return False
+        try:
+            with transaction.atomic():
+                away.take_off(self.whose or self.cleaned_data["member"], by=by, at=at, **self.days())
+        except Refusal as refusal:
+            self.refused(refusal)
+            return False
+        return True
+
+
+def to_come(workspace: Workspace, at: datetime, member: Member | None = None) -> list[TimeOff]:
+    """Who is or will be away, the next one first; of one member if one is named."""
+    today = workspace.local(at).date()
+    found = TimeOff.objects.filter(last__gte=today, member__active=True).select_related("member__user")
+    found = found.order_by("first", "id")
+    return list(found.filter(member=member) if member else found)
+
+
+@require_POST
+@allow("read")
+def remove_time_off(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take time off back, one's own or as an owner or manager."""
+    by: Member = request.member  # type: ignore[attr-defined]
+    found: TimeOff = get_object_or_404(TimeOff.objects.select_related("member__user"), pk=pk)
+    away.come_back(found, by=by, at=request.at)  # type: ignore[attr-defined]
+    whose = "You are" if found.member_id == by.pk else f"{found.member.name} is"
+    messages.success(request, f"{whose} here on these days.")
+    back = "people" if request.POST.get("from") == "people" and by.leads_others else "me"
+    return redirect(reverse(back) + "#off")
+
+
+class HolidayForm(DaysForm):
+    """Which days, and what for."""
+
+    name = forms.CharField(label="What for", max_length=80, required=False)
+    field_order = ("first", "last", "name")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("people")
+def holidays(request: HttpRequest) -> HttpResponse:
+    """List the days on which the business is closed, and add some."""
+    workspace: Workspace = request.workspace  # type: ignore[attr-defined]
+    at: datetime = request.at  # type: ignore[attr-defined]
+    form = HolidayForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                with transaction.atomic():
+                    made = away.close(
+                        workspace, name=form.cleaned_data["name"], by=request.member, at=at, **form.days()  # type: ignore[attr-defined]
+                    )  # fmt: skip
+            except Refusal as refusal:
+                form.refused(refusal)
+                status = refusal.status
+            else:
+                said = f"Closed on {plural(made, 'day')} more. Clocks that run already keep their end."
+                messages.success(request, said if made else "These days were closed already.")
+                return redirect("holidays")
+    context = {"form": form, "days": Holiday.objects.filter(day__gte=timezone.localtime(at).date()).order_by("day")}
+    return render(request, "funnel/people/holidays.html", context, status=status)
+
+
+@require_POST
+@allow("people")
+def reopen(request: HttpRequest, pk: int) -> HttpResponse:
+    """Open on a day that was to be closed."""
+    away.reopen(get_object_or_404(Holiday, pk=pk), by=request.member, at=request.at)  # type: ignore[attr-defined]
+    messages.success(request, "Open on that day again.")
+    return redirect("holidays")

@@ -1,0 +1,162 @@
+"""Who is away is offered nothing, and no clock runs on a holiday."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from django.urls import reverse
+
+from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.identity import Capture
+from funnel.leads.receiving import receive
+from funnel.people import away
+from funnel.workspaces.hours import after, between
+from funnel.workspaces.models import Holiday, TimeOff
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ask(gate, work):
+    """Somebody asks for contact."""
+
+    def asked(member, name="ann"):
+        with gate(member) as at:
+            receive(member.workspace, [Capture(email=f"{name}@mail.example", kind="form", asks=True)], at=at)
+        work()
+
+    return asked
+
+
+def today(member, at):
+    return member.workspace.local(at).date()
+
+
+def offers(member, gate):
+    with gate(member):
+        found = Handoff.objects.select_related("offered_to__user").order_by("opened_at")
+        return [(one.offered_to and one.offered_to.first_name, str(one.outcome)) for one in found]
+
+
+def test_nobody_away_is_offered_a_lead_and_the_reason_says_so(rep, other_rep, ask, gate):
+    with gate(rep) as at:
+        away.take_off(rep, today(rep, at), today(rep, at) + timedelta(days=1), by=rep, at=at)
+    ask(rep, "ann")
+    ask(rep, "ben")
+    assert offers(rep, gate) == [("Otto", ""), ("Otto", "")]
+    with gate(rep) as at:
+        says = {row["name"]: row["says"] for row in Handoff.objects.first().route["rows"]}
+        assert says["Rita Rep"].startswith("Is away, up to and including ")
+        away.take_off(other_rep, today(rep, at), today(rep, at), by=other_rep, at=at)
+    ask(rep, "cat")
+    assert offers(rep, gate)[-1] == (None, "")
+    with gate(rep):
+        pool = Handoff.objects.open().filter(offered_to=None)
+        assert pool.count() == 3, "what waited for the second went on at once, as their day had begun"
+        assert pool.get(lead__email="cat@mail.example").route["says"] == "Everybody who takes leads is away."
+
+
+def test_what_waits_goes_to_somebody_else_when_the_time_off_begins_and_not_before(rep, other_rep, ask, gate, work):
+    ask(rep)
+    first_to = offers(rep, gate)[0][0]
+    gone = rep if first_to == "Rita" else other_rep
+    with gate(rep) as at:
+        day = today(rep, at) + timedelta(days=2)
+        away.take_off(gone, day, day, by=gone, at=at)
+        Handoff.objects.update(remind_at=at + timedelta(days=9), due_at=at + timedelta(days=9))
+        begins = datetime.combine(day, time(), rep.workspace.zone)
+    work(begins - timedelta(minutes=1))
+    assert ("Rita" if gone is rep else "Otto", "") in offers(rep, gate)
+    work(begins + timedelta(minutes=1))
+    assert offers(rep, gate) == [
+        (gone.first_name, Outcome.REROUTED),
+        ("Otto" if gone is rep else "Rita", ""),
+    ]
+
+
+def test_time_off_that_is_taken_back_moves_nothing(rep, other_rep, ask, gate, work):
+    ask(rep)
+    before = offers(rep, gate)
+    with gate(rep) as at:
+        day = today(rep, at) + timedelta(days=1)
+        for one in (rep, other_rep):
+            away.come_back(away.take_off(one, day, day, by=one, at=at), by=one, at=at)
+        Handoff.objects.update(remind_at=at + timedelta(days=9))
+    work(at + timedelta(hours=25))
+    assert offers(rep, gate)[0] == before[0]
+
+
+def test_the_clock_skips_holidays_and_counts_back_to_the_same_hours(owner, gate):
+    """Friday noon, eight hours, Monday closed: three hours are left for Tuesday; across the change of clocks too."""
+    friday = datetime(2026, 3, 27, 12, tzinfo=UTC)
+    with gate(owner) as at:
+        assert after(owner.workspace, friday, 8) == datetime(2026, 3, 30, 11, tzinfo=UTC)
+        Holiday.objects.create(workspace=owner.workspace, day=date(2026, 3, 30))
+        owner.workspace.__dict__.pop("holidays", None)
+        due = after(owner.workspace, friday, 8)
+        assert due == datetime(2026, 3, 31, 11, tzinfo=UTC)
+        assert between(owner.workspace, friday, due) == timedelta(hours=8)
+        assert between(owner.workspace, due, friday) == -timedelta(hours=8)
+        assert away.close(
+            owner.workspace, today(owner, at), today(owner, at) + timedelta(days=9), "Inventory", by=owner, at=at
+        ) == 10  # fmt: skip
+        opens = after(owner.workspace, at, 0.1)
+        assert owner.workspace.local(opens).date() >= today(owner, at) + timedelta(days=10)
+
+
+def test_a_promise_always_ends_however_many_holidays_somebody_enters(owner, gate):
+    owner.workspace.hours = [[["09:00", "09:30"]]] + [[]] * 6
+    with gate(owner) as at:
+        first = today(owner, at)
+        away.close(owner.workspace, first, first + timedelta(days=199), "", by=owner, at=at)
+        with pytest.raises(away.WrongDays, match="200 days"):
+            away.close(owner.workspace, first + timedelta(days=200), first + timedelta(days=200), "", by=owner, at=at)
+        assert after(owner.workspace, at, 150 * 1.5) > at
+        assert Holiday.objects.count() == 200
+
+
+def test_a_member_enters_their_own_days_and_nobody_elses(rep, other_rep, manager, browse, gate):
+    page = browse(rep)
+    with gate(rep) as at:
+        first = today(rep, at) + timedelta(days=3)
+    given = {"which": "off", "first": first.isoformat(), "last": (first - timedelta(days=1)).isoformat()}
+    refused = page.post(reverse("me"), given)
+    assert refused.status_code == 422
+    assert "The last day comes before the first." in refused.content.decode()
+    assert page.post(reverse("me"), given | {"last": ""}).status_code == 302
+    twice = page.post(reverse("me"), given | {"last": ""})
+    assert "is away from" in twice.content.decode()
+    with gate(rep):
+        off = TimeOff.objects.get()
+        assert (off.member, off.first, off.last) == (rep, first, first)
+    assert browse(other_rep).post(reverse("time-off-remove", args=[off.pk])).status_code == 403
+    assert browse(other_rep).post(reverse("time-off-add"), given).status_code == 403
+    leads = browse(manager)
+    assert "Rita Rep" in leads.get(reverse("people")).content.decode()
+    assert leads.post(reverse("time-off-add"), given | {"member": other_rep.pk, "last": ""}).status_code == 302
+    assert leads.post(reverse("time-off-remove", args=[off.pk]), {"from": "people"}).url.startswith("/people/")
+    with gate(rep):
+        assert TimeOff.objects.get().member == other_rep
+
+
+def test_holidays_are_for_owner_and_manager_and_a_running_clock_keeps_its_end(rep, manager, ask, browse, gate):
+    ask(rep)
+    with gate(rep) as at:
+        due = Handoff.objects.get().due_at
+        first = today(rep, at)
+    given = {"first": first.isoformat(), "last": (first + timedelta(days=4)).isoformat(), "name": "Winter"}
+    assert browse(rep).post(reverse("holidays"), given).status_code == 403
+    page = browse(manager)
+    assert page.post(reverse("holidays"), given).status_code == 302
+    assert page.get(reverse("holidays")).content.decode().count("Winter") == 5
+    assert page.post(reverse("holidays"), {"first": "2026-02-30"}).status_code == 422
+    ask(rep, "ben")
+    with gate(rep):
+        old, new = Handoff.objects.order_by("opened_at")
+        assert old.due_at == due
+        assert new.due_at > due
+        day = Holiday.objects.first()
+    assert page.post(reverse("holiday-remove", args=[day.pk])).status_code == 302
+    with gate(rep):
+        assert Holiday.objects.count() == 4
