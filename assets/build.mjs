@@ -26,6 +26,7 @@ await build({
   entryPoints: [
     { in: join(here, "scripts", "app.js"), out: "app" },
     { in: join(here, "scripts", "theme.js"), out: "theme" },
+    { in: join(here, "scripts", "frame.js"), out: "frame" },
     { in: join(here, "styles", "app.css"), out: "app" },
     { in: join(here, "styles", "public.css"), out: "public" },
     { in: join(here, "styles", "rooms.css"), out: "rooms" },

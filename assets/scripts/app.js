@@ -4,6 +4,7 @@ import "./chosen.js";
 import "./copy.js";
 import "./desk.js";
 import "./dialogs.js";
+import "./frame.js";
 import "./keys.js";
 import "./menus.js";
 import "./requests.js";

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.request import split_domain_port
@@ -112,6 +113,14 @@ def thanks(request: HttpRequest, token: str, framed: bool = False) -> HttpRespon
     with tenant(workspace_id):
         shown, workspace = _find(token), Workspace.objects.get(pk=workspace_id)
     return _render("public/thanks.html", {"form": shown}, workspace, framed, shown)
+
+
+@public
+def frame_script(request: HttpRequest) -> HttpResponse:
+    """Lead to the script by which a page around a form gives its frame the right height; this address stays."""
+    response = HttpResponseRedirect(staticfiles_storage.url("frame.js"))
+    response["Cache-Control"] = "public, max-age=3600"
+    return response
 
 
 # ── what is checked before anything is kept ──────────────────────────────

@@ -5,6 +5,7 @@ from django.urls import path
 from marketing.capture import public
 
 urlpatterns = [
+    path("frame.js", public.frame_script, name="public-frame-script"),
     path("<slug:token>/", public.form, name="public-form"),
     path("<slug:token>/thanks/", public.thanks, name="public-thanks"),
     path("<slug:token>/frame/", public.form, {"framed": True}, name="public-frame"),

@@ -6,6 +6,7 @@ import io
 
 import segno
 from django.conf import settings
+from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
@@ -38,15 +39,16 @@ def snippet(form: Form) -> str:
 
 
 def height_of(form: Form) -> int:
-    """How high a frame must be on a phone, where each question has a line of its own; without a script it can't ask."""
+    """How high a frame is until its script says better: on a phone, where each question has a line of its own."""
     return 330 + 105 * len(form.questions) + 56 * len(form.interests)
 
 
 def frame(form: Form) -> str:
-    """The form as a frame, in the business's own look."""
-    height = height_of(form)
+    """The form as a frame, in the business's own look, and the script that keeps it as high as what is in it."""
+    height, script = height_of(form), f"{settings.PUBLIC_URL}{reverse('public-frame-script')}"
     src, title = escape(f"{address(form)}frame/"), escape(form.title)
-    return f'<iframe src="{src}" title="{title}" width="100%" height="{height}"></iframe>'
+    around = f'<iframe src="{src}" title="{title}" width="100%" height="{height}"></iframe>'
+    return f'{around}<script src="{escape(script)}" async></script>'
 
 
 def qr_code(form: Form) -> SafeString:
