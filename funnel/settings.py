@@ -344,6 +344,7 @@ SLOTS: dict[str, list[str]] = {
     "api_routes": [
         "funnel.overview.api.routes",
         "funnel.overview.vocabulary.routes",
+        "funnel.overview.report_api.routes",
         "funnel.people.api.routes",
         "marketing.campaigns.api.routes",
         "sales.close.api.routes",
@@ -365,6 +366,7 @@ SLOTS: dict[str, list[str]] = {
         "funnel.handoff.facts.handoffs_follow_stages",
         "funnel.handoff.facts.outcomes_are_whole",
         "funnel.scoring.facts.scores_add_up",
+        "funnel.leads.facts.arrivals_follow_moves",
         "funnel.outbox.facts.nothing_is_late",
         "funnel.workspaces.facts.references_stay",
         "sales.deals.facts.leads_follow_deals",

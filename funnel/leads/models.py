@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Least
 
-from funnel.leads.stages import MOVES, SALES, Stage
+from funnel.leads.stages import ARRIVALS, MOVES, SALES, Stage
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event
 from funnel.workspaces.ids import uuid7
@@ -141,6 +142,9 @@ class LeadQuerySet(models.QuerySet["Lead"]):
             values["holder"] = None
         if to != Stage.NURTURING:
             values.setdefault("waits_since", None)
+        if to in ARRIVALS:
+            moment = Value(occurred_at or at, output_field=models.DateTimeField())
+            values[ARRIVALS[to]] = Least(Coalesce(F(ARRIVALS[to]), moment), moment)
         for old, ids in by_stage.items():
             changed = Lead.objects.filter(pk__in=ids, stage=old).update(**values)
             if changed != len(ids):
@@ -189,6 +193,12 @@ class Lead(TenantRow):
     cool_until = models.DateTimeField(null=True)
     waits_since = models.DateTimeField(null=True)
     customer_since = models.DateTimeField(null=True)
+    # When it first came to each stage, as its `moved` events say: reports over every lead can't read a million events.
+    ready_at = models.DateTimeField(null=True)
+    working_at = models.DateTimeField(null=True)
+    qualified_at = models.DateTimeField(null=True)
+    demo_at = models.DateTimeField(null=True)
+    negotiation_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)

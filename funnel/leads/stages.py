@@ -20,6 +20,8 @@ SALES = (Stage.WORKING, Stage.QUALIFIED, Stage.DEMO, Stage.NEGOTIATION)
 MARKETING = (Stage.NEW, Stage.NURTURING)
 # A lead in one of these isn't on its way any more.
 ENDED = (Stage.CUSTOMER, Stage.LOST, Stage.DISQUALIFIED)
+# A lead keeps the moment at which it first came to each of these; a customer has `customer_since`.
+ARRIVALS: dict[Stage, str] = {stage: f"{stage}_at" for stage in (Stage.READY, *SALES)}
 
 MOVES: dict[Stage, frozenset[Stage]] = {
     Stage.NEW: frozenset(set(Stage) - {Stage.NEW}),

@@ -1,0 +1,64 @@
+"""The median as the database counts it: PostgreSQL's own, and one of ours for SQLite, which has none."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Aggregate, FloatField, Func
+
+
+class Days(Func):
+    """The days in a difference of two moments, with their fraction."""
+
+    output_field = FloatField()
+    template = "(date_part('epoch', %(expressions)s) / 86400.0)"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """SQLite knows a difference as microseconds."""
+        return self.as_sql(compiler, connection, template="(%(expressions)s / 86400e6)", **context)
+
+
+class Median(Aggregate):
+    """The middle value; between the two middle ones of an even number. Nothing of nothing."""
+
+    output_field = FloatField()
+    template = "percentile_cont(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="baton_median(%(expressions)s)", **context)
+
+
+class Each(Aggregate):
+    """Every value of a group, as a list of numbers."""
+
+    output_field = FloatField()
+    function = "array_agg"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="json_group_array", **context)
+
+    def convert_value(self, value: Any, expression: Any, connection: Any) -> list[float]:
+        return json.loads(value) if isinstance(value, str) else value or []
+
+
+class _Middle:
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def step(self, value: float | None) -> None:
+        if value is not None:
+            self.values.append(value)
+
+    def finalize(self) -> float | None:
+        return statistics.median(self.values) if self.values else None
+
+
+def learn_median() -> None:
+    """Teach the open connection the median; a connection knows it until it is closed."""
+    if settings.SQLITE:
+        connection.ensure_connection()
+        connection.connection.create_aggregate("baton_median", 1, _Middle)

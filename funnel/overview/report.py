@@ -1,0 +1,142 @@
+"""The funnel report: of the leads received in a period, how many came how far, how soon, and for how much.
+
+A lead counts in the period of its received_at, on the workspace's days. It came to a stage when it first came to it; a
+stage that it skipped takes the date of the next one that it came to, so "entered" are those who reached or passed it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Coalesce, TruncMonth
+
+from funnel.leads.models import Lead, Source
+from funnel.leads.stages import ARRIVALS, Stage
+from funnel.ledger.models import Revenue
+from funnel.overview.medians import Days, Each, Median, learn_median
+from funnel.workspaces.models import Member, Workspace
+
+STAGES = (Stage.NEW, *ARRIVALS, Stage.CUSTOMER)
+COLUMNS = ("received_at", *ARRIVALS.values(), "customer_since")
+NONE = "none"
+
+
+@dataclass(slots=True)
+class StageLine:
+    """One stage: how many entered it, how many of them went on, and after how many days they came to it."""
+
+    stage: Stage
+    entered: int
+    converted: int
+    median_days: float | None
+
+
+@dataclass(slots=True)
+class Group:
+    """The leads of one channel, campaign, month or member; revenue in minor units of the business's currency."""
+
+    key: str
+    leads: int = 0
+    customers: int = 0
+    revenue: int = 0
+    days: list[float] = field(default_factory=list)
+
+    @property
+    def conversion(self) -> float | None:
+        return self.customers / self.leads if self.leads else None
+
+    @property
+    def median_days(self) -> float | None:
+        return statistics.median(self.days) if self.days else None
+
+
+def begins_on(day: date, workspace: Workspace) -> datetime:
+    """The moment at which a day of the workspace begins."""
+    return datetime.combine(day, time.min, workspace.zone)
+
+
+@dataclass(frozen=True)
+class Received:
+    """The leads received from the first day on and before the last; of a rep only those that they hold."""
+
+    member: Member
+    first: date | None = None
+    last: date | None = None
+
+    def on(self, lead: str = "") -> dict[str, Any]:
+        """The same as a filter of rows from which `lead` leads to a lead."""
+        workspace = self.member.workspace
+        found: dict[str, Any] = {}
+        if self.member.role == "rep":
+            found[f"{lead}holder"] = self.member
+        if self.first:
+            found[f"{lead}received_at__gte"] = begins_on(self.first, workspace)
+        if self.last:
+            found[f"{lead}received_at__lt"] = begins_on(self.last, workspace)
+        return found
+
+    def key(self, by: str, lead: str = "") -> Any:
+        """What a lead is grouped by."""
+        if by == "month":
+            return TruncMonth(f"{lead}received_at", tzinfo=self.member.workspace.zone)
+        return F(f"{lead}{'holder_id' if by == 'member' else 'source_id'}")
+
+
+def arrival(place: int) -> Any:
+    """When a lead reached or passed the stage at this place of STAGES."""
+    columns = COLUMNS[place:]
+    return Coalesce(*columns) if len(columns) > 1 else F(columns[0])
+
+
+def stages_of(period: Received) -> list[StageLine]:
+    """Every stage in order, by one query."""
+    learn_median()
+    asked: dict[str, Any] = {"entered_0": Count("pk")}
+    for place in range(1, len(STAGES)):
+        asked[f"entered_{place}"] = Count(arrival(place))
+        asked[f"days_{place}"] = Median(Days(arrival(place) - F("received_at")))
+    found = Lead.objects.filter(**period.on()).aggregate(**asked)
+    # Everybody is new at the moment in which they are received.
+    found["days_0"] = 0.0 if found["entered_0"] else None
+    return [
+        StageLine(stage, found[f"entered_{place}"], found.get(f"entered_{place + 1}", 0), found[f"days_{place}"])
+        for place, stage in enumerate(STAGES)
+    ]
+
+
+def _names(by: str, keys: Iterable[Any]) -> dict[Any, str]:
+    """The keys in words. A source's name counts without case, as it was first written; no campaign is "none"."""
+    if by == "month":
+        return {month: f"{month:%Y-%m}" for month in keys}
+    if by == "member":
+        return {None: NONE, **dict(Member.objects.values_list("pk", "user__email"))}
+    first: dict[str, str] = {}
+    return {
+        pk: first.setdefault(name.casefold(), name or NONE)
+        for pk, name in Source.objects.order_by("pk").values_list("pk", by)
+    }
+
+
+def groups_of(period: Received, by: str) -> list[Group]:
+    """The groups, the largest first, months in their order; their leads add up to those of the period."""
+    leads = Lead.objects.filter(**period.on()).order_by().values_list(period.key(by))
+    days = Each(Days(F("customer_since") - F("received_at")), filter=Q(customer_since__isnull=False))
+    counted = list(leads.annotate(leads=Count("pk"), customers=Count("customer_since"), days=days))
+    names = _names(by, [row[0] for row in counted])
+    groups: dict[str, Group] = {}
+    for key, many, customers, each in counted:
+        group = groups.setdefault(names[key], Group(names[key]))
+        group.leads += many
+        group.customers += customers
+        group.days += each
+    booked = Revenue.objects.readable_by(period.member).filter(**period.on("lead__")).order_by()
+    for key, amount in booked.values_list(period.key(by, "lead__")).annotate(sum=Sum("base_amount")):
+        groups[names[key]].revenue += amount
+    if by == "month":
+        return sorted(groups.values(), key=lambda one: one.key)
+    return sorted(groups.values(), key=lambda one: (-one.leads, one.key))
