@@ -4,35 +4,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('funnel', '0005_letters_to_leads'),
+        ("funnel", "0005_letters_to_leads"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='lead',
-            name='demo_at',
+            model_name="lead",
+            name="demo_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='lead',
-            name='negotiation_at',
+            model_name="lead",
+            name="negotiation_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='lead',
-            name='qualified_at',
+            model_name="lead",
+            name="qualified_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='lead',
-            name='ready_at',
+            model_name="lead",
+            name="ready_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='lead',
-            name='working_at',
+            model_name="lead",
+            name="working_at",
             field=models.DateTimeField(null=True),
         ),
     ]
