@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("funnel", "0005_letters_to_leads"),
+        ("funnel", "0006_days_off"),
     ]
 
     operations = [

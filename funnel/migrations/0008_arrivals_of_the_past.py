@@ -7,21 +7,23 @@ STAGES = ("ready", "working", "qualified", "demo", "negotiation")
 
 
 def fill(apps, schema_editor):
-    Workspace, Lead, Event = (apps.get_model("funnel", name) for name in ("Workspace", "Lead", "Event"))
-    for pk in Workspace.objects.values_list("pk", flat=True):
+    workspaces, leads, events = (
+        apps.get_model("funnel", name).objects.all() for name in ("Workspace", "Lead", "Event")
+    )
+    for pk in workspaces.values_list("pk", flat=True):
         if schema_editor.connection.vendor == "postgresql":
             schema_editor.execute("SELECT set_config('baton.workspace', %s, true)", [str(pk)])
-        moves = Event.objects.filter(workspace=pk, lead=OuterRef("pk"), kind="moved").order_by()
+        moves = events.filter(workspace=pk, lead=OuterRef("pk"), kind="moved").order_by()
         first = {
             f"{stage}_at": Subquery(
                 moves.filter(data__to=stage).values("lead").annotate(first=Min("occurred_at")).values("first")
             )
             for stage in STAGES
         }
-        moved = Event.objects.filter(workspace=pk, kind="moved", data__to__in=STAGES).values("lead")
-        Lead.objects.filter(workspace=pk, pk__in=moved).update(**first)
+        moved = events.filter(workspace=pk, kind="moved", data__to__in=STAGES).values("lead")
+        leads.filter(workspace=pk, pk__in=moved).update(**first)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("funnel", "0006_arrivals")]
+    dependencies = [("funnel", "0007_arrivals")]
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
