@@ -5,7 +5,7 @@ from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, Source, Suspect
 from funnel.ledger.models import Cost, Rate, Revenue
 from funnel.mail.models import Message
-from funnel.outbox.models import Effect, Event, Heartbeat
+from funnel.outbox.models import Effect, Event, Feed, Heartbeat
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.workspaces.models import (
     ApiKey,
@@ -20,7 +20,7 @@ from funnel.workspaces.models import (
 )
 
 __all__ = [
-    "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "FieldDefinition",
+    "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "Feed", "FieldDefinition",
     "GiveBackReason", "Handoff", "Heartbeat", "Holiday", "Invitation", "KeptAnswer", "Lead", "LeadKey", "LeadScore",
     "Member", "Message", "PublicDoor", "Rate", "Revenue", "RuleVersion", "ScorePoint", "Source", "Suspect", "TimeOff",
     "User", "Workspace",

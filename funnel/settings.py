@@ -343,6 +343,7 @@ SLOTS: dict[str, list[str]] = {
     # (): the addresses that a part adds under /api/v1/.
     "api_routes": [
         "funnel.overview.api.routes",
+        "funnel.overview.feed.routes",
         "funnel.overview.vocabulary.routes",
         "funnel.overview.report_api.routes",
         "funnel.people.api.routes",

@@ -31,6 +31,8 @@ class Event(TenantRow):
     source = TenantForeignKey("funnel.Source", models.PROTECT, null=True, related_name="+", db_index=False)
     data = models.JSONField(default=dict)
     voids = models.OneToOneField("self", models.CASCADE, null=True, related_name="voided_by", db_constraint=False)
+    # Its place in the feed, which readers give (see feed.py); it comes last, because writers leave it blank.
+    position = models.BigIntegerField(null=True)
 
     objects: ClassVar[Any] = scoped(EventQuerySet)
 
@@ -38,10 +40,25 @@ class Event(TenantRow):
         indexes = [
             models.Index(fields=["workspace", "lead", "-occurred_at", "-id"], name="event_timeline"),
             models.Index(fields=["workspace", "kind", "-occurred_at"], name="event_kind"),
+            models.Index(fields=["workspace", "id"], name="event_unplaced", condition=models.Q(position=None)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "position"], name="event_position", condition=models.Q(position__isnull=False)
+            )
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+
+class Feed(TenantRow):
+    """How far a workspace's feed of events goes; whoever lengthens it holds this row."""
+
+    last = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="feed_once")]
 
 
 class Lane(models.TextChoices):

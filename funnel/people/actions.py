@@ -181,6 +181,26 @@ def join(invitation: Invitation, *, user: User, workspace: Workspace, at: dateti
     return member
 
 
+@transaction.atomic
+def bring_in(email: str, *, name: str, role: str, active: bool, workspace: Workspace, at: datetime) -> Member:
+    """Give somebody a place without an invitation, or find the one they have; raise HereAlready for another place.
+
+    Who is inactive can't log in, is offered nothing, and may hold what was theirs elsewhere.
+    """
+    email = email.strip().lower()
+    user = User.objects.filter(email=email).first() or User.objects.create_user(email, name=name)
+    found = Member.objects.filter(user=user).select_related("user").first()
+    if found is not None:
+        if (found.role, found.active) != (role, active):
+            how = "" if found.active else ", inactive"
+            raise HereAlready(f"{email} works here already, as {found.get_role_display().lower()}{how}.")
+        return found
+    takes_leads = active and role == Role.REP
+    member = Member.objects.create(workspace=workspace, user=user, role=role, active=active, takes_leads=takes_leads)
+    audit(None, "brought in", email, at=at, workspace=workspace, role=role, active=active)
+    return member
+
+
 def may_decide(member: Member, by: Member) -> None:
     """Raise NotForYou unless `by` decides about this member."""
     if not by.leads_others or (member.role == Role.OWNER and by.role != Role.OWNER):

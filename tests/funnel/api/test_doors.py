@@ -32,6 +32,7 @@ WALK = [
     ("lead-return", "post", "leads", {"reason": "no-answer"}, ("owner", "manager", "rep")),
     ("lead-disqualify", "post", "leads", {}, (*MARKETING, "rep")),
     ("lead-events", "get", "leads", None, EVERYBODY),
+    ("events", "get", "leads", None, EVERYBODY),
     ("event-void", "post", "leads", {"reason": "wrong person"}, MARKETING),
     ("stages", "get", "leads", None, EVERYBODY),
     ("kinds", "get", "leads", None, EVERYBODY),

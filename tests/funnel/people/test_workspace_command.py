@@ -1,4 +1,4 @@
-"""manage.py workspace create."""
+"""manage.py workspace create and workspace member."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from funnel.workspaces.gate import everywhere
-from funnel.workspaces.models import ApiKey, Member, User, Workspace
+from funnel.workspaces.models import ApiKey, AuditEntry, Member, User, Workspace
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +84,51 @@ def test_something_wrong_is_said_in_a_sentence_and_nothing_is_made(create, wrong
         create(**wrong)
     assert not User.objects.exists()
     assert not Workspace.objects.exists()
+
+
+@pytest.fixture
+def bring_in(workspace):
+    def brought(*more, slug=workspace.slug, email="Moses@Agents.example", name="Moses Frase", role="rep"):
+        said = io.StringIO()
+        call_command("workspace", "member", slug, "--email", email, "--name", name, "--role", role, *more, stdout=said)
+        return json.loads(said.getvalue())
+
+    return brought
+
+
+def test_an_inactive_member_holds_a_place_without_a_log_in_and_twice_is_once(bring_in, workspace, owner, gate, api):
+    told = {"email": "moses@agents.example", "name": "Moses Frase", "role": "rep", "active": False}
+    for _ in range(2):
+        assert bring_in("--inactive") == {"workspace": workspace.slug, "member": {**told, "takes_leads": False}}
+    with gate(owner):
+        member = Member.objects.get(user__email="moses@agents.example")
+        assert not member.user.has_usable_password()
+        assert not Member.objects.taking_leads().filter(pk=member.pk).exists()
+        assert AuditEntry.objects.filter(action="brought in").count() == 1
+    listed = api(owner).get("members/").json()["results"]
+    assert [one["active"] for one in listed if one["email"] == "moses@agents.example"] == [False]
+
+
+def test_an_active_rep_is_offered_leads_and_a_known_person_keeps_their_name(bring_in, outsider):
+    told = bring_in(email=outsider.email, name="Somebody Else")["member"]
+    assert told["name"] == outsider.name
+    assert told["takes_leads"]
+    with everywhere():
+        assert Member.objects.filter(user=outsider.user).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"slug": "nothing"}, "no business"),
+        ({"email": "nobody"}, "e-mail"),
+        ({"name": " "}, "name"),
+        ({"email": "olga@first.example"}, "here already, as owner"),
+        ({"role": "king"}, "invalid choice"),
+    ],
+)
+def test_whoever_can_not_be_brought_in_is_said_and_nothing_is_made(bring_in, wrong, sentence):
+    before = User.objects.count()
+    with pytest.raises(CommandError, match=sentence):
+        bring_in(**wrong)
+    assert User.objects.count() == before
