@@ -5,39 +5,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('funnel', '0008_arrivals_of_the_past'),
+        ("funnel", "0008_arrivals_of_the_past"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Feed',
+            name="Feed",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('last', models.BigIntegerField(default=0)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("last", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.AddField(
-            model_name='event',
-            name='position',
+            model_name="event",
+            name="position",
             field=models.BigIntegerField(null=True),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(condition=models.Q(('position', None)), fields=['workspace', 'id'], name='event_unplaced'),
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("position", None)), fields=["workspace", "id"], name="event_unplaced"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.UniqueConstraint(condition=models.Q(('position__isnull', False)), fields=('workspace', 'position'), name='event_position'),
+            model_name="event",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("position__isnull", False)), fields=("workspace", "position"), name="event_position"
+            ),
         ),
         migrations.AddField(
-            model_name='feed',
-            name='workspace',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='funnel.workspace'),
+            model_name="feed",
+            name="workspace",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="funnel.workspace"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feed',
-            constraint=models.UniqueConstraint(fields=('workspace',), name='feed_once'),
+            model_name="feed",
+            constraint=models.UniqueConstraint(fields=("workspace",), name="feed_once"),
         ),
     ]

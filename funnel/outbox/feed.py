@@ -33,7 +33,8 @@ def after(position: int, size: int, workspace_id: UUID) -> list[Event]:
 @transaction.atomic
 def _place(workspace_id: UUID) -> None:
     """Give positions to committed events that have none; other readers wait, so all see one order."""
-    Feed.objects.bulk_create([Feed(workspace_id=workspace_id)], ignore_conflicts=True)
+    if not Feed.objects.exists():
+        Feed.objects.bulk_create([Feed(workspace_id=workspace_id)], ignore_conflicts=True)
     feed = Feed.objects.select_for_update().get()
     with connection.cursor() as cursor:
         # The statement begins when the lock is there, so it sees what the reader before has placed.

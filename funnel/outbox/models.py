@@ -31,7 +31,7 @@ class Event(TenantRow):
     source = TenantForeignKey("funnel.Source", models.PROTECT, null=True, related_name="+", db_index=False)
     data = models.JSONField(default=dict)
     voids = models.OneToOneField("self", models.CASCADE, null=True, related_name="voided_by", db_constraint=False)
-    # Its place in the feed, which readers give (see feed.py); it comes last, because writers leave it blank.
+    # Its place in the feed, given by whoever reads it first (see feed.py).
     position = models.BigIntegerField(null=True)
 
     objects: ClassVar[Any] = scoped(EventQuerySet)

@@ -18,7 +18,7 @@ from funnel.overview.answers import EVENT_SCHEMA
 
 # A 64-bit number.
 POSITION = re.compile(r"[0-9]{1,18}")
-_EVENT = EVENT_SCHEMA["properties"]
+_EVENT: dict[str, Any] = EVENT_SCHEMA["properties"]  # type: ignore[assignment]
 FED_SCHEMA = {
     "type": "object",
     "properties": {
