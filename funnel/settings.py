@@ -310,6 +310,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "contact_request": _SCORE,
     "edited": _SCORE,
     "voided": _SCORE,
+    "brought_back": _SCORE,
     "other": _SCORE,
     "handoff_opened": {
         "notify": "funnel.handoff.handlers.notify",
@@ -323,6 +324,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "asked_again": {"ask": "sales.queue.handlers.ask"},
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "time_off": {"away": "funnel.people.away.leave"},
+    "next_step_moved": {"prompt": "sales.queue.handlers.prompt"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
 }
 # Letters whose link is made when they go, by kind: (message) -> the path, blank where it leads nowhere any more. Who

@@ -40,6 +40,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "lead-give-back": ("POST", SELLING, "lead"),
     "lead-note": ("POST", CHANGING, "lead"),
     "lead-disqualify": ("POST", CHANGING, "lead"),
+    "lead-bring-back": ("POST", CHANGING, "lead"),
     "lead-pass": ("POST", SELLING, "lead"),
     "lead-edit": ("GET", CHANGING, "lead"),
     "lead-void": ("POST", MARKETING, "lead+event"),
@@ -91,6 +92,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "sales:call": ("POST", SELLING, "lead"),
     "sales:next-step": ("POST", SELLING, "lead"),
     "sales:step-done": ("POST", SELLING, "task"),
+    "sales:step-move": ("POST", SELLING, "task"),
 }
 # Whoever has logged in, whatever the business; these look after themselves.
 PERSONAL = {"start", "switch", "me-logout"}

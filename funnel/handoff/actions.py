@@ -22,7 +22,7 @@ from funnel.outbox.actions import record, record_all
 from funnel.outbox.models import Event
 from funnel.workspaces.hours import after
 from funnel.workspaces.inserting import insert_all
-from funnel.workspaces.models import LEADERS, SELLERS, Member, Workspace
+from funnel.workspaces.models import LEADERS, SELLERS, Member, Role, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 from funnel.workspaces.slots import slot
 
@@ -281,6 +281,42 @@ def disqualify(lead: Lead, *, by: Member, at: datetime, reason: str = "") -> Lea
         raise AlreadyTaken("A customer can’t be set aside as not a fit.")
     _close(lead, Outcome.OVERTAKEN, who=by, at=at, among=Handoff.objects.open())
     lead.move(Stage.DISQUALIFIED, at=at, by=by, because=reason or "not a fit")
+    return lead
+
+
+def may_bring_back(lead: Lead, by: Member) -> bool:
+    """Whether the member may let a lead go on that was set aside: whoever looks after leads, and who set it aside."""
+    if lead.stage != Stage.DISQUALIFIED or by.role == Role.VIEWER:
+        return False
+    if by.role != Role.REP:
+        return True
+    last = Event.objects.filter(lead=lead, kind="moved").order_by("-occurred_at", "-id").first()
+    return last is not None and last.actor_id == by.pk
+
+
+@transaction.atomic
+def bring_back(lead: Lead, *, by: Member, at: datetime, to: Member | None = None) -> Lead:
+    """Let a lead go on that was set aside: with marketing, where it is judged again, or at once with `to`.
+
+    Raises AlreadyTaken or NotYours.
+    """
+    if to is not None:
+        _stays(to)
+    lead = Lead.objects.locked([lead.pk])[lead.pk]
+    if lead.stage != Stage.DISQUALIFIED:
+        raise AlreadyTaken("This lead is not set aside any more.")
+    if not may_bring_back(lead, by) or (to is not None and to != by and not by.leads_others):
+        raise NotYours("Only who set this lead aside, an owner or a manager can bring it back to sales.")
+    if to is not None and to.role not in SELLERS:
+        raise NotYours(f"{to.name} doesn’t take leads.")
+    if to is None:
+        lead.move(Stage.NURTURING, at=at, by=by, because="brought back", cool_until=None)
+    else:
+        lead.move(Stage.WORKING, at=at, by=by, holder=to, because="brought back", cool_until=None)
+        if lead.company_id:
+            Company.objects.filter(pk=lead.company_id, holder=None).update(holder=to)
+    data = {"to": to.name if to else ""}
+    record(lead.workspace_id, "brought_back", at=at, lead_id=lead.pk, actor=by, data=data)
     return lead
 
 

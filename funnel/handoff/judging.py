@@ -21,7 +21,7 @@ from funnel.workspaces.slots import slot
 # What happened longer ago than this is past and never opens a handoff by itself.
 PAST = timedelta(hours=24)
 # What people here do to a lead's entry; it changes the score, but the lead did nothing.
-OURS = ("voided", "edited")
+OURS = ("voided", "edited", "brought_back")
 
 
 def is_live(event: Event) -> bool:

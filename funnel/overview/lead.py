@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from funnel.handoff.actions import may_bring_back
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Consent, FieldDefinition, Lead, Suspect
 from funnel.leads.stages import SALES, Stage, side_of
@@ -64,6 +65,7 @@ class Can:
     edit: bool = False
     pass_on: bool = False
     set_aside: bool = False
+    bring_back: bool = False
     void: bool = False
 
 
@@ -78,6 +80,7 @@ def can(member: Member, lead: Any, waiting: Handoff | None) -> Can:
         edit=lead.changeable,
         pass_on=holds or (waiting is not None and member.leads_others),
         set_aside=lead.changeable and lead.stage not in (Stage.CUSTOMER, Stage.DISQUALIFIED),
+        bring_back=may_bring_back(lead, member),
         void=may(member, "events.void"),
     )
 

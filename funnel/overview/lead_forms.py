@@ -47,6 +47,24 @@ class PassForm(forms.Form):
         return self.people[self.cleaned_data["to"]]
 
 
+class BringBackForm(forms.Form):
+    """With whom a lead goes on that was set aside: marketing, oneself, or for a leader anybody who sells."""
+
+    to = forms.ChoiceField(label="They go on with", required=False)
+
+    def __init__(self, *args: Any, by: Member, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        sellers = Member.objects.active().filter(role__in=SELLERS).select_related("user").order_by("joined_at")
+        self.people = {str(one.pk): one for one in (sellers if by.leads_others else sellers.filter(pk=by.pk))}
+        named = ((pk, "You" if one == by else one.name) for pk, one in self.people.items())
+        self.fields["to"].choices = [("", "Marketing, until they are ready"), *named]  # type: ignore[attr-defined]
+
+    @property
+    def member(self) -> Member | None:
+        """The member who was chosen; None is marketing."""
+        return self.people.get(self.cleaned_data["to"])
+
+
 class EditForm(forms.Form):
     """What we know of a lead; a field left empty keeps what it had. The verb judges the values."""
 

@@ -26,7 +26,7 @@ GROUPS = (
     ("notes", "Notes"), ("handoffs", "Handoffs"), ("deals", "Deals"),
 )  # fmt: skip
 # Where the baton changes hands.
-PASSES = ("handoff_opened", "handoff_accepted", "handoff_given_back", "passed_on")
+PASSES = ("handoff_opened", "handoff_accepted", "handoff_given_back", "passed_on", "brought_back")
 # A voiding is told at the entry that it takes back.
 UNTOLD = (*HIDDEN, "voided")
 WORDS = {"name": "name", "email": "e-mail", "phone": "phone", "company_name": "company", "external_id": "external id"}
@@ -142,14 +142,27 @@ def _note(event: Event, who: SafeString) -> Told:
     return format_html("Note by {}", who), [_words(event)]
 
 
+def _due(step: dict[str, Any]) -> str:
+    due = datetime.fromisoformat(step["due"]) if step.get("due") else None
+    return "" if due is None else day(due) if step.get("all_day") else f"{day(due)}, {clock_time(due)}"
+
+
 def _step(event: Event, who: SafeString) -> Told:
-    due = datetime.fromisoformat(event.data["due"]) if event.data.get("due") else None
-    when = "" if due is None else day(due) if event.data.get("all_day") else f"{day(due)}, {clock_time(due)}"
-    return format_html("{} set a next step: <bdi>{}</bdi>", who, event.data.get("what", "")), [when]
+    return format_html("{} set a next step: <bdi>{}</bdi>", who, event.data.get("what", "")), [_due(event.data)]
+
+
+def _step_moved(event: Event, who: SafeString) -> Told:
+    what = format_html("{} moved a next step: <bdi>{}</bdi>", who, event.data.get("what", ""))
+    return what, [f"From {_due(event.data.get('was', {}))} to {_due(event.data)}"]
 
 
 def _step_done(event: Event, who: SafeString) -> Told:
     return format_html("{} did: <bdi>{}</bdi>", who, event.data.get("what", "")), []
+
+
+def _step_dropped(event: Event, who: SafeString) -> Told:
+    what = format_html("A next step ended with that: <bdi>{}</bdi>", event.data.get("what", ""))
+    return what, [f"It was planned for {_due(event.data)}"]
 
 
 def _edited(event: Event, who: SafeString) -> Told:
@@ -204,12 +217,20 @@ def _passed(event: Event, who: SafeString) -> Told:
     return format_html("{} passed the lead from <bdi>{}</bdi> to <bdi>{}</bdi>", who, was, now), []
 
 
+def _brought_back(event: Event, who: SafeString) -> Told:
+    to = event.data.get("to")
+    went = format_html("to <bdi>{}</bdi>", to) if to else "to marketing"
+    return format_html("{} brought the lead back {}", who, went), []
+
+
 TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "received": _received,
     "call_made": _call,
     "note": _note,
     "next_step": _step,
+    "next_step_moved": _step_moved,
     "next_step_done": _step_done,
+    "next_step_dropped": _step_dropped,
     "edited": _edited,
     "moved": _moved,
     "handoff_opened": _opened,
@@ -218,4 +239,5 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "handoff_rerouted": _rerouted,
     "handoff_escalated": _late,
     "passed_on": _passed,
+    "brought_back": _brought_back,
 }

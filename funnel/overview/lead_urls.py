@@ -10,6 +10,7 @@ urlpatterns = [
     path("give-back/", lead_views.give_back, name="lead-give-back"),
     path("note/", lead_views.note, name="lead-note"),
     path("not-a-fit/", lead_views.disqualify, name="lead-disqualify"),
+    path("bring-back/", lead_views.bring_back, name="lead-bring-back"),
     path("pass/", lead_views.pass_on, name="lead-pass"),
     path("edit/", lead_views.edit, name="lead-edit"),
     path("events/<int:event>/void/", lead_views.void, name="lead-void"),

@@ -18,7 +18,7 @@ from funnel.leads import actions as leads
 from funnel.leads.identity import Refused
 from funnel.outbox.models import Event
 from funnel.overview import lead as page
-from funnel.overview.lead_forms import EditForm, NoteForm, PassForm, WhyForm
+from funnel.overview.lead_forms import BringBackForm, EditForm, NoteForm, PassForm, WhyForm
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 
@@ -42,6 +42,8 @@ def _show(request: HttpRequest, lead: Any, *, status: int = 200, **also: Any) ->
         context["note"] = NoteForm(auto_id="note-%s")
     if context["can"].set_aside:
         context["aside"] = WhyForm(auto_id="aside-%s")
+    if context["can"].bring_back:
+        context["bring_back"] = BringBackForm(by=_member(request), auto_id="back-%s")
     if context["can"].void and (wanted := request.GET.get("void", "")).isascii() and wanted.isdigit():
         context["void"] = WhyForm(auto_id="void-%s")
         context["void_event"] = Event.objects.filter(lead=lead, pk=int(wanted[:18])).first()
@@ -117,6 +119,23 @@ def disqualify(request: HttpRequest, pk: UUID) -> HttpResponse:
     except Refusal as refusal:
         return _refused(request, pk, refusal)
     return _back(request, lead, f"{lead} is set aside as not a fit.")
+
+
+@allow("leads.change")
+@require_POST
+def bring_back(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Let a lead go on that was set aside."""
+    member = _member(request)
+    lead = page.lead_of(member, pk)
+    form = BringBackForm(request.POST, by=member, auto_id="back-%s")
+    if not form.is_valid():
+        return _show(request, lead, status=422, bring_back=form, open_sheet="bring-back")
+    try:
+        handoff.bring_back(lead, by=member, to=form.member, at=request.at)  # type: ignore[attr-defined]
+    except Refusal as refusal:
+        return _refused(request, pk, refusal)
+    with_whom = "marketing" if form.member is None else "you" if form.member == member else form.member.name
+    return _back(request, lead, f"{lead} is back, with {with_whom}.")
 
 
 @allow("leads.take")

@@ -40,7 +40,7 @@ SETTINGS = (
 )
 SELLING = frozenset({*LEADERS, Role.REP})
 # Where a form of the desk comes back to with what is to be put right.
-DESK = ("sales:take", "sales:give-back", "sales:call", "sales:next-step")
+DESK = ("sales:take", "sales:give-back", "sales:call", "sales:next-step", "sales:step-move")
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
         "hall",
@@ -58,6 +58,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                     "lead-give-back",
                     "lead-note",
                     "lead-take",
+                    "lead-bring-back",
                     "lead-pass",
                     "lead-void",
                 ),

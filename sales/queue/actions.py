@@ -34,6 +34,10 @@ class WithSomebodyElse(Forbidden):
     """Another member has this lead."""
 
 
+class DoneAlready(Refusal):
+    """A step that was ticked off, or that ended with its lead, can't be moved."""
+
+
 def _theirs(lead: Lead, by: Member) -> Member:
     """The lead's holder, if the member may work it; raise NotTaken or WithSomebodyElse."""
     if lead.holder is None:
@@ -90,6 +94,22 @@ def plan(lead: Lead, step: NextStep, *, by: Member, at: datetime) -> Task:
         due={"prompt": step.remind_at or at},
     )  # fmt: skip
     return task
+
+
+@transaction.atomic
+def move(task: Task, to: NextStep, *, by: Member, at: datetime) -> None:
+    """Put an open step off, or bring it forward; its reminder is the new one alone. Raises DoneAlready."""
+    was = {"due": task.due_at.isoformat(), "all_day": task.all_day}
+    if not Task.objects.open().filter(pk=task.pk).update(due_at=to.due_at, all_day=to.all_day):
+        raise DoneAlready("This step is done already, so it stays where it was.")
+    record(
+        task.workspace_id, "next_step_moved", at=at, lead_id=task.lead_id, actor=by,
+        data={
+            "task": task.pk, "what": task.what, "due": to.due_at.isoformat(), "all_day": to.all_day, "was": was,
+            "remind": to.remind_at is not None,
+        },
+        due={"prompt": to.remind_at or at},
+    )  # fmt: skip
 
 
 @transaction.atomic

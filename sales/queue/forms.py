@@ -87,6 +87,23 @@ class NextStepForm(forms.Form):
         return due_at - before if due_at - before > self.at else due_at
 
 
+class MoveForm(NextStepForm):
+    """On which day a step is to be done instead, perhaps at what time."""
+
+    def __init__(self, *args: Any, task: Task, **kwargs: Any) -> None:
+        on = timezone.localtime(task.due_at)
+        kwargs.setdefault("auto_id", f"move-{task.pk}-%s")
+        kwargs.setdefault("initial", {"on": on.date().isoformat(), "hour": None if task.all_day else f"{on:%H:%M}"})
+        super().__init__(*args, **kwargs)
+        self.task = task
+        del self.fields["what"]
+
+    def clean(self) -> dict[str, Any]:
+        """The step keeps its words."""
+        self.cleaned_data["what"] = self.task.what
+        return super().clean()
+
+
 class CallForm(NextStepForm):
     """How a call ended, a note, what it settled, and what comes then."""
 

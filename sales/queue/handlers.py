@@ -9,6 +9,7 @@ from funnel.handoff import actions as handoff
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.mail import actions as mail
+from funnel.outbox.actions import record_all
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import Workspace
 from sales.queue.models import Task
@@ -54,8 +55,12 @@ def ask(effects: list[Effect], at: datetime) -> None:
 
 
 def prompt(effects: list[Effect], at: datetime) -> None:
-    """A next step comes up: remind whoever has it by mail, unless it is done or no mail was asked for."""
+    """A next step comes up: remind whoever has it by mail, unless it is done, was moved, or no mail was asked for."""
     events = {one.data.get("task"): one for one in _events(effects) if one.data.get("remind")}
+    moved = Event.objects.filter(kind="next_step_moved", lead__in={one.lead_id for one in events.values()})
+    for later in moved:
+        if later.data["task"] in events and later.pk > events[later.data["task"]].pk:
+            del events[later.data["task"]]
     # With nobody any more the lead was set aside, and its steps with it.
     with_somebody = Task.objects.open().filter(pk__in=list(events), lead__holder__isnull=False)
     tasks = with_somebody.select_related("lead", "holder__user").order_by("id")
@@ -74,8 +79,25 @@ def follow(effects: list[Effect], at: datetime) -> None:
 
 
 def clear(effects: list[Effect], at: datetime) -> None:
-    """A lead was given back: its open steps end, unless it is with somebody again already."""
-    Task.objects.open().filter(lead__in=[one.lead_id for one in _events(effects)], lead__holder=None).update(done_at=at)
+    """A lead was given back: its open steps end and its timeline says so, unless it is with somebody again already."""
+    events = {one.lead_id: one for one in _events(effects)}
+    Lead.objects.locked([pk for pk in events if pk])
+    ended = list(Task.objects.open().filter(lead__in=list(events), lead__holder=None).order_by("id"))
+    Task.objects.filter(pk__in=[task.pk for task in ended]).update(done_at=at)
+    record_all(
+        [
+            Event(
+                workspace_id=task.workspace_id,
+                lead_id=task.lead_id,
+                kind="next_step_dropped",
+                occurred_at=events[task.lead_id].occurred_at,
+                recorded_at=at,
+                actor_id=events[task.lead_id].actor_id,
+                data={"task": task.pk, "what": task.what, "due": task.due_at.isoformat(), "all_day": task.all_day},
+            )
+            for task in ended
+        ]
+    )
 
 
 def _context(lead: Lead, *, what: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from funnel.overview.lead_scores import opened
 from funnel.overview.rows import minutes_left
 from funnel.workspaces.hours import between
 from funnel.workspaces.models import Member
-from sales.queue.forms import CallForm, NextStepForm
+from sales.queue.forms import CallForm, MoveForm, NextStepForm
 from sales.queue.models import CallOutcome, Task
 
 
@@ -71,6 +71,7 @@ def work_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
         context |= {
             "call": CallForm(workspace=workspace, at=at, tasks=tasks),
             "step": NextStepForm(workspace=workspace, at=at),
+            "moves": [MoveForm(workspace=workspace, at=at, task=task) for task in tasks],
             "outcomes": CallOutcome.choices,
         }
     return context

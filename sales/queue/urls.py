@@ -13,4 +13,5 @@ urlpatterns = [
     path("leads/<uuid:pk>/call/", views.call, name="call"),
     path("leads/<uuid:pk>/next-step/", views.next_step, name="next-step"),
     path("steps/<int:pk>/done/", views.step_done, name="step-done"),
+    path("steps/<int:pk>/move/", views.step_move, name="step-move"),
 ]

@@ -16,11 +16,12 @@ from django.views.decorators.http import require_GET, require_POST
 from funnel.handoff import actions as handoff
 from funnel.handoff.forms import GiveBackForm
 from funnel.leads.models import Lead
+from funnel.templatetags.words import day, when
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 from sales.queue import actions as queue
 from sales.queue.desk import count, desk_of, stamp
-from sales.queue.forms import CallForm, NextStepForm
+from sales.queue.forms import CallForm, MoveForm, NextStepForm
 from sales.queue.mine import page_of
 from sales.queue.models import CallOutcome, Task
 from sales.queue.pane import pane_of
@@ -119,12 +120,33 @@ def next_step(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def step_done(request: HttpRequest, pk: int) -> HttpResponse:
     """Tick a step off."""
+    task = _step(request, pk)
+    queue.finish(task, by=request.member, at=request.at)  # type: ignore[attr-defined]
+    return _done(request, "Done.", task.lead_id)
+
+
+@allow("leads.take")
+@require_POST
+def step_move(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put a step off, or bring it forward."""
+    task = _step(request, pk)
+    form = MoveForm(request.POST, task=task, workspace=request.workspace, at=request.at)  # type: ignore[attr-defined]
+    if not form.is_valid() or form.step is None:
+        return _desk(request, task.lead_id, status=422, moving=form)
+    try:
+        queue.move(task, form.step, by=request.member, at=request.at)  # type: ignore[attr-defined]
+    except Refusal as refusal:
+        return _desk(request, task.lead_id, status=refusal.status, trouble=refusal.sentence)
+    on = day(form.step.due_at) if form.step.all_day else when(form.step.due_at)
+    return _done(request, f"Moved to {on}.", task.lead_id)
+
+
+def _step(request: HttpRequest, pk: int) -> Task:
     member = request.member  # type: ignore[attr-defined]
     task: Task = get_object_or_404(Task.objects.select_related("lead__holder__user", "holder__user"), pk=pk)
     if member.pk not in (task.holder_id, task.lead.holder_id) and not member.leads_others:
         raise queue.WithSomebodyElse(f"This step is {task.holder.name}’s.")
-    queue.finish(task, by=member, at=request.at)  # type: ignore[attr-defined]
-    return _done(request, "Done.", task.lead_id)
+    return task
 
 
 def _lead(pk: UUID) -> Lead:

@@ -73,6 +73,57 @@ def test_a_viewer_is_offered_nothing_to_change(lead, viewer, browse):
         assert client.post(at_page(lead) + verb, {"note": "x", "reason": "x"}).status_code == 403
 
 
+@pytest.fixture
+def aside(lead, rep, gate):
+    """Set aside by the rep, who had taken it."""
+    with gate(rep) as at:
+        handoff.accept(lead, by=rep, at=at)
+        handoff.disqualify(lead, by=rep, at=at)
+    return lead
+
+
+def test_who_was_set_aside_comes_back_to_marketing_and_waits_for_a_go(aside, marketer, browse, gate, work):
+    client = browse(marketer)
+    assert "#bring-back" in read(client, aside)
+    answer = client.post(f"{at_page(aside)}bring-back/", {"to": ""}, follow=True).content.decode()
+    assert "Ann Bell is back, with marketing." in answer
+    assert "<bdi>Mara</bdi> brought the lead back to marketing" in answer
+    assert "#bring-back" not in answer
+    work()
+    with gate(marketer) as at:
+        assert Lead.objects.get().stage == "nurturing"
+        for _ in range(3):
+            touch(Lead.objects.get(), "form", at=at, occurred_at=at - timedelta(days=2))
+    work()
+    with gate(marketer) as at:
+        handoff.disqualify(Lead.objects.get(), by=marketer, at=at)
+        handoff.bring_back(Lead.objects.get(), by=marketer, at=at)
+    work()
+    with gate(marketer):
+        back = Lead.objects.get()
+        assert back.waits_since, "over the line, they are judged again, and nobody's desk fills up by itself"
+        assert not Handoff.objects.open().exists()
+
+
+def test_who_set_a_lead_aside_can_have_it_back_at_once(aside, rep, browse, gate):
+    answer = browse(rep).post(f"{at_page(aside)}bring-back/", {"to": rep.pk}, follow=True).content.decode()
+    assert "Ann Bell is back, with you." in answer
+    with gate(rep):
+        assert (Lead.objects.get().stage, Lead.objects.get().holder) == ("working", rep)
+    answer = browse(rep).post(f"{at_page(aside)}bring-back/", {"to": rep.pk})
+    assert answer.status_code == 409
+
+
+def test_another_rep_a_viewer_and_a_stranger_bring_nobody_back(aside, rep, other_rep, marketer, viewer, browse, gate):
+    address = f"{at_page(aside)}bring-back/"
+    assert "#bring-back" not in read(browse(other_rep), aside)
+    assert browse(other_rep).post(address, {"to": ""}).status_code == 403
+    assert browse(viewer).post(address, {"to": ""}).status_code == 403
+    assert browse(marketer).post(address, {"to": rep.pk}).status_code == 422, "marketing chooses no rep"
+    with gate(rep):
+        assert Lead.objects.get().stage == "disqualified"
+
+
 def test_the_hue_follows_the_side(lead, rep, browse, gate):
     browse(rep).post(at_page(lead) + "take/")
     assert 'data-wing="sales"' in read(browse(rep), lead)

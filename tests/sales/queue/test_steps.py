@@ -122,6 +122,51 @@ def test_steps_end_when_a_lead_is_given_back(rep, taken, gate, work):
         assert not Task.objects.open().exists()
 
 
+def test_a_step_that_ends_with_its_lead_is_told_on_the_timeline(rep, taken, gate, work, browse):
+    lead = taken(rep)
+    plan(lead, rep, gate)
+    with gate(rep) as at:
+        handoff.give_back(Lead.objects.get(), reason=GiveBackReason.objects.get(key="no-answer"), by=rep, at=at)
+    work()
+    work()
+    assert browse(rep).get(f"/leads/{lead.pk}/").content.decode().count("A next step ended with that") == 1
+    with gate(rep):
+        assert Event.objects.get(kind="next_step_dropped").data["what"] == "Send the offer"
+
+
+def test_a_step_is_moved_to_another_day_and_its_reminder_with_it(rep, taken, browse, gate, work):
+    lead = taken(rep)
+    task = plan(lead, rep, gate)
+    client, day = browse(rep), timezone.localdate() + timedelta(days=3)
+    assert f"/sales/steps/{task.pk}/move/" in client.get(f"/leads/{lead.pk}/").content.decode()
+    sent = {"on": day, "hour": "14:30", "remind": "due"}
+    page = client.post(f"/sales/steps/{task.pk}/move/", sent, follow=True).content.decode()
+    assert "Moved to" in page
+    assert "14:30" in page
+    work(timezone.now() + timedelta(hours=3))
+    assert mails(gate, rep, "task") == [], "the old moment reminds no more"
+    work(timezone.now() + timedelta(days=5))
+    assert mails(gate, rep, "task") == [rep.email]
+    told = client.get(f"/leads/{lead.pk}/").content.decode()
+    assert "<bdi>Rita</bdi> moved a next step: <bdi>Send the offer</bdi>" in told
+
+
+def test_a_step_is_not_moved_into_the_past_by_a_stranger_or_once_it_is_done(rep, other_rep, taken, browse, gate):
+    task = plan(taken(rep), rep, gate)
+    address, day = f"/sales/steps/{task.pk}/move/", timezone.localdate() + timedelta(days=3)
+    answer = browse(rep).post(address, {"on": "2001-01-01"})
+    assert answer.status_code == 422
+    assert "This has passed; choose a later one." in answer.content.decode()
+    assert browse(other_rep).post(address, {"on": day}).status_code == 403
+    browse(rep).post(f"/sales/steps/{task.pk}/done/")
+    answer = browse(rep).post(address, {"on": day})
+    assert answer.status_code == 409
+    assert "This step is done already" in answer.content.decode()
+    with gate(rep):
+        assert Task.objects.get().due_at == task.due_at
+        assert not Event.objects.filter(kind="next_step_moved").exists()
+
+
 def test_steps_go_with_a_lead_to_a_colleague(rep, taken, owner, gate, work, browse):
     plan(taken(rep), rep, gate)
     with gate(rep) as at:
