@@ -19,14 +19,15 @@ from funnel.workspaces.gate import database_now, everywhere
 LATE = 60.0
 STRANGE_AFTER = timedelta(hours=1)
 BROKER_WAIT = 1.0
+UNTIL_THEN = "Until it is back, work may wait; nothing is lost."
 LABELS = {
     "database": "Database",
-    "migrations": "Tables",
-    "role": "Database role",
-    "broker": "Doorbell",
+    "migrations": "Database tables",
+    "role": "Database user",
+    "broker": "Signal to the worker",
     "worker": "Worker",
-    "beat": "Clock",
-    "handlers": "Duties",
+    "beat": "Timer",
+    "handlers": "Kinds of work",
 }
 
 
@@ -69,22 +70,26 @@ def _migrations() -> Part:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error:
-        return Part("migrations", False, "The database can’t say which migrations it has.")
+        return Part("migrations", False, "The database can’t say which tables it has.")
     if missing:
-        return Part("migrations", False, f"{len(missing)} not applied, the first is {missing[0][0]}.")
-    return Part("migrations", True, "All applied.")
+        return Part(
+            "migrations",
+            False,
+            f"{len(missing)} changes are missing, the first is {missing[0][0]}.",
+        )
+    return Part("migrations", True, "Up to date.")
 
 
 def _role() -> Part:
     """On PostgreSQL the second wall stands only for a role that can't climb over it."""
     if settings.SQLITE:
-        return Part("role", True, "Not needed on SQLite.")
+        return Part("role", True, "None is needed for a database that is a file.")
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
         superuser, bypass = cursor.fetchone()
     if superuser or bypass:
         what = "is a superuser" if superuser else "may bypass row-level security"
-        return Part("role", False, f"The database role {what}; give Baton an ordinary one.")
+        return Part("role", False, f"Baton’s user in the database {what}; give it an ordinary one.")
     return Part("role", True, "An ordinary one.")
 
 
@@ -102,12 +107,12 @@ def _broker() -> Part:
                 channel._size(app.conf.task_default_queue)
             said.append(Part("broker", True, "Answers."))
         except Exception as error:
-            said.append(Part("broker", False, f"Can’t be reached ({type(error).__name__})."))
+            said.append(Part("broker", False, f"Can’t be reached ({type(error).__name__}). {UNTIL_THEN}"))
 
     asking = threading.Thread(target=ask, name="readyz broker", daemon=True)
     asking.start()
     asking.join(BROKER_WAIT)
-    return said[0] if said else Part("broker", False, f"Gave no answer within {BROKER_WAIT:g} s.")
+    return said[0] if said else Part("broker", False, f"Gave no answer within {BROKER_WAIT:g} s. {UNTIL_THEN}")
 
 
 def heartbeats() -> list[Part]:
@@ -133,5 +138,5 @@ def _strangers() -> Part:
             .distinct()[:5]
         )
     if waiting:
-        return Part("handlers", False, f"Nobody knows how to do {', '.join(sorted(waiting))}.")
-    return Part("handlers", True, "Every duty that waits has one.")
+        return Part("handlers", False, f"Work waits that this version doesn’t know: {', '.join(sorted(waiting))}.")
+    return Part("handlers", True, "All that waits is known.")

@@ -70,7 +70,7 @@ def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[st
 
 
 def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: dict[str, int]) -> dict[str, Any]:
-    """What a leader should look at: who is late, what waits for a go, what is stuck, what was given back this week."""
+    """What a leader should look at: who is late or waits for them, what waits for a go, is stuck, or was given back."""
     waiting = list(Handoff.objects.open().with_lead().order_by("due_at", "id")[: NAMED + 1])
     named = [(one, minutes_left(one, at=at, workspace=workspace)) for one in waiting[:NAMED]]
     back = list(
@@ -80,13 +80,17 @@ def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: di
     )
     stuck = Effect.objects.filter(state=State.STUCK).count() if may(member, "stuck") else 0
     late = [pair for pair in named if pair[1] < 0]
+    own = list(Handoff.objects.open().filter(offered_to=member).with_lead().order_by("due_at", "id")[:NAMED])
+    told = {one.pk for one, _ in late}
+    yours = [(one, minutes_left(one, at=at, workspace=workspace)) for one in own if one.pk not in told]
     return {
+        "yours": yours,
         "late_named": late,
         "in_time": [pair for pair in named if pair[1] >= 0],
         "more": numbers["waiting"] - len(named),
         "back": back,
         "stuck": stuck,
-        "things": len(late) + bool(numbers["go"]) + len(back) + bool(stuck),
+        "things": len(late) + len(yours) + bool(numbers["go"]) + len(back) + bool(stuck),
     }
 
 

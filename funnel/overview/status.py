@@ -23,19 +23,28 @@ from funnel.workspaces.models import Workspace
 from funnel.workspaces.roles import allow
 
 SHOWN = 50
-DUTIES = {
+# The worker's handlers as a person reads them: what kind of work waits, or is stuck.
+WORK = {
     "receive": "Forms to take in",
     "place": "Sources to put with their campaign",
-    "score": "Scores to reckon",
-    "notify": "New leads to tell about",
+    "score": "Leads to score",
+    "notify": "New leads to tell a rep about",
     "remind": "Reminders to write",
-    "escalate": "Late leads to tell about",
-    "pass_on": "Leads to offer to somebody else",
-    "cool": "Rests to end",
-    "ask": "Questions to pass to a rep",
+    "escalate": "Late leads to tell a manager about",
+    "pass_on": "Late leads to offer to somebody else",
+    "cool": "Waiting times to end",
+    "clear": "Next steps to end with their lead",
+    "follow": "Next steps to pass on with their lead",
+    "deals_follow": "Deals to pass on with their lead",
+    "ask": "Wishes to be called, to pass to a rep",
     "prompt": "Next steps to remind of",
     "send": "Mails to send",
 }
+
+
+def kind_of(handler: str) -> str:
+    """What a handler does, in words; an unknown one under its own name."""
+    return WORK.get(handler) or handler.replace("_", " ").capitalize()
 
 
 def _why(effect: Effect) -> str:
@@ -59,7 +68,7 @@ def stuck(request: HttpRequest) -> HttpResponse:
     at = request.at  # type: ignore[attr-defined]
     workspace: Workspace = request.workspace  # type: ignore[attr-defined]
     waits = [
-        {"what": DUTIES.get(row["handler"], row["handler"]), "count": row["count"], "since": row["since"]}
+        {"what": kind_of(row["handler"]), "count": row["count"], "since": row["since"]}
         for row in Effect.objects.filter(state=State.DUE, due_at__lte=at)
         .values("handler")
         .annotate(count=Count("pk"), since=Min("due_at"))
@@ -71,7 +80,7 @@ def stuck(request: HttpRequest) -> HttpResponse:
     listed = [
         {
             "effect": one,
-            "what": DUTIES.get(one.handler, one.handler),
+            "what": kind_of(one.handler),
             "about": KINDS[one.event.kind].label if one.event.kind in KINDS else one.event.kind.replace("_", " "),
             "why": _why(one),
         }

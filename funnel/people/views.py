@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -62,11 +62,10 @@ def _members(request: HttpRequest) -> list[Member]:
 
 def _rows(request: HttpRequest) -> list[dict[str, Any]]:
     me: Member = request.member  # type: ignore[attr-defined]
-    held = dict(
-        Lead.objects.filter(stage__in=[*SALES, Stage.CUSTOMER], holder__isnull=False)
-        .values_list("holder")
-        .annotate(Count("pk"))
-    )
+    counted = Lead.objects.filter(stage__in=[*SALES, Stage.CUSTOMER], holder__isnull=False).order_by()
+    kept = counted.values_list("holder").annotate(every=Count("pk"), bought=Count("pk", filter=Q(stage=Stage.CUSTOMER)))
+    # "Has now" are those being sold to, as on the page of handoffs; customers that somebody looks after come on top.
+    held = {pk: (every - customers, customers) for pk, every, customers in kept}
     return [
         {
             "member": one,
@@ -74,7 +73,8 @@ def _rows(request: HttpRequest) -> list[dict[str, Any]]:
             "may": one.role != Role.OWNER or me.role == Role.OWNER,
             "roles": [role for role in Role if role != Role.OWNER or me.role == Role.OWNER or one.role == Role.OWNER],
             "sells": one.role in SELLERS,
-            "held": held.get(one.pk, 0),
+            "held": held.get(one.pk, (0, 0))[0],
+            "customers": held.get(one.pk, (0, 0))[1],
         }
         for one in _members(request)
     ]

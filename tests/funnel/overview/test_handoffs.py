@@ -143,6 +143,20 @@ def test_a_go_twice_opens_one(ready, owner, gate, browse):
         assert Handoff.objects.filter(lead=ready[0]).count() == 1
 
 
+def test_what_somebody_has_now_is_the_same_figure_on_handoffs_and_on_people(ready, owner, rep, gate, browse):
+    with gate(owner) as at:
+        for name in ("Cora Customer", "Wim Working"):
+            (lead,) = came(owner, at, name)
+            handoff.keep(lead, by=rep, at=at)
+            if name.startswith("Cora"):
+                lead.move(Stage.CUSTOMER, at=at, by=rep, customer_since=at)
+    client = browse(owner)
+    loads = {one["name"]: one["holds"] for one in client.get("/handoffs/").context["loads"]}
+    rows = {row["member"].name: row for row in client.get("/people/").context["rows"]}
+    assert loads["Rita Rep"] == rows["Rita Rep"]["held"] == 1
+    assert "and 1 customer<" in client.get("/people/").content.decode()
+
+
 @pytest.mark.parametrize("given", [{}, {"lead": []}])
 def test_a_go_for_nobody_says_so(ready, owner, browse, given):
     assert "Nobody was chosen" in browse(owner).post("/handoffs/go/", given, follow=True).content.decode()

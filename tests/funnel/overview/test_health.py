@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import Error, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,6 +16,7 @@ from funnel.outbox import health
 from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Heartbeat, State
 from funnel.overview.health import lateness, worker_hint
+from funnel.overview.status import WORK
 
 pytestmark = pytest.mark.django_db
 
@@ -197,3 +199,9 @@ def test_ten_stuck_duties_cost_as_many_queries_as_one(broker, owner, browse, stu
     with CaptureQueriesContext(connection) as many:
         client.get(reverse("stuck"))
     assert len(many) <= len(few)
+
+
+@pytest.mark.once
+def test_every_kind_of_work_has_words_on_the_page_of_status():
+    for routes in settings.EVENT_ROUTES.values():
+        assert set(routes) <= set(WORK)

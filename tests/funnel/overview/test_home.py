@@ -58,6 +58,19 @@ def test_the_owner_sees_who_is_late_what_waits_and_what_came_back(rep, owner, ga
     assert "3 things" in page
 
 
+def test_an_owner_s_own_waiting_lead_needs_them(owner, gate, browse):
+    with gate(owner) as at:
+        late, own = came(owner, at, "Late Ann", "Own Bob")
+        handoff.open_for([late, own], why=dict.fromkeys((late.pk, own.pk), "."), workspace=owner.workspace, at=at)
+        Handoff.objects.update(offered_to=owner)
+        Handoff.objects.filter(lead=late).update(due_at=at - timedelta(days=4))
+    answer = browse(owner).get("/")
+    page = answer.content.decode()
+    assert "<bdi>Own Bob</bdi> waits for you" in page
+    assert "<bdi>Late Ann</bdi> waits for you, " in page
+    assert "2 things" in page
+
+
 def test_the_way_s_counts_equal_a_recount(rep, owner, gate, browse):
     with gate(rep) as at:
         leads = came(rep, at, *[f"A{place} Bell" for place in range(9)], phone="")

@@ -22,6 +22,13 @@ def test_every_rule_stands_there_with_points_cap_and_reason(viewer, browse):
     assert "Could not reach them" in page
 
 
+def test_the_rules_say_what_is_one_s_own_to_decide(viewer, browse):
+    page = browse(viewer).get("/rules/").content.decode()
+    yours = page[page.index("What is yours to decide</h2>") :]
+    for where in ("/marketing/forms/", "/handoffs/#go", "/fields/"):
+        assert f'href="{where}"' in yours
+
+
 def test_the_grid_counts_people_where_they_stand(owner, gate, browse, work):
     with gate(owner) as at:
         busy, *_ = came(owner, at, "Ann Bell", "Bob Cray", "Cleo Dunn")
