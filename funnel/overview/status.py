@@ -38,6 +38,7 @@ WORK = {
     "deals_follow": "Deals to pass on with their lead",
     "ask": "Wishes to be called, to pass to a rep",
     "prompt": "Next steps to remind of",
+    "away": "Leads to pass on from somebody who is off",
     "send": "Mails to send",
 }
 
