@@ -7,6 +7,7 @@ from funnel.ledger.models import Cost, Rate, Revenue
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event, Feed, Heartbeat
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
+from funnel.transfer.models import Import, RefusedRow
 from funnel.workspaces.models import (
     ApiKey,
     AuditEntry,
@@ -21,7 +22,7 @@ from funnel.workspaces.models import (
 
 __all__ = [
     "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "Feed", "FieldDefinition",
-    "GiveBackReason", "Handoff", "Heartbeat", "Holiday", "Invitation", "KeptAnswer", "Lead", "LeadKey", "LeadScore",
-    "Member", "Message", "PublicDoor", "Rate", "Revenue", "RuleVersion", "ScorePoint", "Source", "Suspect", "TimeOff",
-    "User", "Workspace",
+    "GiveBackReason", "Handoff", "Heartbeat", "Holiday", "Import", "Invitation", "KeptAnswer", "Lead", "LeadKey",
+    "LeadScore", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RuleVersion", "ScorePoint",
+    "Source", "Suspect", "TimeOff", "User", "Workspace",
 ]  # fmt: skip

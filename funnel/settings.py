@@ -242,7 +242,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+# As many as a list of 200 columns asks about.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1500
+FILE_UPLOAD_HANDLERS = ["funnel.workspaces.uploads.OnDisk"]
+UPLOAD_LIMIT = 200 * 1024 * 1024
 
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
@@ -326,6 +329,12 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "time_off": {"away": "funnel.people.away.leave"},
     "next_step_moved": {"prompt": "sales.queue.handlers.prompt"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
+    "list_uploaded": {
+        "read_list": "funnel.transfer.handlers.read_list",
+        "forget_list": "funnel.transfer.handlers.forget_list",
+    },
+    "list_mapped": {"look_through": "funnel.transfer.handlers.look_through"},
+    "list_begun": {"bring_in": "funnel.transfer.handlers.bring_in"},
 }
 # Letters whose link is made when they go, by kind: (message) -> the path, blank where it leads nowhere any more. Who
 # has such a link is taken for the person it was sent to, so it is never stored and the mailbox doesn't show it.

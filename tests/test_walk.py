@@ -16,6 +16,7 @@ from funnel.leads.receiving import receive
 from funnel.mail.files import File
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event
+from funnel.transfer.models import Import
 from funnel.workspaces.models import ApiKey, Holiday, Invitation, TimeOff
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form, Submission
@@ -44,6 +45,16 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "lead-pass": ("POST", SELLING, "lead"),
     "lead-edit": ("GET", CHANGING, "lead"),
     "lead-void": ("POST", MARKETING, "lead+event"),
+    "imports": ("GET", MARKETING, ""),
+    "import": ("GET", MARKETING, "list"),
+    "import-columns": ("POST", MARKETING, "list"),
+    "import-read": ("POST", MARKETING, "list"),
+    "import-begin": ("POST", MARKETING, "list"),
+    "import-change": ("POST", MARKETING, "list"),
+    "import-stop": ("POST", MARKETING, "list"),
+    "import-go-on": ("POST", MARKETING, "list"),
+    "import-leave": ("POST", MARKETING, "list"),
+    "import-refused": ("GET", MARKETING, "list"),
     "handoffs": ("GET", ALL, ""),
     "handoffs-go": ("POST", LEADING, ""),
     "handoff-pass": ("POST", LEADING, "handoff"),
@@ -161,10 +172,14 @@ def rows(cast, gate, work, settings):
         task = Task.objects.create(workspace=owner.workspace, lead=lead, holder=rep, what="Call", due_at=at, made_at=at)
         today = owner.workspace.local(at).date()
         days = {"workspace": owner.workspace, "first": today, "last": today}
+        listed = Import.objects.create(
+            workspace=owner.workspace, by=owner, file_name="list.csv", made_at=at, updated_at=at
+        )
         return {
             "time_off": [TimeOff.objects.create(member=spare, made_at=at, **days).pk],
             "holiday": [Holiday.objects.create(workspace=owner.workspace, day=today).pk],
             "lead": [lead.pk],
+            "list": [listed.pk],
             "lead+event": [lead.pk, Event.objects.get(kind="form").pk],
             "handoff": [Handoff.objects.get().pk],
             "effect": [Effect.objects.first().pk],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from errno import EDQUOT, ENOSPC
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +31,7 @@ log = logging.getLogger("baton.trouble")
 API = "/api/"
 PROBLEM = "application/problem+json"
 BUSY = "Baton could not reach its database just now. Nothing was changed; try again in a few seconds."
+FULL = "The disk of this Baton is full. Nothing was kept; whoever looks after it must make room."
 RETRY_AFTER = "2"
 # What a page says by itself; another status gets the template of the nearest kind.
 PAGES = (400, 403, 404, 405, 409, 413, 429, 500, 503)
@@ -89,6 +91,9 @@ def _told(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
         return document(409, "Somebody changed the same thing at the same moment. Try again."), {}
     if isinstance(error, DataError):
         return document(400, "A value is longer or bigger than can be stored."), {}
+    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
+        log.error("Answered 507: %s", error)
+        return document(507, FULL), {}
     if isinstance(error, UnreadablePostError):
         return document(400, "The request ended before its body did."), {}
     if isinstance(error, RequestDataTooBig):

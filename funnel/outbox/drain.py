@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
@@ -30,7 +30,8 @@ ASK_AGAIN = 0.25
 # On SQLite every write outside a request is short and followed by air, or captures wait for the one write lock.
 SHORT, AIR, LEAST = 0.045, 0.02, 12
 
-Handler = Callable[[list[Effect], datetime], None]
+# What a handler gives back isn’t finished: it is due again at once.
+Handler = Callable[[list[Effect], datetime], "Collection[Effect] | None"]
 
 
 class LeaseLost(Exception):
@@ -137,8 +138,11 @@ def claim(workspace_id: UUID, lane: str, moment: datetime, size: int) -> list[Ef
 
 def run(workspace_id: UUID, batch: list[Effect], at: datetime | None) -> int:
     """Run a claimed batch handler by handler; give how many effects were settled."""
-    settled = 0
+    settled, ended = 0, time.perf_counter()
     for name, group in groupby(sorted(batch, key=lambda one: (one.handler, one.pk)), lambda one: one.handler):
+        if settings.SQLITE and time.perf_counter() > ended + SHORT / 2:
+            time.sleep(AIR)
+        ended = time.perf_counter()
         effects, handler = list(group), handlers()[name]
         if getattr(handler, "outside", False):
             settled += sum(_alone(workspace_id, handler, [effect], at) for effect in effects)
@@ -156,14 +160,19 @@ def run(workspace_id: UUID, batch: list[Effect], at: datetime | None) -> int:
 
 def _together(workspace_id: UUID, handler: Handler, effects: list[Effect], at: datetime | None) -> int:
     with tenant(workspace_id, write=True) as now:
-        handler(effects, at or now)
-        return _settle(effects)
+        unfinished = handler(effects, at or now) or ()
+        return _settle(effects, unfinished, at or now)
 
 
-def _settle(effects: list[Effect]) -> int:
-    settled = Effect.objects.filter(
-        pk__in=[effect.pk for effect in effects], lease=effects[0].lease, state=State.DUE
-    ).update(state=State.DONE, lease="", leased_until=None, error="")
+def _settle(effects: list[Effect], unfinished: Collection[Effect], at: datetime) -> int:
+    """End these effects in their handler's transaction; long work ends one slice and stays due for the next."""
+    again = {effect.pk for effect in unfinished}
+    mine = Effect.objects.filter(lease=effects[0].lease, state=State.DUE)
+    settled = mine.filter(pk__in=[effect.pk for effect in effects if effect.pk not in again]).update(
+        state=State.DONE, lease="", leased_until=None, error=""
+    )
+    if again:
+        settled += mine.filter(pk__in=again).update(attempts=0, lease="", leased_until=None, error="", due_at=at)
     if settled != len(effects):
         raise LeaseLost
     return settled
@@ -175,7 +184,7 @@ def _alone(workspace_id: UUID, handler: Handler, effects: list[Effect], at: date
         if getattr(handler, "outside", False):
             handler(effects, at or database_now())
             with tenant(workspace_id, write=True):
-                return _settle(effects)
+                return _settle(effects, (), at or database_now())
         return _together(workspace_id, handler, effects, at)
     except LeaseLost:
         return 0

@@ -14,7 +14,7 @@ from funnel.mail.actions import is_sent
 from funnel.overview.health import worker_hint
 from funnel.templatetags.words import initials
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
-from funnel.workspaces.roles import may
+from funnel.workspaces.roles import MARKETING, may
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                     "lead-void",
                 ),
             ),
+            Place("imports", "upload", "Bring in a list", roles=MARKETING, under=("import", "import-columns")),
             Place("handoffs", "arrows-exchange", "Handoffs"),
             Place("rules", "adjustments-horizontal", "Rules"),
             Place(

@@ -39,6 +39,10 @@ WORK = {
     "ask": "Wishes to be called, to pass to a rep",
     "prompt": "Next steps to remind of",
     "away": "Leads to pass on from somebody who is off",
+    "read_list": "Lists to read",
+    "look_through": "Lists to look through",
+    "bring_in": "Lists to bring in",
+    "forget_list": "Lists to forget",
     "send": "Mails to send",
 }
 

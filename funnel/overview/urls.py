@@ -8,6 +8,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("leads/", listing.leads, name="leads"),
     path("leads/add/", adding.add, name="lead-add"),
+    path("leads/import/", include("funnel.transfer.urls")),
     path("leads/<uuid:pk>/", include("funnel.overview.lead_urls")),
     path("handoffs/", handoffs.handoffs, name="handoffs"),
     path("handoffs/go/", handoffs.handoffs_go, name="handoffs-go"),

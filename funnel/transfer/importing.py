@@ -1,119 +1,212 @@
-"""Bring a table's rows in: a chunk at a time, each chunk a transaction of its own."""
+"""Bring a list's rows in: a chunk at a time, each chunk within one short write."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from itertools import islice
+from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Coalesce
 
 from funnel.leads import receiving
-from funnel.leads.identity import Key, Refused
+from funnel.leads.fields import MOST_FIELDS
+from funnel.leads.identity import Refused
 from funnel.leads.models import FieldDefinition, Lead
 from funnel.leads.receiving import Received
 from funnel.leads.stages import MARKETING, Stage
+from funnel.outbox.actions import record_all
 from funnel.outbox.drain import AIR
-from funnel.outbox.models import Lane
-from funnel.transfer.mapping import Mapping, Row
-from funnel.transfer.reading import Table
+from funnel.outbox.models import Event, Lane
+from funnel.transfer.mapping import Mapping, Row, WrongMap
+from funnel.transfer.spool import Line
 from funnel.workspaces.gate import tenant
 from funnel.workspaces.models import Member, Workspace
 
 # On SQLite a chunk is one short write, on PostgreSQL as much as is quick.
 CHUNK_SQLITE, CHUNK = 40, 1000
+COUNTED = ("rows", "new", "changed", "same", "refused")
+
+RefusedLine = tuple[int, list[str], dict[str, str]]
 
 
-class Import:
-    """One run over a table; `counts` holds rows, new, changed, same and refused, `refused` the rows with reasons."""
+@dataclass
+class Chunk:
+    """What became of some rows: counts, those that were refused with a sentence per column, and those taken."""
+
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTED, 0)))
+    refused: list[RefusedLine] = field(default_factory=list)
+    taken: list[tuple[Row, Received, str]] = field(default_factory=list)
+
+
+class Seen:
+    """The keys of the rows that were looked at before: what is only tried out leaves no lead to be found again."""
+
+    def __init__(self, path: Path | str = ":memory:") -> None:
+        self.file = sqlite3.connect(path, isolation_level=None)
+        self.file.execute("PRAGMA synchronous=OFF")
+        self.file.execute("CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, line INT, row TEXT) WITHOUT ROWID")
+
+    def close(self) -> None:
+        self.file.close()
+
+    def earlier(self, rows: Sequence[Row]) -> dict[int, bool]:
+        """Remember these rows; give the lines of those with a key of an earlier chunk, and if they say the same.
+
+        Asked again for the same rows, it gives the same answer.
+        """
+        if not rows:
+            return {}
+        keys = {row.line: [_key(key) for key in row.capture.keys] for row in rows}
+        every = [key for listed in keys.values() for key in listed]
+        found: dict[bytes, str] = {}
+        for start in range(0, len(every), 10_000):
+            part = every[start : start + 10_000]
+            asked = f"SELECT key, row FROM seen WHERE line < ? AND key IN ({', '.join('?' * len(part))})"  # noqa: S608
+            found.update(self.file.execute(asked, [rows[0].line, *part]).fetchall())
+        self.file.execute("BEGIN")
+        self.file.executemany(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)",
+            [(key, row.line, row.capture.row_key) for row in rows for key in keys[row.line]],
+        )
+        self.file.execute("COMMIT")
+        return {
+            row.line: all(found.get(key, row.capture.row_key) == row.capture.row_key for key in keys[row.line])
+            for row in rows
+            if any(key in found for key in keys[row.line])
+        }
+
+
+def _key(key: tuple[str, str]) -> bytes:
+    return blake2b("\x1f".join(key).encode(), digest_size=16).digest()
+
+
+class Run:
+    """Brings in rows of one list, as one map says; with `seen` it is tried out, and whoever calls takes it back."""
 
     def __init__(
-        self, workspace: Workspace, *, by: Member, mapping: Mapping, hand_over: bool = False, dry_run: bool = False
+        self,
+        workspace: Workspace,
+        *,
+        by: Member | None,
+        mapping: Mapping,
+        hand_over: bool = False,
+        seen: Seen | None = None,
     ) -> None:
         self.workspace, self.by, self.mapping = workspace, by, mapping
-        self.hand_over, self.dry_run = hand_over, dry_run
-        self.counts: Counter[str] = Counter(rows=0, new=0, changed=0, same=0, refused=0)
-        self.refused: list[tuple[int, list[str], dict[str, str]]] = []
-        self._seen: set[Key] = set()
+        self.hand_over, self.seen = hand_over, seen
 
-    def run(self, table: Table) -> Iterator[Counter[str]]:
-        """Bring all rows in; yields the counts after each chunk."""
-        with tenant(self.workspace, write=True):
-            self._make_fields()
-            if self.dry_run:
-                transaction.set_rollback(True)
-        rows = table.rows()
-        while chunk := list(islice(rows, CHUNK_SQLITE if settings.SQLITE else CHUNK)):
-            self._chunk(chunk)
-            yield self.counts
-            if settings.SQLITE:
-                time.sleep(AIR)
-
-    def _make_fields(self) -> None:
-        known = set(FieldDefinition.objects.values_list("name", flat=True))
-        FieldDefinition.objects.bulk_create(
-            [
-                FieldDefinition(workspace=self.workspace, name=name, label=name)
-                for name in self.mapping.fields
-                if name not in known
-            ]
-        )
-
-    def _chunk(self, chunk: Sequence[tuple[int, list[str]]]) -> None:
-        good: list[Row] = []
-        for line, cells in chunk:
-            self.counts["rows"] += 1
+    def chunk(self, lines: Sequence[Line], *, at: datetime) -> Chunk:
+        """Bring these rows in, within the gate that is open."""
+        chunk, good = Chunk(), list[Row]()
+        for line, cells in lines:
+            chunk.counts["rows"] += 1
             try:
                 good.append(self.mapping.row(line, cells))
             except Refused as refused:
-                self._refuse(line, cells, refused.errors)
-        with tenant(self.workspace, write=True) as at:
-            if self.dry_run:
-                self._make_fields()
-            results = receiving.receive(
-                self.workspace,
-                [row.capture for row in good],
-                at=at,
-                by=self.by,
-                lane=Lane.BULK,
-                go=self.hand_over,
-            )
-            for row, result in zip(good, results, strict=True):
-                self._count(row, result)
-            self._place(good, results, at)
-            if self.dry_run:
-                transaction.set_rollback(True)
+                self._refuse(chunk, line, cells, refused.errors)
+        results = receiving.receive(
+            self.workspace,
+            [row.capture for row in good],
+            at=at,
+            by=self.by,
+            lane=Lane.BULK,
+            go=self.hand_over,
+        )
+        earlier = self.seen.earlier([row for row in good if row.capture.keys]) if self.seen else {}
+        placed = self._place(good, results, at)
+        for row, result in zip(good, results, strict=True):
+            if result.refused:
+                self._refuse(chunk, row.line, row.cells, result.refused)
+                continue
+            moved = result.lead is not None and result.lead.pk in placed
+            if row.line in earlier:
+                what = "same" if earlier[row.line] else "changed"
+            else:
+                what = "new" if result.created else "changed" if result.changed or moved else "same"
+            chunk.counts[what] += 1
+            chunk.taken.append((row, result, what))
+        return chunk
 
-    def _refuse(self, line: int, cells: list[str], errors: dict[str, str]) -> None:
-        self.counts["refused"] += 1
-        self.refused.append((line, cells, errors))
+    def _refuse(self, chunk: Chunk, line: int, cells: list[str], errors: dict[str, str]) -> None:
+        """Keep a row with its sentences, by the names of its own columns."""
+        named = {}
+        for name, says in errors.items():
+            place = self.mapping.column_of(name)
+            named[name if place is None else self.mapping.header[place]] = says
+        chunk.counts["refused"] += 1
+        chunk.refused.append((line, cells, named))
 
-    def _count(self, row: Row, result: Received) -> None:
-        if result.refused:
-            self._refuse(row.line, row.cells, result.refused)
-            return
-        again = bool(self._seen.intersection(row.capture.keys))
-        if self.dry_run:
-            self._seen.update(row.capture.keys)
-        if result.created and not again:
-            self.counts["new"] += 1
-        else:
-            self.counts["changed" if result.changed else "same"] += 1
+    def _place(self, rows: Sequence[Row], results: Sequence[Received], at: datetime) -> set[UUID]:
+        """Move leads to the stage their row claims, and give customers that nobody looks after to whom it names.
 
-    def _place(self, rows: Sequence[Row], results: Sequence[Received], at: datetime) -> None:
-        """Move leads to the stage their row claims; whom sales works with already is left where they are."""
-        wanted: dict[tuple[Stage, Member | None], list[Lead]] = {}
+        Whom sales works with already is left where they are. Gives the leads that changed.
+        """
+        moves: dict[tuple[Stage, Member | None], list[UUID]] = {}
+        gifts: dict[Member, list[UUID]] = {}
         for row, result in zip(rows, results, strict=True):
             lead = result.lead
-            if row.stage and lead and lead.stage != row.stage and lead.stage in MARKETING:
-                wanted.setdefault((row.stage, row.holder), []).append(lead)
-        for (stage, holder), leads in wanted.items():
-            ids = [lead.pk for lead in leads]
-            Lead.objects.filter(pk__in=ids).move(stage, at=at, by=self.by, holder=holder, because="imported")
-            if stage == Stage.CUSTOMER:
-                for lead in leads:
-                    lead.customer_since = lead.received_at
-                Lead.objects.bulk_update(leads, ["customer_since"], batch_size=200)
+            if lead is None or row.stage is None:
+                continue
+            if lead.stage in MARKETING and lead.stage != row.stage:
+                moves.setdefault((row.stage, row.holder), []).append(lead.pk)
+            elif lead.stage == row.stage == Stage.CUSTOMER and row.holder and lead.holder_id is None:
+                gifts.setdefault(row.holder, []).append(lead.pk)
+        for (stage, holder), ids in moves.items():
+            since = {"customer_since": Coalesce("customer_since", "received_at")} if stage == Stage.CUSTOMER else {}
+            Lead.objects.filter(pk__in=ids).move(stage, at=at, by=self.by, holder=holder, because="imported", **since)
+        for holder, ids in gifts.items():
+            Lead.objects.filter(pk__in=ids, holder=None).update(holder=holder, updated_at=at)
+            record_all(
+                [
+                    Event(
+                        workspace=self.workspace, lead_id=pk, kind="passed_on", occurred_at=at, recorded_at=at,
+                        actor=self.by, data={"from": "", "to": holder.name},
+                    )
+                    for pk in dict.fromkeys(ids)
+                ],
+                lane=Lane.BULK,
+            )  # fmt: skip
+        return {pk for ids in (*moves.values(), *gifts.values()) for pk in ids}
+
+
+def make_fields(workspace: Workspace, mapping: Mapping) -> None:
+    """Make the business's own fields that a map fills and that aren't there, as text; raise WrongMap for too many."""
+    known = set(FieldDefinition.objects.values_list("name", flat=True))
+    missing = {name: column for name, column in mapping.fields.items() if name not in known}
+    if missing and len(known) + len(missing) > MOST_FIELDS:
+        raise WrongMap(
+            f"There can be {MOST_FIELDS} fields of your own; {len(known)} are there and this would make {len(missing)}"
+            " more."
+        )
+    FieldDefinition.objects.bulk_create(
+        [FieldDefinition(workspace=workspace, name=name, label=column[:120]) for name, column in missing.items()],
+        ignore_conflicts=True,
+    )
+
+
+def bring_in(run: Run, rows: Iterable[Line]) -> Iterator[Chunk]:
+    """Bring all rows in, each chunk in a gate of its own; what is only tried out is taken back."""
+    with tenant(run.workspace, write=True):
+        make_fields(run.workspace, run.mapping)
+        if run.seen:
+            transaction.set_rollback(True)
+    lines = iter(rows)
+    while some := list(islice(lines, CHUNK_SQLITE if settings.SQLITE else CHUNK)):
+        with tenant(run.workspace, write=True) as at:
+            if run.seen:
+                make_fields(run.workspace, run.mapping)
+            chunk = run.chunk(some, at=at)
+            if run.seen:
+                transaction.set_rollback(True)
+        yield chunk
+        if settings.SQLITE:
+            time.sleep(AIR)

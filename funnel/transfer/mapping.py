@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from funnel.leads.identity import Capture, Refused
 from funnel.leads.stages import Stage
+from funnel.transfer.reading import FAULTY
 from funnel.workspaces.models import Member
 from funnel.workspaces.refusals import Refusal
 
 PLAIN = ("name", "email", "phone", "company", "external_id")
+HALVES = ("first_name", "last_name")
 SOURCES = ("source.channel", "source.campaign", "source.placement")
 STAGES = (Stage.CUSTOMER, Stage.NURTURING, Stage.LOST, Stage.DISQUALIFIED)
-TARGETS = (*PLAIN, *SOURCES, "received_at", "stage", "holder")
+# "customer_holder" is a holder that counts for customers alone; with "holder" it refuses the row of anybody else.
+TARGETS = (*PLAIN, *HALVES, *SOURCES, "received_at", "stage", "holder", "customer_holder")
+SETTINGS = ("$blank", "$values", "$dates", "$stage", "$source", "$system")
+ORDERS = {"dmy": (2, 1, 0), "mdy": (2, 0, 1), "ymd": (0, 1, 2)}
+LIKE = {"dmy": "17/11/2026", "mdy": "11/17/2026", "ymd": "2026-11-17 or 2026-11-17T10:42+00:00"}
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+DATE = re.compile(
+    r"(\d{1,4})\s?[./ -]\s?(\d{1,2})\s?[./ -]\s?(\d{1,4})"
+    r"(?:,?[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(am|pm)?)?",
+    re.IGNORECASE,
+)
+# What a spreadsheet would run as a formula; our own files carry it behind an apostrophe.
+FORMULA = re.compile("['’]?[=+\\-@\t\r＝＋－＠]")
+LONGEST_FIELD = 60
 
 
 class WrongMap(Refusal):
@@ -25,7 +42,7 @@ class WrongMap(Refusal):
     status = 400
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """What one row says: the capture, and the place in the business that it claims for the lead."""
 
@@ -37,99 +54,190 @@ class Row:
 
 
 class Mapping:
-    """{column: target} with "$blank" (texts that mean nothing) and "$values" ({column: {from: to}})."""
+    """{column: target}, and what holds for the whole file.
+
+    "$blank" lists texts that mean nothing, "$values" is {column: {from: to}}, "$dates" {column: "dmy", "mdy" or
+    "ymd"}; "$stage" is the stage of rows that name none, "$source" their {"channel", "campaign", "placement"},
+    "$system" the program that the external ids come from.
+    """
 
     def __init__(self, given: Any, header: list[str], *, zone: ZoneInfo, members: dict[str, Member]) -> None:
         if not isinstance(given, dict):
             raise WrongMap("The map is an object of columns and targets.")
-        blank, values = given.get("$blank", []), given.get("$values", {})
+        self.header, self.zone, self.members = header, zone, members
+        self.places = dict[int, str]()
+        for column, target in given.items():
+            if column.startswith("$") and column not in header:
+                continue
+            self._place(column, target)
+        self._settings(given)
+        self._judge()
+
+    def _place(self, column: str, target: Any) -> None:
+        if column not in self.header:
+            raise WrongMap(f"There is no column “{column}” in this file.")
+        own = str(target)[7:].strip() if str(target).startswith("fields.") else ""
+        if target not in TARGETS and not own:
+            raise WrongMap(f"“{column}” goes to “{target}”, which is no target.")
+        if len(own) > LONGEST_FIELD or "\x00" in own:
+            raise WrongMap(f"“{column}” goes to a field whose name is longer than {LONGEST_FIELD} characters.")
+        if target in self.places.values():
+            raise WrongMap(f"Two columns go to “{target}”.")
+        self.places[self.header.index(column)] = target
+
+    def _settings(self, given: dict[str, Any]) -> None:
+        if strays := [name for name in given if name.startswith("$") and name not in (*SETTINGS, *self.header)]:
+            raise WrongMap(f"“{strays[0]}” is no setting; there are {', '.join(SETTINGS)}.")
+        blank, values, dates = given.get("$blank", []), given.get("$values", {}), given.get("$dates", {})
         if not isinstance(blank, list) or not isinstance(values, dict):
             raise WrongMap("“$blank” is a list of texts, “$values” an object of columns.")
         if wrong := [column for column, pairs in values.items() if not isinstance(pairs, dict)]:
             raise WrongMap(f"“$values” gives “{wrong[0]}” no object of old and new values.")
+        if not isinstance(dates, dict) or any(order not in ORDERS for order in dates.values()):
+            raise WrongMap("“$dates” is an object of columns, each with “dmy”, “mdy” or “ymd”.")
+        for name, columns in (("$values", values), ("$dates", dates)):
+            if strays := [column for column in columns if column not in given]:
+                raise WrongMap(f"“{name}” names “{strays[0]}”, which the map doesn’t use.")
+        source, stage = given.get("$source", {}), given.get("$stage", "")
+        if not isinstance(source, dict) or any(f"source.{name}" not in SOURCES for name in source):
+            raise WrongMap("“$source” is an object with “channel”, “campaign” and “placement”.")
+        if stage and stage not in STAGES:
+            raise WrongMap(f"“$stage” says “{stage}”; there are {', '.join(STAGES)}.")
         self.blank = {str(word).strip().casefold() for word in blank}
         self.values = {
-            column: {str(old).strip().casefold(): str(new) for old, new in pairs.items()}
+            self.header.index(column): {str(old).strip().casefold(): str(new) for old, new in pairs.items()}
             for column, pairs in values.items()
         }
-        self.zone, self.members, self.places = zone, members, dict[int, str]()
-        for column, target in given.items():
-            if column.startswith("$"):
-                continue
-            if column not in header:
-                raise WrongMap(f"There is no column “{column}” in this file.")
-            if target not in TARGETS and not (str(target).startswith("fields.") and str(target)[7:].strip()):
-                raise WrongMap(f"“{column}” goes to “{target}”, which is no target.")
-            if target in self.places.values():
-                raise WrongMap(f"Two columns go to “{target}”.")
-            self.places[header.index(column)] = target
-        self.header = header
-        strays = [column for column in self.values if column not in given]
-        if strays:
-            raise WrongMap(f"“$values” names “{strays[0]}”, which the map doesn’t use.")
+        self.orders = {self.header.index(column): order for column, order in dates.items()}
+        self.source = {f"source.{name}": str(text) for name, text in source.items()}
+        self.stage = Stage(stage) if stage else None
+        self.system = str(given.get("$system", "")).strip()
+
+    def _judge(self) -> None:
+        targets = set(self.places.values())
+        if "name" in targets and targets & set(HALVES):
+            raise WrongMap("Take either the whole name, or first and last name.")
+        if {"holder", "customer_holder"} <= targets:
+            raise WrongMap("Take either “holder” or “customer_holder”.")
 
     @property
-    def fields(self) -> list[str]:
-        """The custom fields that the map fills."""
-        return [target[7:].strip() for target in self.places.values() if target.startswith("fields.")]
+    def fields(self) -> dict[str, str]:
+        """The custom fields that the map fills, each with the name of its column."""
+        return {
+            target[7:].strip(): self.header[place]
+            for place, target in self.places.items()
+            if target.startswith("fields.")
+        }
+
+    def column_of(self, name: str) -> int | None:
+        """The place of the column that a field of a capture came from."""
+        wanted = {"occurred_at": ("received_at",), "name": ("name", *HALVES)}.get(name, (name,))
+        return next((place for place, target in self.places.items() if target in wanted), None)
 
     def row(self, line: int, cells: list[str]) -> Row:
         """Read one row; raise Refused with a sentence per column."""
-        if len(cells) > len(self.header) and any(cell.strip() for cell in cells[len(self.header) :]):
-            raise Refused({"row": f"This row has {len(cells)} cells, the header {len(self.header)}."})
-        if len(cells) < len(self.header) - 1:
-            raise Refused({"row": f"This row has {len(cells)} cells, the header {len(self.header)}."})
-        found, errors = {}, {}
+        wide = len(self.header)
+        if not wide - 1 <= len(cells) <= wide and (len(cells) < wide or any(cell.strip() for cell in cells[wide:])):
+            raise Refused({"row": f"This row has {len(cells)} cells, the header {wide}."})
+        found: dict[str, Any] = {}
+        errors: dict[str, str] = {}
         for place, target in self.places.items():
-            value = self._value(place, cells)
-            if not value:
+            if not (value := self._value(place, cells)):
                 continue
             try:
-                found[target] = self._read(target, value)
+                found[target] = self._read(place, target, value)
             except ValueError as wrong:
                 errors[self.header[place]] = str(wrong)
-        if found.get("holder") and found.get("stage") != Stage.CUSTOMER:
+        stage, holder = found.get("stage", self.stage), found.get("holder")
+        if holder and stage != Stage.CUSTOMER:
             errors["holder"] = "Only a customer comes with a holder."
+        elif stage == Stage.CUSTOMER:
+            holder = holder or found.get("customer_holder")
         if errors:
             raise Refused(errors)
+        halves = " ".join(found[half] for half in HALVES if half in found)
         capture = Capture(
-            **{name: found.get(name, "") for name in PLAIN},
-            **{name.removeprefix("source."): found.get(name, "") for name in SOURCES},
+            name=found.get("name", halves),
+            email=found.get("email", ""),
+            phone=found.get("phone", ""),
+            company=found.get("company", ""),
+            external_id=found.get("external_id", ""),
+            external_system=self.system if "external_id" in found else "",
+            channel=self._source("source.channel", found),
+            campaign=self._source("source.campaign", found),
+            placement=self._source("source.placement", found),
             occurred_at=found.get("received_at"),
             fields={target[7:].strip(): value for target, value in found.items() if target.startswith("fields.")},
             overwrite=True,
             silent_when_same=True,
-            row_key=hashlib.sha256("\x1f".join(cell.strip() for cell in cells).encode()).hexdigest(),
+            row_key=hashlib.sha256("\x1f".join(cell.strip() for cell in cells).encode(errors="replace")).hexdigest(),
         )
-        return Row(capture, found.get("stage"), found.get("holder"), line, cells)
+        return Row(capture, stage, holder, line, cells)
+
+    def _source(self, name: str, found: dict[str, Any]) -> str:
+        return str(found.get(name) or self.source.get(name, ""))
 
     def _value(self, place: int, cells: list[str]) -> str:
         value = cells[place].strip() if place < len(cells) else ""
-        if value.casefold() in self.blank:
+        if not value:
             return ""
-        pairs = self.values.get(self.header[place], {})
-        return pairs.get(value.casefold(), value).strip()
+        if value[0] == "'" and FORMULA.match(value):
+            value = value[1:]
+        folded = value.casefold()
+        if folded in self.blank:
+            return ""
+        return self.values[place].get(folded, value).strip() if place in self.values else value
 
-    def _read(self, target: str, value: str) -> Any:
+    def _read(self, place: int, target: str, value: str) -> Any:
+        if not value.isascii() and FAULTY.search(value):
+            raise ValueError("This cell holds bytes that can’t be read in the file’s encoding.")
         if target == "stage":
             if value not in STAGES:
-                raise ValueError(f"“{value}” is no stage here; say customer, nurturing, lost or disqualified.")
+                raise ValueError(f"“{value}” has no stage yet; there are customer, nurturing, lost and disqualified.")
             return Stage(value)
-        if target == "holder":
+        if target in ("holder", "customer_holder"):
             member = self.members.get(value.casefold())
             if member is None:
                 raise ValueError(f"“{value}” is nobody’s e-mail address in this business.")
             return member
         if target == "received_at":
-            return self._moment(value)
+            return self._moment(value, self.orders.get(place, "ymd"))
+        if place in self.orders:
+            return self._moment(value, self.orders[place]).date().isoformat()
         return value
 
-    def _moment(self, value: str) -> datetime:
-        """An ISO date or moment; without an offset it is the business's own time."""
+    def _moment(self, value: str, order: str) -> datetime:
+        """A date or moment, written as ISO or in the order that was said; without an offset in the business's time."""
         try:
-            if len(value) == 10:
-                return datetime.combine(date.fromisoformat(value), time(), self.zone)
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"“{value}” is no date; write it like 2026-11-17 or 2026-11-17T10:42+00:00.") from None
+            moment = datetime.fromisoformat(value) if ISO.match(value) else _written(value, order)
+        except ValueError as wrong:
+            if str(wrong).startswith("day "):
+                raise ValueError(f"“{value}”: this day does not exist.") from None
+            raise ValueError(f"“{value}” is no date; write it like {LIKE[order]}.") from None
         return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
+
+
+def _written(value: str, order: str) -> datetime:
+    """A moment written with its parts in this order; a year of two digits, never first, lies between 1970 and 2069."""
+    found = DATE.fullmatch(value)
+    if found is None:
+        raise ValueError
+    parts = [found[1], found[2], found[3]]
+    year, month, day = (parts[place] for place in ORDERS[order])
+    if len(year) not in ((4,) if order == "ymd" else (2, 4)) or max(len(month), len(day)) > 2:
+        raise ValueError
+    number = int(year) + (0 if len(year) == 4 else 1900 if int(year) >= 70 else 2000)
+    hour = int(found[4] or 0)
+    if found[7]:
+        hour = hour % 12 + (12 if found[7].lower() == "pm" else 0)
+    return datetime(number, int(month), int(day), hour, int(found[5] or 0), int(found[6] or 0))  # noqa: DTZ001
+
+
+def formula_safe(text: str) -> str:
+    """The text as a spreadsheet shows it and never runs it (ASVS 1.2.10)."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def members_by_mail(people: Collection[Member]) -> dict[str, Member]:
+    """The members as a map names them."""
+    return {one.email.casefold(): one for one in people}

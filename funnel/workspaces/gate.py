@@ -20,6 +20,7 @@ from django_scopes import scope, scopes_disabled
 from funnel.workspaces.models import ApiKey, Member, Workspace
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 # Doors for people outside: they open the gate by their own token, whoever may be logged in.
 PUBLIC = ("/f/", "/join/", "/password/", "/accounts/password/", "/healthz", "/readyz")
 
@@ -116,6 +117,8 @@ class MemberMiddleware:
         timezone.activate(member.workspace.zone)
         try:
             changes = request.method not in SAFE
+            if changes:
+                _receive(request)
             with tenant(member.workspace, write=changes) as at:
                 request.at = at  # type: ignore[attr-defined]
                 response = self.get_response(request)
@@ -162,3 +165,11 @@ class MemberMiddleware:
                 ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
         request.api_key = key  # type: ignore[attr-defined]
         return key.member
+
+
+def _receive(request: HttpRequest) -> None:
+    """Take the whole body in before the gate opens: whoever sends it slowly must not hold the write lock meanwhile."""
+    if request.path_info.startswith("/api/") or request.content_type not in FORMS:
+        request.body  # noqa: B018, reading it is what it does
+    else:
+        request.POST  # noqa: B018

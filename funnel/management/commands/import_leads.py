@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from funnel.transfer.importing import Import
-from funnel.transfer.mapping import Mapping
-from funnel.transfer.reading import Table
+from funnel.transfer.importing import COUNTED, RefusedLine, Run, Seen, bring_in
+from funnel.transfer.mapping import Mapping, members_by_mail
+from funnel.transfer.reading import Reading
+from funnel.transfer.refused import write_refused
+from funnel.transfer.spool import rows_of, spool
 from funnel.workspaces.gate import tenant
 from funnel.workspaces.models import Member, Role, Workspace
 from funnel.workspaces.refusals import Refusal
@@ -40,41 +43,43 @@ class Command(BaseCommand):
             given = json.loads(options["map"].read_text())
         except (OSError, ValueError) as error:
             raise CommandError(f"{options['map']} can’t be read: {error}") from None
+        counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
+        refused: list[RefusedLine] = []
         try:
-            table = Table(options["file"])
-            with tenant(workspace):
-                people = list(Member.objects.select_related("user").order_by("joined_at"))
-            owner = next(one for one in people if one.role == Role.OWNER and one.active)
-            mapping = Mapping(
-                given, table.header, zone=workspace.zone, members={one.email.casefold(): one for one in people}
-            )
-            run = Import(
-                workspace,
-                by=owner,
-                mapping=mapping,
-                hand_over=options["hand_over"],
-                dry_run=options["dry_run"],
-            )
-            for counts in run.run(table):
-                if self.stderr.isatty():
-                    self.stderr.write(f"\r{counts['rows']} rows", ending="")
+            with tempfile.TemporaryDirectory(prefix="import-", dir=settings.DATA) as folder:
+                rows = Path(folder) / "rows"
+                found = spool(options["file"], rows, Reading())
+                run = self.run_of(workspace, given, found.header, options)
+                for chunk in bring_in(run, (line for _, line in rows_of(rows))):
+                    counts.update(chunk.counts)
+                    refused += chunk.refused
+                    if self.stderr.isatty():
+                        self.stderr.write(f"\r{counts['rows']} rows", ending="")
         except Refusal as refusal:
-            raise CommandError(refusal.sentence if refusal.args else str(refusal)) from None
-        answer: dict[str, Any] = {**run.counts, "dry_run": run.dry_run}
-        if run.refused:
-            answer["refused_file"] = str(self.write_refused(options["file"], table, run))
+            raise CommandError(refusal.sentence) from None
+        answer: dict[str, Any] = {**counts, "dry_run": options["dry_run"]}
+        if refused:
+            answer["refused_file"] = str(self.write_refused(options["file"], found.header, refused))
         self.stdout.write(json.dumps(answer))
 
-    def write_refused(self, source: Path, table: Table, run: Import) -> Path:
+    def run_of(self, workspace: Workspace, given: Any, header: list[str], options: dict[str, Any]) -> Run:
+        """What brings the rows in, in the owner's name."""
+        with tenant(workspace):
+            people = list(Member.objects.select_related("user").order_by("joined_at"))
+        owner = next(one for one in people if one.role == Role.OWNER and one.active)
+        return Run(
+            workspace,
+            by=owner,
+            mapping=Mapping(given, header, zone=workspace.zone, members=members_by_mail(people)),
+            hand_over=options["hand_over"],
+            seen=Seen() if options["dry_run"] else None,
+        )
+
+    def write_refused(self, source: Path, header: list[str], refused: list[RefusedLine]) -> Path:
         """Write the refused rows in their own columns, with line and reason behind; give the file."""
         folder = Path(settings.DATA) / "imports"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{source.stem}-refused.csv"
         with path.open("w", newline="", encoding="utf-8-sig") as out:
-            writer = csv.writer(out)
-            writer.writerow([*table.header, "line", "reason"])
-            for line, cells, errors in run.refused:
-                padded = [*cells, *[""] * (len(table.header) - len(cells))]
-                reason = " ".join(f"{column}: {says}" for column, says in errors.items())
-                writer.writerow([*padded, line, reason])
+            write_refused(out, header, refused)
         return path

@@ -265,17 +265,18 @@ def test_it_ends_midway_and_runs_again(
     monkeypatch.setattr(importing, "CHUNK_SQLITE", 20)
     monkeypatch.setattr(importing, "CHUNK", 20)
     chunks = 0
-    place = importing.Import._place
+    place = importing.Run._place
 
-    def ends(self: Any, *args: Any) -> None:
+    def ends(self: Any, *args: Any) -> Any:
         nonlocal chunks
-        place(self, *args)
+        placed = place(self, *args)
         chunks += 1
         if chunks == 3:
             raise PulledOut
+        return placed
 
     with monkeypatch.context() as broken:
-        broken.setattr(importing.Import, "_place", ends)
+        broken.setattr(importing.Run, "_place", ends)
         with pytest.raises(PulledOut):
             bring_in(rows_of(100))
     with gate(owner):

@@ -1,0 +1,166 @@
+"""What would happen: the counts with examples, who would be ready, and why rows would stay out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from django.db.models.fields.json import KT
+
+from funnel.handoff.judging import score_and_judge
+from funnel.handoff.models import Handoff
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from funnel.outbox.models import Event
+from funnel.transfer.importing import Chunk, Run, Seen
+from funnel.transfer.mapping import Mapping, Row
+from funnel.transfer.models import Import
+from funnel.workspaces.models import Member
+
+EXAMPLES, REASONS, LONGEST = 3, 20, 80
+COMPARED = {
+    "name": "name", "email": "e-mail", "phone": "phone", "company_name": "company", "external_id": "external id",
+}  # fmt: skip
+
+
+class Look:
+    """What was found so far in a list, in the shape in which it is kept."""
+
+    def __init__(self, one: Import) -> None:
+        self.one = one
+        self.found: dict[str, Any] = one.preview or {
+            "stages": {}, "with": 0, "new": [], "changed": [], "reasons": [], "ready": 0, "known": {}, "turns": 0,
+        }  # fmt: skip
+        self.path = one.folder / f"seen-{one.duty}"
+        self.seen = Seen(self.path)
+
+    def close(self, *, ended: bool) -> None:
+        """Let go of what was seen; at the end it is of no more use."""
+        self.seen.close()
+        if ended:
+            self.path.unlink(missing_ok=True)
+
+    def run(self, mapping: Mapping) -> Run:
+        """What tries the rows out."""
+        return Run(self.one.workspace, by=self.one.by, mapping=mapping, seen=self.seen)
+
+    def see(self, chunk: Chunk, at: datetime) -> None:
+        """Take in a chunk while what it wrote is still there."""
+        stages: Counter[str] = Counter(self.found["stages"])
+        for row, _, what in chunk.taken:
+            if what != "new":
+                continue
+            stages[row.stage or Stage.NURTURING] += 1
+            self.found["with"] += bool(row.holder)
+            if len(self.found["new"]) < EXAMPLES:
+                self.found["new"].append(_described(row, self.one))
+        self.found["stages"] = stages
+        for line, cells, errors in chunk.refused:
+            self._reason(line, cells, errors)
+        self._ready(chunk, at)
+
+    def _reason(self, line: int, cells: list[str], errors: dict[str, str]) -> None:
+        """Count a reason once per row, with its first example; what it quotes does not make it another one."""
+        column, says = next(iter(errors.items()))
+        kind = f"{column}: {re.sub('“[^”]*”|[0-9]+ cells', '…', says)}"
+        for known in self.found["reasons"]:
+            if known["kind"] == kind:
+                known["count"] += 1
+                return
+        header = self.one.header
+        place = header.index(column) if column in header else None
+        value = cells[place].strip()[:LONGEST] if place is not None and place < len(cells) else ""
+        if len(self.found["reasons"]) >= REASONS:
+            kind, column, says, value = "…", "", "Other reasons; the file of refused rows will name each.", ""
+            if any(one["kind"] == kind for one in self.found["reasons"]):
+                self.found["reasons"][-1]["count"] += 1
+                return
+        self.found["reasons"].append(
+            {"kind": kind, "count": 1, "line": line, "column": column, "value": value, "says": says}
+        )
+
+    def _ready(self, chunk: Chunk, at: datetime) -> None:
+        """Who would be handed over: scored and judged as the worker would, and taken back with the rest."""
+        touched = {result.lead.pk: result for _, result, what in chunk.taken if result.lead and result.event}
+        if not touched:
+            return
+        events = [
+            Event(lead_id=pk, kind="received_batch", occurred_at=at, recorded_at=at, data={"go": True})
+            for pk in touched
+        ]
+        score_and_judge(
+            Lead.objects.locked(touched),
+            events,
+            workspace=self.one.workspace,
+            at=at,
+            new=[pk for pk, result in touched.items() if result.created],
+        )
+        opened = Handoff.objects.open().filter(lead__in=list(touched), opened_at=at)
+        known: Counter[str] = Counter(self.found["known"])
+        for member, by in opened.annotate(by=KT("route__by")).values_list("offered_to", "by"):
+            self.found["ready"] += 1
+            if by == "known" and member:
+                known[str(member)] += 1
+            else:
+                self.found["turns"] += 1
+        self.found["known"] = known
+
+    def compare(self, chunk: Chunk) -> None:
+        """Say of a few what would change, now that what was is there again."""
+        changed = [
+            result.lead for _, result, what in chunk.taken if what == "changed" and result.lead and not result.created
+        ][: EXAMPLES - len(self.found["changed"])]
+        was = Lead.objects.select_related("holder__user").in_bulk([lead.pk for lead in changed])
+        rows = {result.lead.pk: row for row, result, _ in chunk.taken if result.lead}
+        for lead in changed:
+            if old := was.get(lead.pk):
+                self.found["changed"].append(_difference(old, lead, rows[lead.pk]))
+
+    def end(self) -> None:
+        """Share the turns of those whom nobody knows among those who take leads, as the rotation would."""
+        turns = list(Member.objects.taking_leads().select_related("user"))
+        whole, rest = divmod(self.found["turns"], len(turns)) if turns else (0, 0)
+        shares: Counter[str] = Counter()
+        for place, member in enumerate(turns):
+            shares[member.name] += whole + (place < rest)
+        names = {str(one.pk): one.name for one in Member.objects.select_related("user")}
+        for member_id, count in self.found["known"].items():
+            shares[names.get(member_id, "somebody")] += count
+        self.found["shares"] = [[name, count] for name, count in shares.most_common() if count]
+        self.found["pool"] = 0 if turns else self.found["turns"]
+
+
+def _described(row: Row, one: Import) -> str:
+    """One new person in a line."""
+    capture, said = row.capture, []
+    said.append(capture.name or capture.email or capture.phone or capture.company or capture.external_id)
+    if capture.company and capture.company != said[0]:
+        said.append(capture.company)
+    stage = row.stage or Stage.NURTURING
+    if stage == Stage.CUSTOMER and capture.occurred_at:
+        said.append(f"customer since {one.workspace.local(capture.occurred_at).date().isoformat()}")
+    else:
+        said.append(Stage(stage).label.lower())
+    if row.holder:
+        said.append(f"with {row.holder.first_name}")
+    return ", ".join(said)[:200]
+
+
+def _difference(old: Lead, new: Lead, row: Row) -> str:
+    """What would be otherwise with a lead that is here."""
+    said = []
+    for name, word in COMPARED.items():
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now:
+            said.append(f"{word} {was} → {now}" if was else f"{word} {now} added")
+    for name, value in new.fields.items():
+        if old.fields.get(name) != value:
+            had = old.fields.get(name)
+            said.append(f"{name} {had} → {value}" if had is not None else f"{name} {value} added")
+    if row.stage and row.stage != old.stage:
+        said.append(f"{old.get_stage_display()} → {row.stage.label}")
+    if new.received_at != old.received_at:
+        said.append("came earlier than we knew")
+    return f"{old}: {', '.join(said)}"[:300]

@@ -1,0 +1,383 @@
+"""The page on which a list is brought in: upload, columns, what would happen, bringing in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from funnel.handoff.models import Handoff
+from funnel.leads.models import FieldDefinition, Lead
+from funnel.leads.stages import Stage
+from funnel.outbox.models import Effect, Event
+from funnel.transfer.models import Import, RefusedRow, State
+from funnel.workspaces.models import Member
+
+from .conftest import HEADER, rows_of, text_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rep")]
+PEOPLE = ["Customer no.", "First name", "Surname", "E-mail", "Status", "Looked after by", "First contact", "kWh"]
+
+
+class Desk:
+    """Somebody at the page: uploads, chooses, begins; the worker does its part when told."""
+
+    def __init__(self, client: Any, gate: Any, member: Member, work: Any) -> None:
+        self.client, self.gate, self.member, self.work = client, gate, member, work
+        self.pk: Any = None
+
+    def upload(self, content: str | bytes, name: str = "list.csv", *, read: bool = True) -> Any:
+        raw = content if isinstance(content, bytes) else content.encode()
+        answer = self.client.post(reverse("imports"), {"file": SimpleUploadedFile(name, raw)})
+        if answer.status_code == 302:
+            self.pk = answer.headers["Location"].rstrip("/").rpartition("/")[2]
+            if read:
+                self.work()
+        return answer
+
+    @property
+    def one(self) -> Import:
+        with self.gate(self.member):
+            found: Import = Import.objects.get(pk=self.pk)
+        return found
+
+    @property
+    def page(self) -> str:
+        return str(self.client.get(reverse("import", args=[self.pk])).content.decode())
+
+    def form(self) -> dict[str, str]:
+        """What the form of the columns holds as it stands there."""
+        form = self.client.get(reverse("import", args=[self.pk])).context["form"]
+        found = {f"to-{line.place}": line.target for line in form.lines}
+        for line in form.lines:
+            found[f"shown-{line.place}"] = line.target if line.values else ""
+            found[f"d-{line.place}"] = line.order
+            found |= {one.name: one.means for one in line.values}
+        return found | {"blank": form.blank, "system": form.system}
+
+    def choose(self, **said: str) -> Any:
+        answer = self.post("import-columns", **self.form() | {name.replace("_", "-"): to for name, to in said.items()})
+        self.work()
+        return answer
+
+    def post(self, name: str, **said: str) -> Any:
+        return self.client.post(reverse(name, args=[self.pk]), said)
+
+    def bring_in(self, **said: str) -> None:
+        self.post("import-begin", **said)
+        self.work()
+
+
+@pytest.fixture
+def desk(browse: Any, gate: Any, owner: Member, work: Any, tmp_path: Path, settings: Any) -> Callable[..., Desk]:
+    settings.DATA, settings.MEDIA_ROOT = tmp_path, tmp_path / "files"
+    return lambda member=owner: Desk(browse(member), gate, member, work)
+
+
+def people(*rows: list[str]) -> str:
+    return text_of(PEOPLE, [*rows])
+
+
+ALAN = ["10482", "Alan", "Corbett", "alan@corbett.example", "Customer", "Rita", "14/03/2019", "31000"]
+ANN = ["10483", "Ann", "Bufton", "ann@bufton.example", "Enquiry", "", "02/06/2024", "00123"]
+
+
+def test_a_list_goes_from_upload_to_leads(desk: Any, gate: Any, owner: Member, rep: Member) -> None:
+    one = desk()
+    one.upload(people(ALAN, ANN))
+    guesses = {
+        line.name: line.target for line in one.client.get(reverse("import", args=[one.pk])).context["form"].lines
+    }
+    assert guesses == {
+        "Customer no.": "external_id", "First name": "first_name", "Surname": "last_name", "E-mail": "email",
+        "Status": "stage", "Looked after by": "customer_holder", "First contact": "received_at", "kWh": "",
+    }  # fmt: skip
+    assert one.choose(to_7="new").status_code == 302
+    assert one.one.state == State.LOOKED
+    assert {name: one.one.counts[name] for name in ("rows", "new", "refused")} == {"rows": 2, "new": 2, "refused": 0}
+    with gate(owner):
+        assert not Lead.objects.exists()
+        assert not FieldDefinition.objects.exists()
+    assert "Bring in 2 rows" in one.page
+    one.bring_in()
+    assert "2 new people" in one.page
+    with gate(owner):
+        alan = Lead.objects.select_related("holder__user").get(external_id="10482")
+        assert (alan.name, alan.stage, alan.holder.name) == ("Alan Corbett", Stage.CUSTOMER, "Rita Rep")
+        assert f"{alan.customer_since:%Y-%m-%d}" == "2019-03-14"
+        ann = Lead.objects.get(external_id="10483")
+        assert (ann.stage, ann.holder, ann.fields) == (Stage.NURTURING, None, {"kwh": "00123"})
+        assert [(made.name, made.label, made.kind) for made in FieldDefinition.objects.all()] == [
+            ("kwh", "kWh", "text")
+        ]
+
+
+def test_the_same_file_again_changes_nothing_and_is_told_so(desk: Any, gate: Any, owner: Member) -> None:
+    for _ in range(2):
+        one = desk()
+        one.upload(people(ALAN, ANN))
+        one.choose()
+        if one.one.counts["new"]:
+            one.bring_in()
+    assert one.one.counts["same"] == 2
+    assert "nothing to bring in" in one.page
+    assert "This file was brought in before" in one.page
+    with gate(owner):
+        before = (Lead.objects.count(), Event.objects.filter(kind="received").count())
+    one.bring_in()
+    with gate(owner):
+        assert before == (Lead.objects.count(), Event.objects.filter(kind="received").count()) == (2, 2)
+
+
+def test_the_columns_of_a_list_are_remembered_for_the_next(desk: Any) -> None:
+    first = desk()
+    first.upload(people(ALAN, ANN))
+    first.choose(to_7="new", blank="Select", v_4_1="lost")
+    second = desk()
+    second.upload(people(["9", "Bea", "Cole", "bea@cole.example", "Enquiry", "", "14/03/2019", ""]))
+    form = second.client.get(reverse("import", args=[second.pk])).context["form"]
+    assert form.kept_from == "list.csv"
+    assert [line.target for line in form.lines][-1] == "fields.kwh"
+    assert {one.text: one.means for line in form.lines for one in line.values} == {"Enquiry": "lost"}
+    assert form.blank == "Select"
+
+
+def test_what_would_happen_is_told_with_reasons_and_examples(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(people(ALAN, ANN))
+    one.choose()
+    one.bring_in()
+    changed = [*ALAN]
+    changed[3] = "alan@new.example"
+    wrong = ["10484", "Al", "Cor", "al@@cor.example", "Paused", "", "31/02/2021", ""]
+    two = desk()
+    two.upload(people(changed, ANN, wrong, ["10485", "X", "Y", "x@@y.example", "Enquiry", "", "14/03/2019", ""]))
+    two.choose()
+    assert {name: two.one.counts[name] for name in ("new", "changed", "same", "refused")} == {
+        "new": 0, "changed": 1, "same": 1, "refused": 2,
+    }  # fmt: skip
+    page = two.page
+    assert "e-mail alan@corbett.example → alan@new.example" in page
+    assert "“<bdi>Paused</bdi>”" in page
+    assert "row 4" in page
+    with gate(owner):
+        assert Lead.objects.get(external_id="10482").email == "alan@corbett.example"
+
+
+def test_a_value_without_a_meaning_gets_one_by_hand(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(people([*ALAN[:4], "Paused", *ALAN[5:]], ANN))
+    assert "1 to choose" in one.page
+    one.choose(v_4_0="lost")
+    one.bring_in()
+    with gate(owner):
+        assert Lead.objects.get(external_id="10482").stage == Stage.LOST
+
+
+def test_dates_that_could_be_either_must_be_said(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(text_of(["E-mail", "First contact"], [["a@oak.example", "03/04/05"], ["b@oak.example", "01/02/05"]]))
+    answer = one.choose()
+    assert answer.status_code == 422
+    assert "Day first? 2" in re.sub(r"\s", " ", answer.content.decode())
+    assert one.one.state == State.COLUMNS
+    assert one.choose(d_1="dmy").status_code == 302
+    one.bring_in()
+    with gate(owner):
+        came = Lead.objects.get(email="a@oak.example").received_at
+        assert f"{came.astimezone(owner.workspace.zone):%Y-%m-%d}" == "2005-04-03"
+
+
+def test_refused_rows_come_back_in_their_own_columns_and_run_nothing(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    rows = [
+        ["=cmd|' /C calc'!A0", "a@@b.example", "+44 20 7946 0000"],
+        ["Ｘ", "c@d.example", "12"],
+        ["＝1+1", "not one", "\t@SUM(A1)"],
+        ["Fay", "fay@oak.example", "+44 20 7946 0001"],
+    ]
+    one.upload(text_of(["Full name", "E-mail", "Phone"], rows))
+    one.choose()
+    one.bring_in()
+    assert one.one.counts["refused"] == 3
+    answer = one.client.get(reverse("import-refused", args=[one.pk]))
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    header, *refused = list(csv.reader(io.StringIO(text)))
+    assert header == ["Full name", "E-mail", "Phone", "line", "reason"]
+    assert refused[0][:4] == ["'=cmd|' /C calc'!A0", "a@@b.example", "'+44 20 7946 0000", "2"]
+    assert refused[1][4].startswith("Phone: ")
+    assert refused[2][:3] == ["'＝1+1", "not one", "'\t@SUM(A1)"]
+    # Put right and brought again, the apostrophes are gone.
+    refused[0][1] = "a@b.example"
+    two = desk()
+    two.upload(text_of(header, [refused[0]]))
+    two.choose()
+    two.bring_in()
+    with gate(owner):
+        lead = Lead.objects.get(email="a@b.example")
+        assert (lead.name, lead.phone) == ("=cmd|' /C calc'!A0", "+442079460000")
+
+
+def test_stopping_keeps_what_is_in_and_going_on_brings_the_rest_once(
+    desk: Any, gate: Any, owner: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from funnel.transfer import handlers, importing
+
+    monkeypatch.setattr(handlers, "CHUNK", 20)
+    monkeypatch.setattr(handlers, "LEAST", 20)
+    monkeypatch.setattr(handlers, "MOST", 20)
+    one = desk()
+    one.upload(text_of(HEADER, rows_of(100)))
+    one.choose(to_4="stage")
+    slices, chunk = 0, importing.Run.chunk
+
+    def press(self: Any, *args: Any, **how: Any) -> Any:
+        nonlocal slices
+        done = chunk(self, *args, **how)
+        slices += 1
+        if slices == 2:
+            from funnel.transfer import actions
+
+            actions.stop(Import.objects.get(pk=one.pk), by=owner, at=how["at"])
+        return done
+
+    one.post("import-begin")
+    with monkeypatch.context() as pressed:
+        pressed.setattr(importing.Run, "chunk", press)
+        one.work()
+    assert (one.one.state, one.one.done) == (State.STOPPED, 40)
+    assert "Stopped at 40 of 100" in one.page
+    with gate(owner):
+        assert Lead.objects.count() == 40
+    one.post("import-go-on")
+    one.work()
+    assert (one.one.state, one.one.done) == (State.DONE, 100)
+    assert one.one.counts["new"] == 100
+    with gate(owner):
+        assert Lead.objects.count() == Event.objects.filter(kind="received").count() == 100
+        assert not Effect.objects.filter(state="due", handler="bring_in").exists()
+
+
+def test_a_double_click_begins_once(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(people(ALAN, ANN))
+    one.choose()
+    one.post("import-begin")
+    one.post("import-begin")
+    one.work()
+    with gate(owner):
+        assert Event.objects.filter(kind="list_begun").count() == 1
+        assert Lead.objects.count() == 2
+
+
+def _everybody_is_ready(gate: Any, member: Member) -> None:
+    with gate(member):
+        from funnel.scoring.models import RuleVersion
+
+        version = RuleVersion.objects.get()
+        version.rules = {**version.rules, "ready": {band: [1, 2, 3, 4] for band in "ABCD"}}
+        version.save(update_fields=["rules"])
+
+
+def test_who_is_ready_is_counted_per_rep_and_handed_over_when_said(
+    desk: Any, gate: Any, owner: Member, rep: Member, other_rep: Member
+) -> None:
+    _everybody_is_ready(gate, owner)
+    one = desk()
+    one.upload(text_of(["E-mail"], [[f"p{number}@oak{number}.example"] for number in range(5)]))
+    one.choose()
+    assert one.one.preview["ready"] == 5
+    assert sorted(count for _, count in one.one.preview["shares"]) == [2, 3]
+    with gate(owner):
+        assert not Handoff.objects.exists()
+    one.bring_in(hand_over="yes")
+    with gate(owner):
+        assert Handoff.objects.open().count() == 5
+        given = sorted(Handoff.objects.filter(offered_to=who).count() for who in (rep, other_rep))
+        assert given == [2, 3]
+
+
+def test_without_the_word_nobody_is_handed_over(desk: Any, gate: Any, owner: Member, rep: Member) -> None:
+    _everybody_is_ready(gate, owner)
+    one = desk()
+    one.upload(text_of(["E-mail"], [["p@oak.example"]]))
+    one.choose()
+    one.bring_in()
+    with gate(owner):
+        assert not Handoff.objects.exists()
+        assert Lead.objects.filter(waits_since__isnull=False).count() == 1
+    assert "wait" in one.page
+
+
+def test_a_marketer_brings_in_but_hands_nobody_over(
+    desk: Any, gate: Any, owner: Member, marketer: Member, rep: Member
+) -> None:
+    _everybody_is_ready(gate, owner)
+    one = desk(marketer)
+    one.upload(text_of(["E-mail"], [["p@oak.example"]]))
+    one.choose()
+    assert 'name="hand_over"' not in one.page
+    assert one.post("import-begin", hand_over="yes").status_code == 403
+    assert one.one.state == State.LOOKED
+    one.bring_in()
+    with gate(owner):
+        assert Lead.objects.count() == 1
+        assert not Handoff.objects.exists()
+
+
+def test_what_is_kept_of_a_list_is_forgotten_after_a_while(desk: Any, gate: Any, owner: Member, work: Any) -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    one = desk()
+    one.upload(people(ALAN, ["10499", "", "", "wrong", "Enquiry", "", "", ""]))
+    one.choose()
+    one.bring_in()
+    assert one.one.source.exists()
+    with gate(owner):
+        assert RefusedRow.objects.count() == 1
+    work(timezone.now() + timedelta(days=15))
+    assert not one.one.folder.exists()
+    assert "not kept any more" in one.page
+    with gate(owner):
+        assert not RefusedRow.objects.exists()
+        assert Lead.objects.count() == 1
+    assert "alan@" not in str(one.one.columns)
+
+
+def test_another_business_finds_no_list(desk: Any, outsider: Member) -> None:
+    one = desk()
+    one.upload(people(ALAN))
+    other = desk(outsider)
+    other.pk = one.pk
+    for name in ("import", "import-refused"):
+        assert other.client.get(reverse(name, args=[one.pk])).status_code == 404
+    for name in ("columns", "read", "begin", "stop", "go-on", "leave", "change"):
+        assert other.post(f"import-{name}").status_code == 404
+    assert "list.csv" not in other.client.get(reverse("imports")).content.decode()
+
+
+def test_too_little_to_know_anybody_again_is_said(desk: Any) -> None:
+    one = desk()
+    one.upload(text_of(["Full name", "City"], [["Ann", "Rome"]]))
+    answer = one.choose()
+    assert answer.status_code == 422
+    assert "Say which column holds an e-mail" in answer.content.decode()
+
+
+def test_a_fair_list_says_where_everybody_came_from(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(text_of(["E-mail"], [["p@oak.example"]]))
+    one.choose(channel="event", campaign="Spring fair", everybody="customer")
+    one.bring_in()
+    with gate(owner):
+        lead = Lead.objects.select_related("source").get()
+        assert (lead.source.channel, lead.source.campaign, lead.stage) == ("event", "Spring fair", Stage.CUSTOMER)
