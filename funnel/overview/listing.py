@@ -166,6 +166,7 @@ def leads(request: Any) -> HttpResponse:
         ],
         "orders": ORDERS,
         "may_add": may(member, "leads.change"),
+        "may_import": may(member, "import"),
         "is_first": not after,
         "nobody": not (found or after or asked.words or asked.kind),
     }

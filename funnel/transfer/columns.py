@@ -189,12 +189,17 @@ class Columns:
     @property
     def look(self) -> list[Line]:
         """The columns that somebody should look at."""
-        return [line for line in self.lines if not line.found]
+        return [line for line in self.lines if line.target and not line.found]
+
+    @property
+    def left(self) -> list[Line]:
+        """The columns that go nowhere."""
+        return [line for line in self.lines if not line.target]
 
     @property
     def found(self) -> list[Line]:
         """The columns that are clear."""
-        return [line for line in self.lines if line.found]
+        return [line for line in self.lines if line.target and line.found]
 
     @property
     def own_fields(self) -> list[tuple[str, str]]:

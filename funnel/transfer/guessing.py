@@ -52,9 +52,7 @@ SYSTEMS: dict[str, frozenset[str]] = {
     "espocrm": frozenset({"emailaddress", "accountname"}),
 }
 PREFIX = re.compile(r"^(person|contact) - ")
-BLANKS = frozenset(
-    ("select", "-", "–", "--", "n/a", "na", "#n/a", "none", "null", "nan", "(blank)", "(none)", "unknown", "?")
-)
+BLANKS = frozenset(("select", "-", "–", "--", "n/a", "na", "#n/a", "none", "null", "nan", "(blank)", "(none)", "?"))
 STAGES: dict[Stage, str] = {
     Stage.CUSTOMER: "customer|client|won|closed won|converted|evangelist|existing customer|active customer|kunde"
     "|yes|true|1|y",

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -39,6 +40,7 @@ def read_list(effects: list[Effect], at: datetime) -> None:
         one = Import.objects.filter(pk=_list_of(effect), state=State.READING, duty=effect.event_id).first()
     if one is None:
         return
+    told: dict[str, Any]
     try:
         found = spool(one.source, one.spool, Reading(**one.how), name=one.file_name)
         if not found.rows:
@@ -105,6 +107,7 @@ def _next_slice(
         "pace": int(len(lines) * SHORT / took) if lines else one.pace,
     }
     if ends:
+        one.preview["counts"] = counts if state == State.LOOKING else one.preview.get("counts", {})
         through = {"ended_at": at} if state == State.RUNNING else {"preview": one.preview}
         Import.objects.filter(pk=one.pk).step(
             State.DONE if state == State.RUNNING else State.LOOKED, at=at, **now, **through

@@ -18,7 +18,7 @@ from funnel.outbox.models import Effect
 from funnel.outbox.models import State as Duty
 from funnel.transfer import actions as lists
 from funnel.transfer.books import Unreadable
-from funnel.transfer.columns import Columns
+from funnel.transfer.columns import GROUPS, Columns
 from funnel.transfer.models import AT_WORK, Import, RefusedRow, State
 from funnel.transfer.reading import DELIMITERS, ENCODINGS, Reading
 from funnel.transfer.refused import write_refused
@@ -81,6 +81,8 @@ def _page(request: Any, one: Import, form: Columns | None = None, wrong: str = "
         "encodings": ENCODINGS.items(),
         "may_go": may(request.member, "leads.go"),
         "progress": _progress(one, at) if state in (*AT_WORK, State.STOPPED) else None,
+        "meanings": _meanings(one),
+        "named": sum(bool(name) for name in one.header),
         "rows": _counted(one) if state != State.LOOKING else [],
         "adds": sum(one.counts.get(what, 0) for what in ADDED),
     }
@@ -109,6 +111,16 @@ def _how(one: Import) -> str:
         return ""
     encoding = how["encoding"].removesuffix("-sig").removesuffix("-le").removesuffix("-be")
     return f"read with {DELIMITERS[how['delimiter']]} as {ENCODINGS.get(encoding, encoding)}"
+
+
+def _meanings(one: Import) -> list[tuple[str, str]]:
+    """What each column that comes in means, in words."""
+    words = {target: label for _, targets in GROUPS for target, label in targets}
+    return [
+        (name, words.get(one.mapping[name], f"Field: {one.mapping[name].removeprefix('fields.')}"))
+        for name in one.header
+        if one.mapping.get(name)
+    ]
 
 
 def _progress(one: Import, at: datetime) -> dict[str, Any]:
@@ -146,7 +158,7 @@ def import_columns(request: Any, pk: UUID) -> HttpResponse:
     if one.state != State.COLUMNS:
         return redirect("import", one.pk)
     form = Columns(one, request.member, request.POST)
-    if request.POST.get("do") or request.htmx:
+    if request.POST.get("do"):
         return _page(request, one, form)
     try:
         given = form.map()
