@@ -126,6 +126,7 @@ def places(page: Page, role: str) -> dict[str, str]:
         "handoffs": "/handoffs/", "rules": "/rules/", "me": "/me/", "marketing": "/marketing/",
         "campaigns": "/marketing/campaigns/", "campaign": campaign, "forms": "/marketing/forms/", "form": form,
         "submissions": form and f"{form}submissions/", "sources": "/marketing/sources/?is=all",
+        "api-docs": "/api/v1/docs/",
     }  # fmt: skip
     if role != "viewer":
         found |= {"lead-add": "/leads/add/", "lead-edit": lead and f"{lead}edit/"}

@@ -74,6 +74,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "member-remove": ("GET", LEADING, "member"),
     "member-logout": ("POST", LEADING, "member"),
     "member-password": ("POST", OWNER, "member"),
+    "api-docs": ("GET", ALL, ""),
     "keys": ("GET", OWNER, ""),
     "key-revoke": ("POST", OWNER, "key"),
     "business": ("GET", OWNER, ""),

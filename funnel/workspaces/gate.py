@@ -24,6 +24,9 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 # Doors for people outside: they open the gate by their own token, whoever may be logged in.
 PUBLIC = ("/f/", "/join/", "/password/", "/accounts/password/", "/healthz", "/readyz")
 
+# The one address under /api/ that is a page: people read it with their log-in.
+DOCS = "/api/v1/docs/"
+
 
 @contextmanager
 def tenant(workspace: Workspace | UUID, *, write: bool = False) -> Iterator[datetime]:
@@ -132,7 +135,7 @@ class MemberMiddleware:
     def find(self, request: HttpRequest) -> Member | None:
         if request.path_info.startswith(PUBLIC):
             return None
-        if request.path_info.startswith("/api/"):
+        if request.path_info.startswith("/api/") and request.path_info != DOCS:
             return self.by_key(request)
         if not request.user.is_authenticated:
             return None
