@@ -3,5 +3,6 @@
 from sales.close.models import LostReason
 from sales.deals.models import Deal
 from sales.queue.models import Task
+from sales.targets.models import Target
 
-__all__ = ["Deal", "LostReason", "Task"]
+__all__ = ["Deal", "LostReason", "Target", "Task"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,12 +12,15 @@ from django.db import transaction
 from funnel.leads.identity import AHEAD, EARLIEST, Refused
 from funnel.leads.models import Lead, Source
 from funnel.ledger.models import Cost, Rate, Revenue
-from funnel.ledger.money import converted
+from funnel.ledger.money import converted, digits
 from funnel.outbox.actions import record
+from funnel.outbox.models import Event
 from funnel.workspaces.models import AuditEntry, Member, Workspace
 from funnel.workspaces.refusals import Refusal
 
 SCALE = Decimal(10) ** 8
+# Minor units in one row, so that sums of a million rows still fit a bigint.
+MOST = 10**15
 
 
 class NoRate(Refusal):
@@ -28,6 +31,10 @@ class NoRate(Refusal):
 
 class AlreadyCorrected(Refusal):
     """A row that has been taken back before."""
+
+
+class OfADeal(Refusal):
+    """Revenue of a won deal, which goes back with its win."""
 
 
 @transaction.atomic
@@ -43,9 +50,36 @@ def set_rate(currency: str, rate: Decimal, *, from_day: date, by: Member, at: da
     )
     AuditEntry.objects.create(
         workspace=by.workspace, at=at, actor=by, action="rate set", target=currency,
-        data={"rate": str(rate), "from": from_day.isoformat()},
+        data={"rate": str(rate), "from": from_day.isoformat(), "rows": _revalue(kept)},
     )  # fmt: skip
     return kept
+
+
+def _revalue(rate: Rate) -> int:
+    """Let what was booked on the days of a rate be worth what it says now; gives how many rows that changed.
+
+    So a mistyped rate can be put right, and every base amount can be computed again.
+    """
+    workspace = rate.workspace
+    after = Rate.objects.filter(currency=rate.currency, from_day__gt=rate.from_day).order_by("from_day").first()
+    changed = 0
+    for kind in (Revenue, Cost):
+        rows = kind.objects.filter(currency=rate.currency, occurred_at__gte=_begin(rate.from_day, workspace))
+        if after is not None:
+            rows = rows.filter(occurred_at__lt=_begin(after.from_day, workspace))
+        stale = []
+        for row in rows.select_for_update().order_by("pk"):
+            value = worth(row.amount, rate, workspace)
+            if value != row.base_amount:
+                row.base_amount = value
+                stale.append(row)
+        kind.objects.bulk_update(stale, ["base_amount"], batch_size=200)
+        changed += len(stale)
+    return changed
+
+
+def _begin(day: date, workspace: Workspace) -> datetime:
+    return datetime.combine(day, time.min, workspace.zone)
 
 
 def in_base(amount: int, currency: str, *, workspace: Workspace, moment: datetime) -> int:
@@ -59,7 +93,15 @@ def in_base(amount: int, currency: str, *, workspace: Workspace, moment: datetim
             f"There is no rate for {currency} on {day.isoformat()}. The owner enters it under Business.",
             field="currency",
         )
-    return converted(amount, currency, workspace.currency, Decimal(found.rate) / SCALE)
+    return worth(amount, found, workspace)
+
+
+def worth(amount: int, rate: Rate, workspace: Workspace) -> int:
+    """What an amount of a rate's currency is in the business's own; raise Refused for more than fits a column."""
+    exact = Decimal(amount) * rate.rate * Decimal(10) ** (digits(workspace.currency) - digits(rate.currency))
+    if abs(exact) >= MOST * SCALE:
+        raise Refused({"amount": "At this rate that is more than can be booked."})
+    return converted(amount, rate.currency, workspace.currency, Decimal(rate.rate) / SCALE)
 
 
 def moment_of(occurred_at: datetime | None, at: datetime) -> datetime:
@@ -170,3 +212,19 @@ def correct(row: Revenue | Cost, *, by: Member | None, at: datetime) -> Revenue 
         by=by,
         corrects=row,
     )
+
+
+@transaction.atomic
+def take_back(row: Revenue | Cost, *, by: Member, at: datetime) -> Revenue | Cost:
+    """Correct a row that a person or an integration booked, and say so; raise OfADeal or AlreadyCorrected."""
+    if isinstance(row, Revenue) and row.deal_id is not None:
+        raise OfADeal("A deal booked this. Undo its win, and it goes back.")
+    made = correct(row, by=by, at=at)
+    name = "revenue" if isinstance(row, Revenue) else "cost"
+    told = Event.objects.filter(kind=f"{name}_booked", voided_by=None, **{f"data__{name}": str(row.pk)}).first()
+    record(
+        row.workspace_id, f"{name}_corrected", at=at, actor=by, source_id=row.source_id, voids=told,
+        lead_id=row.lead_id if isinstance(row, Revenue) else None,
+        data={name: str(made.pk), "corrects": str(row.pk), "amount": made.amount, "currency": made.currency},
+    )  # fmt: skip
+    return made

@@ -8,6 +8,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from funnel.api.urls import routes
+from funnel.ledger import actions as ledger
 from funnel.outbox.models import Event
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import ApiKey
@@ -20,7 +21,7 @@ SELLING = ("owner", "manager", "rep")
 EVERYBODY = ("owner", "manager", "marketer", "rep", "viewer")
 # Addresses with the id of a row that another business can't see.
 OWNED = ("lead", "event-void", "campaign", "deal")
-OWNED_PARTS = ("lead-", "deal-move", "deal-win", "deal-lose")
+OWNED_PARTS = ("lead-", "deal-move", "deal-win", "deal-lose", "revenue-correct", "cost-correct")
 WALK = [
     ("leads", "get", "leads", None, EVERYBODY),
     ("leads", "post", "leads", {"email": "new@walk.example"}, (*MARKETING, "rep")),
@@ -53,12 +54,21 @@ WALK = [
     ("deal-win", "post", "deals", {"amount": "5"}, SELLING),
     ("deal-lose", "post", "deals", {"reason": "price"}, SELLING),
     ("deal-reasons", "get", "deals", None, EVERYBODY),
+    ("revenue", "get", "ledger", None, EVERYBODY),
+    ("revenue", "post", "ledger", {"lead": {"external_id": "W-1"}, "amount": "5"}, SELLING),
+    ("revenue-correct", "post", "ledger", {}, SELLING),
+    ("costs", "get", "ledger", None, EVERYBODY),
+    ("costs", "post", "ledger", {"channel": "radio", "amount": "5"}, MARKETING),
+    ("cost-correct", "post", "ledger", {}, MARKETING),
+    ("targets", "get", "ledger", None, EVERYBODY),
+    ("targets", "post", "ledger", {"month": "2026-11", "amount": "5"}, ("owner", "manager")),
+    ("report-funnel", "get", "reports", None, EVERYBODY),
     ("schema", "get", None, None, EVERYBODY),
 ]
 IDS = [f"{method} {name}" for name, method, *_ in WALK]
 
 
-def address(name, lead=None, event=None, campaign=None, deal=None):
+def address(name, lead=None, event=None, campaign=None, deal=None, revenue=None, cost=None):
     one = f"leads/{lead}/"
     return {
         "lead": one,
@@ -75,6 +85,9 @@ def address(name, lead=None, event=None, campaign=None, deal=None):
         "deal-win": f"deals/{deal}/win/",
         "deal-lose": f"deals/{deal}/lose/",
         "deal-reasons": "deals/reasons/",
+        "revenue-correct": f"revenue/{revenue}/correct/",
+        "cost-correct": f"costs/{cost}/correct/",
+        "report-funnel": "reports/funnel/",
     }.get(name, f"{name}/")
 
 
@@ -86,7 +99,10 @@ def objects(offered, catch, owner, rep, gate):
         deal = deals.open_deal(buyer, by=rep, at=at)
         campaign = Campaign.objects.create(workspace=owner.workspace, key="fair", name="Fair", created_at=at)
         event = Event.objects.get(lead=offered, kind="form")
-    return {"lead": offered.pk, "event": event.pk, "campaign": campaign.pk, "deal": deal.pk}
+        revenue = ledger.book_revenue(buyer, 5_00, "GBP", by=rep, at=at, holder=rep)
+        cost = ledger.book_cost(offered.source, 5_00, "GBP", workspace=owner.workspace, by=owner, at=at)
+    found = {"lead": offered, "event": event, "campaign": campaign, "deal": deal, "revenue": revenue, "cost": cost}
+    return {name: one.pk for name, one in found.items()}
 
 
 @pytest.fixture
@@ -184,9 +200,8 @@ def test_another_business_s_row_is_404_like_one_that_never_was(name, method, sco
     send = getattr(api(outsider), method)
     arguments = [body] if body is not None else []
     theirs = send(address(name, **objects), *arguments)
-    nothing = send(
-        address(name, lead=uuid.uuid4(), event=99999999, campaign=uuid.uuid4(), deal=uuid.uuid4()), *arguments
-    )
+    unknown = {**{kind: uuid.uuid4() for kind in objects}, "event": 99999999}
+    nothing = send(address(name, **unknown), *arguments)
     assert theirs.status_code == nothing.status_code == 404
     assert theirs.json() == nothing.json()
 
