@@ -15,6 +15,7 @@ from funnel.api.views import ApiView, list_of, spec
 from funnel.leads.named import member_named
 from funnel.ledger.bodies import money_of
 from funnel.ledger.money import text
+from funnel.workspaces.models import Member
 from sales.targets import actions
 from sales.targets.models import Target
 
@@ -50,7 +51,9 @@ class TargetView(ApiView):
     def list(self, request: Request) -> Response:
         """Latest month first; a sales rep reads their own."""
         rows = Target.objects.readable_by(self.member).select_related("member__user")
-        return self.listed(rows, ("-month", "-id"), lambda found: [self._told(one) for one in found])
+        return self.listed(
+            rows, ("-month", "-id"), lambda found: [self._told(one.month, one.member, one.amount) for one in found]
+        )
 
     @spec("Set a target", body=TARGET, answers={200: TARGET_SCHEMA, 201: TARGET_SCHEMA})
     def put(self, request: Request) -> Response:
@@ -65,14 +68,13 @@ class TargetView(ApiView):
         amount = money_of(self.values, self.workspace, least=1)[0] if self.values["amount"] else None
         known = Target.objects.filter(month=month, member=member).exists()
         actions.set_target(month, amount, member=member, by=self.member, at=self.at)
-        told = Target(workspace=self.workspace, month=month, member=member, amount=amount)
-        return Response(self._told(told), 200 if known or amount is None else 201)
+        return Response(self._told(month, member, amount), 200 if known or amount is None else 201)
 
-    def _told(self, one: Target) -> dict[str, Any]:
+    def _told(self, month: date, member: Member | None, amount: int | None) -> dict[str, Any]:
         return {
-            "month": f"{one.month:%Y-%m}",
-            "member": one.member.email if one.member else None,
-            "amount": text(one.amount, self.workspace.currency),
+            "month": f"{month:%Y-%m}",
+            "member": member.email if member else None,
+            "amount": text(amount, self.workspace.currency),
             "currency": self.workspace.currency,
         }
 
