@@ -63,7 +63,7 @@ def open_form(form: Form, *, by: Member | None = None) -> Form:
 # What of a form its editor may change.
 EDITABLE = (
     "name", "title", "intro", "purpose", "campaign", "fields", "interests", "consent_text", "button", "thanks",
-    "at_once", "origins", "is_open",
+    "at_once", "origins", "is_open", "file_name", "file_key",
 )  # fmt: skip
 
 
@@ -127,4 +127,4 @@ def _audit(action: str, form: Form, *, by: Member | None, at: datetime, **data: 
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | bool | int | list | dict | None) else str(value.pk)
+    return value if isinstance(value, str | bool | int | list | dict | None) else str(getattr(value, "pk", value))

@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from funnel.leads.models import FieldDefinition
 from marketing.campaigns.models import Campaign
+from marketing.capture.files import MOST_BYTES
 from marketing.capture.models import Form
 
 # What every form may ask, beside the business's own fields.
@@ -70,6 +71,13 @@ class FormEditor(forms.Form):
         help_text="Unless the visitor’s link says otherwise.",
     )
     thanks = forms.CharField(label="Thank-you text", max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+    file = forms.FileField(
+        label="File to download then",
+        required=False,
+        max_length=120,
+        help_text="A guide or a price list, up to 25 MB. Only who has sent the form gets the link.",
+    )
+    no_file = forms.BooleanField(label="Give this file no longer", required=False)
     origins = forms.CharField(
         label="Sites it may be sent from",
         max_length=4000,
@@ -81,15 +89,24 @@ class FormEditor(forms.Form):
 
     def __init__(self, *args: Any, form: Form, **kwargs: Any) -> None:
         kwargs["initial"] = {
-            **{name: getattr(form, name) for name in self.base_fields},
+            **{name: getattr(form, name) for name in self.base_fields if name not in ("file", "no_file")},
             "campaign": form.campaign_id,
             "interests": "\n".join(form.interests),
             "origins": "\n".join(form.origins),
         }
         super().__init__(*args, **kwargs)
+        if not form.file_name:
+            del self.fields["no_file"]
         latest = Campaign.objects.order_by("-created_at").values_list("pk", flat=True)[:CAMPAIGNS_OFFERED]
         offered = Campaign.objects.filter(pk__in=[*latest, form.campaign_id])
         self.fields["campaign"].queryset = offered.order_by("-created_at")  # type: ignore[attr-defined]
+
+    def clean_file(self) -> Any:
+        """The file, if it isn't too big to fetch on a phone."""
+        given = self.cleaned_data.get("file")
+        if given and given.size > MOST_BYTES:
+            raise forms.ValidationError("This file is bigger than 25 MB. Choose a smaller one.")
+        return given
 
     def clean_interests(self) -> list[str]:
         """The choices, each once."""

@@ -40,6 +40,9 @@ class Form(TenantRow):
     thanks = models.TextField(max_length=1000, default="Thank you. We will be in touch.")
     at_once = models.BooleanField(default=True)
     origins = models.JSONField(default=list, blank=True)
+    # What whoever has sent it may fetch: the file's own name, and the name under which it lies.
+    file_name = models.CharField(max_length=120, blank=True)
+    file_key = models.UUIDField(null=True)
     is_open = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 

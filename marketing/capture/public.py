@@ -6,14 +6,22 @@ import logging
 import time
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.http.request import split_domain_port
+from django.http.response import HttpResponseBase
 from django.template.loader import get_template
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -23,7 +31,7 @@ from funnel.workspaces.gate import everywhere, tenant, writing
 from funnel.workspaces.models import PublicDoor, Workspace
 from funnel.workspaces.roles import public
 from marketing.capture import actions as capture
-from marketing.capture import reading
+from marketing.capture import files, reading
 from marketing.capture.models import Form
 from marketing.capture.origins import came_from, host_of
 from marketing.capture.page import questions_on_page
@@ -95,7 +103,9 @@ def _post(request: HttpRequest, token: str, framed: bool) -> HttpResponse:
     if refusal is None and others:
         log.info("form %s ignored the fields %s", shown.pk, ", ".join(ascii(name[:40]) for name in others[:10]))
     if refusal is None and not errors:
-        return HttpResponseRedirect(_thanks_path(token, framed), status=303)
+        # Answered alike whether it was held back or not, with the way to the file that the form gives.
+        gets = f"?got={files.pass_for(shown)}" if shown.file_key else ""
+        return HttpResponseRedirect(_thanks_path(token, framed) + gets, status=303)
     with tenant(workspace_id):
         workspace = Workspace.objects.get(pk=workspace_id)
     if refusal is not None:
@@ -112,7 +122,26 @@ def thanks(request: HttpRequest, token: str, framed: bool = False) -> HttpRespon
     workspace_id, _ = door(token)
     with tenant(workspace_id):
         shown, workspace = _find(token), Workspace.objects.get(pk=workspace_id)
-    return _render("public/thanks.html", {"form": shown}, workspace, framed, shown)
+    word = request.GET.get("got", "")
+    gets = f"{reverse('public-file', args=[token])}?got={quote(word)}" if files.lets_in(shown, word) else ""
+    return _render("public/thanks.html", {"form": shown, "file_url": gets}, workspace, framed, shown)
+
+
+@public
+def file(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Hand out the file that a form gives, to whoever has sent it."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    workspace_id, _ = door(token)
+    with tenant(workspace_id):
+        shown, workspace = _find(token), Workspace.objects.get(pk=workspace_id)
+    if shown.file_key is None or not files.lets_in(shown, request.GET.get("got", "")):
+        return _trouble(404, "This link has ended. Send the form again to get the file.", workspace, False, shown)
+    answer = FileResponse(
+        files.place(workspace_id, shown.file_key).open("rb"), as_attachment=True, filename=shown.file_name
+    )
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 @public

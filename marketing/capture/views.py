@@ -20,7 +20,7 @@ from funnel.leads.models import LeadKey
 from funnel.overview.paging import beyond, cursor, read
 from funnel.workspaces.models import AuditEntry
 from funnel.workspaces.roles import allow, may
-from marketing.capture import actions, sharing
+from marketing.capture import actions, files, sharing
 from marketing.capture.forms import ASKS_FOR_CONTACT, FormEditor, NewForm, Questions
 from marketing.capture.models import Form, Submission
 
@@ -93,9 +93,13 @@ def form(request: Any, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         if not may_change:
             raise PermissionDenied("Your role reads forms; it does not change them.")
-        editor, questions = FormEditor(request.POST, form=one), Questions.posted(request.POST)
+        editor, questions = FormEditor(request.POST, request.FILES, form=one), Questions.posted(request.POST)
         if editor.is_valid() and not questions.errors:
             changes = {**editor.cleaned_data, "fields": questions.rows}
+            if changes["file"]:
+                changes |= files.keep(one, changes["file"])
+            elif changes.get("no_file"):
+                changes |= files.forget(one)
             actions.change_form(one, changes, by=request.member, at=request.at)
             doing = request.POST.get("do", "")
             if not doing:

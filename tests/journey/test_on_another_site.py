@@ -1,9 +1,10 @@
-"""A form in a frame of another site: as high as what is in it, sent from there."""
+"""A form in a frame of another site: as high as what is in it, sent from there, its file fetched there."""
 
 from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -57,13 +58,18 @@ def fits(page):
     return until(lambda: (pair := heights(page))[0] == pair[1] and pair[0], 10)
 
 
-def test_a_framed_form_fits_its_height_whatever_it_says(tmp_path, site):
+def test_a_framed_form_fits_its_height_and_gives_its_file(tmp_path, site):
     with running(tmp_path) as stack, chromium() as browser:
         start_business(stack)
         stack.start("web")
         owner = Window(browser, stack.url)
         owner.log_in("owner@harbour.example", PASSWORD)
         owner.page.goto(linked(owner.page, "/marketing/forms/", f"/marketing/forms/{ID}/"))
+        owner.page.set_input_files(
+            "input[name=file]", {"name": "Guide.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
+        )
+        owner.page.get_by_role("button", name="Save and publish").first.click()
+        owner.page.get_by_text("Saved. Visitors see it now.").wait_for()
         visitor = browser.new_page(viewport={"width": 390, "height": 844})
         visitor.goto(site(owner.page.input_value("#s-frame")))
         asked = fits(visitor)
@@ -74,4 +80,14 @@ def test_a_framed_form_fits_its_height_whatever_it_says(tmp_path, site):
         assert visitor.evaluate("document.documentElement.scrollWidth") <= 390
         visitor.set_viewport_size({"width": 1280, "height": 860})
         assert fits(visitor)
+        inside = visitor.frames[1]
+        inside.get_by_role("textbox", name="Your name").fill("Wilma Wren")
+        inside.get_by_role("textbox", name="E-mail").fill("wilma@wren.example")
+        inside.get_by_role("button").click()
+        inside.get_by_role("heading", name="Thank you").wait_for()
+        assert fits(visitor)
+        with visitor.expect_download() as download:
+            inside.get_by_role("link", name="Download Guide.pdf").click()
+        assert download.value.suggested_filename == "Guide.pdf"
+        assert Path(download.value.path()).read_bytes() == b"%PDF"
         assert owner.troubles == []
