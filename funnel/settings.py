@@ -323,7 +323,15 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "handoff_escalated": {"pass_on": "funnel.handoff.handlers.pass_on"},
     "handoff_given_back": {"cool": "funnel.handoff.handlers.cool", "clear": "sales.queue.handlers.clear"},
     "deal_lost": {"cool": "funnel.handoff.handlers.cool"},
-    "passed_on": {"follow": "sales.queue.handlers.follow", "deals_follow": "sales.deals.handlers.follow"},
+    "passed_on": {
+        "follow": "sales.queue.handlers.follow",
+        "deals_follow": "sales.deals.handlers.follow",
+        "demos_follow": "sales.demos.handing.follow",
+    },
+    "demo_booked": {"tell_demo": "sales.demos.letters.tell", "remind_demo": "sales.demos.letters.remind"},
+    "demo_moved": {"tell_demo": "sales.demos.letters.tell", "remind_demo": "sales.demos.letters.remind"},
+    "demo_cancelled": {"tell_demo": "sales.demos.letters.tell"},
+    "demo_missed": {"ask_again": "sales.demos.letters.missed"},
     "asked_again": {"ask": "sales.queue.handlers.ask"},
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "time_off": {"away": "funnel.people.away.leave"},
@@ -338,9 +346,20 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
 }
 # Letters whose link is made when they go, by kind: (message) -> the path, blank where it leads nowhere any more. Who
 # has such a link is taken for the person it was sent to, so it is never stored and the mailbox doesn't show it.
-MAIL_LINKS: dict[str, str] = {}
+MAIL_LINKS: dict[str, str] = {
+    "demo-booked": "sales.demos.letters.link",
+    "demo-moved": "sales.demos.letters.link",
+    "demo-cancelled": "sales.demos.letters.link",
+    "demo-reminder": "sales.demos.letters.link",
+    "demo-missed": "sales.demos.letters.link",
+}
 # What letters carry, by kind: (message) -> funnel.mail.files.File rows.
-MAIL_FILES: dict[str, str] = {}
+MAIL_FILES: dict[str, str] = {
+    "demo-booked": "sales.demos.letters.files",
+    "demo-moved": "sales.demos.letters.files",
+    "demo-cancelled": "sales.demos.letters.files",
+    "demo-rep": "sales.demos.letters.files",
+}
 # Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
 SLOTS: dict[str, list[str]] = {
     # (workspace, at): what a new business starts with.
@@ -387,13 +406,18 @@ SLOTS: dict[str, list[str]] = {
         "funnel.workspaces.facts.references_stay",
         "sales.deals.facts.leads_follow_deals",
         "sales.deals.facts.revenue_follows_deals",
+        "sales.demos.facts.demos_do_not_overlap",
     ],
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
     "lead_panels": ["sales.queue.pane.lead_panel"],
     # (member, successor or None, at): after the leads of somebody who leaves went to others.
-    "member_leaves": ["sales.queue.actions.hand_tasks", "sales.deals.actions.hand_deals"],
+    "member_leaves": [
+        "sales.queue.actions.hand_tasks",
+        "sales.deals.actions.hand_deals",
+        "sales.demos.handing.hand_demos",
+    ],
     # (lead, reason, by, at): inside the verb that gives a locked lead back to marketing.
-    "given_back": ["sales.close.actions.lose_with_lead"],
+    "given_back": ["sales.close.actions.lose_with_lead", "sales.demos.handing.cancel_with_lead"],
     # (lead_ids): those with whom sales is in the middle of something, so that a wish for contact is no new handoff.
     "busy_with": ["sales.deals.facts.busy_with"],
 }

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("funnel.api.urls")),
     path("marketing/", include("marketing.urls")),
     path("sales/", include("sales.urls")),
+    path("", include("sales.demos.public_urls")),
 ]
 
 handler400 = "funnel.api.errors.bad_request"

@@ -112,6 +112,7 @@ PUBLIC = {
     "healthz", "readyz", "join", "account_login", "account_logout", "account_signup", "account_inactive",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
     "account_reset_password_from_key_done", "public-form", "public-thanks", "public-frame", "public-frame-thanks",
+    "booking", "booking-confirm", "meeting", "meeting-times", "meeting-confirm", "meeting-cancel", "meeting-calendar",
     "public-frame-script", "public-file",
 }  # fmt: skip
 

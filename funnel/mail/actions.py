@@ -25,6 +25,12 @@ SUBJECTS = {
     "task": "Due: {what}, {lead}",
     "asked-again": "{lead} asks to be contacted again",
     "demo-booked": "{meeting}: {when}",
+    "demo-moved": "Moved: {meeting}, now {when}",
+    "demo-cancelled": "Cancelled: {meeting}, {when}",
+    "demo-reminder": "Reminder: {meeting}, {when}",
+    "demo-missed": "We missed you: {meeting}",
+    "demo-rep": "{head}: {lead}, {when}",
+    "demo-rep-reminder": "Coming up: {lead}, {when}",
 }
 
 

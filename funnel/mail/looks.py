@@ -67,6 +67,7 @@ def outside_looks(brand: str = BRAND) -> dict[str, SafeString]:
         "page": STYLES["page"].replace("#5a5fdd", edge),
         "word": "margin:0 0 28px;font-size:20px;line-height:28px;font-weight:600;",
         "line": line,
+        "more": "margin:24px 0;font-size:16px;line-height:24px;",
         "note": "margin:0;font-size:14px;line-height:21px;color:#50525a;",
         "title": "margin:2px 0 12px;font-size:24px;line-height:30px;font-weight:600;letter-spacing:-0.3px;",
         "fact": "margin:0;font-size:17px;line-height:26px;",
