@@ -1,70 +1,22 @@
 """One settings file; the environment is the variant, and a bad value stops the start with its name."""
 
-import secrets
-import socket
-from pathlib import Path
-from urllib.parse import urlsplit
-
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+from funnel.installation import BASE_DIR, DATA, HOST, HTTPS, PORT, PUBLIC, PUBLIC_URL, SECRET_KEY, env
 
-DATA = Path(env.str("DATA", default="") or BASE_DIR / "data").expanduser().resolve()
-HOST = env.str("HOST", default="") or "127.0.0.1"
-PORT = env.int("PORT", default=8000)
+__all__ = ["PORT", "SECRET_KEY"]  # they are read from here
+
 REDIS_URL = env.str("REDIS_URL", default="")
-
-
-def _reachable(host: str) -> str:
-    """The host as it can stand in a link: "every address" of this machine becomes the one that the office sees."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-            try:
-                door.connect(("192.0.2.1", 9))  # nothing is sent: it only asks which way packets would leave
-                host = door.getsockname()[0]
-            except OSError:
-                host = "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
-
-
 EMAIL_URL = env.str("EMAIL_URL", default="")
-PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http://{_reachable(HOST)}:{PORT}").rstrip("/")
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 # Forms a minute from one address, and into one form from everywhere; 0 takes a limit away.
 FORM_LIMITS = (env.int("FORM_LIMIT_PER_ADDRESS", default=120), env.int("FORM_LIMIT", default=6000))
 # Requests a minute with one API key; 0 takes the limit away.
 API_LIMIT = env.int("API_LIMIT", default=30_000)
 
-_public = urlsplit(PUBLIC_URL)
-if _public.scheme not in ("http", "https") or not _public.hostname or _public.path or _public.query:
-    raise ImproperlyConfigured(f"PUBLIC_URL is {PUBLIC_URL!r}; write it like https://crm.example.com, without a path.")
-HTTPS = _public.scheme == "https"
-
-
-def _secret_key() -> str:
-    """Make this installation's key once and keep it beside the database."""
-    if given := env.str("SECRET_KEY", default=""):
-        return given
-    path = DATA / "secret.key"
-    try:
-        DATA.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("x") as made:
-                path.chmod(0o600)
-                made.write(secrets.token_urlsafe(48))
-        except FileExistsError:
-            pass
-        return path.read_text()
-    except OSError as error:
-        raise ImproperlyConfigured(f"DATA is {DATA}, but Baton can't write there ({error.strerror}).") from None
-
-
-SECRET_KEY = _secret_key()
 DEBUG = False
 # On an office network people reach the same process under several names, so only a public address narrows this.
-ALLOWED_HOSTS = [_public.hostname, "localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = [PUBLIC.hostname, "localhost", "127.0.0.1", "[::1]"]
 if env.str("PUBLIC_URL", default="") == "" and HOST not in ("127.0.0.1", "localhost"):
     ALLOWED_HOSTS = ["*"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -261,7 +213,7 @@ STORAGES = {
 }
 MEDIA_ROOT = DATA / "files"
 
-DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"Baton <baton@{_public.hostname}>"
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"Baton <baton@{PUBLIC.hostname}>"
 if EMAIL_URL:
     try:
         vars().update(env.email_url_config(EMAIL_URL))

@@ -1,0 +1,57 @@
+"""What this installation was started with: its folder, its address, its key. A bad value stops the start."""
+
+import secrets
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DATA = Path(env.str("DATA", default="") or BASE_DIR / "data").expanduser().resolve()
+HOST = env.str("HOST", default="") or "127.0.0.1"
+PORT = env.int("PORT", default=8000)
+
+
+def reachable(host: str) -> str:
+    """The host as it can stand in a link: "every address" of this machine becomes the one that the office sees."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+            try:
+                door.connect(("192.0.2.1", 9))  # nothing is sent: it only asks which way packets would leave
+                host = door.getsockname()[0]
+            except OSError:
+                host = "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http://{reachable(HOST)}:{PORT}").rstrip("/")
+
+PUBLIC = urlsplit(PUBLIC_URL)
+if PUBLIC.scheme not in ("http", "https") or not PUBLIC.hostname or PUBLIC.path or PUBLIC.query:
+    raise ImproperlyConfigured(f"PUBLIC_URL is {PUBLIC_URL!r}; write it like https://crm.example.com, without a path.")
+HTTPS = PUBLIC.scheme == "https"
+
+
+def secret_key() -> str:
+    """Make this installation's key once and keep it beside the database."""
+    if given := env.str("SECRET_KEY", default=""):
+        return given
+    path = DATA / "secret.key"
+    try:
+        DATA.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("x") as made:
+                path.chmod(0o600)
+                made.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATA is {DATA}, but Baton can't write there ({error.strerror}).") from None
+
+
+SECRET_KEY = secret_key()
