@@ -4,7 +4,7 @@ from funnel.api.models import KeptAnswer
 from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, Source, Suspect
 from funnel.ledger.models import Cost, Rate, Revenue
-from funnel.mail.models import Message
+from funnel.mail.models import MailServer, Message
 from funnel.outbox.models import Effect, Event, Feed, Heartbeat
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.transfer.models import Import, RefusedRow
@@ -23,6 +23,6 @@ from funnel.workspaces.models import (
 __all__ = [
     "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "Feed", "FieldDefinition",
     "GiveBackReason", "Handoff", "Heartbeat", "Holiday", "Import", "Invitation", "KeptAnswer", "Lead", "LeadKey",
-    "LeadScore", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RuleVersion", "ScorePoint",
-    "Source", "Suspect", "TimeOff", "User", "Workspace",
+    "LeadScore", "MailServer", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RuleVersion",
+    "ScorePoint", "Source", "Suspect", "TimeOff", "User", "Workspace",
 ]  # fmt: skip

@@ -285,6 +285,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "demo_cancelled": {"tell_demo": "sales.demos.letters.tell"},
     "demo_missed": {"ask_again": "sales.demos.letters.missed"},
     "asked_again": {"ask": "sales.queue.handlers.ask"},
+    "quote_sent": {"quote_ends": "sales.negotiation.answers.end"},
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "time_off": {"away": "funnel.people.away.leave"},
     "next_step_moved": {"prompt": "sales.queue.handlers.prompt"},
@@ -304,6 +305,8 @@ MAIL_LINKS: dict[str, str] = {
     "demo-cancelled": "sales.demos.letters.link",
     "demo-reminder": "sales.demos.letters.link",
     "demo-missed": "sales.demos.letters.link",
+    "quote": "sales.negotiation.links.mailed",
+    "quote-accepted": "sales.negotiation.links.mailed",
 }
 # What letters carry, by kind: (message) -> funnel.mail.files.File rows.
 MAIL_FILES: dict[str, str] = {
@@ -311,6 +314,8 @@ MAIL_FILES: dict[str, str] = {
     "demo-moved": "sales.demos.letters.files",
     "demo-cancelled": "sales.demos.letters.files",
     "demo-rep": "sales.demos.letters.files",
+    "quote": "sales.negotiation.paper.attached",
+    "quote-accepted": "sales.negotiation.paper.attached",
 }
 # Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
 SLOTS: dict[str, list[str]] = {
@@ -334,6 +339,7 @@ SLOTS: dict[str, list[str]] = {
         "sales.targets.api.routes",
         "sales.close.api.routes",
         "sales.deals.api.routes",
+        "sales.negotiation.api.routes",
     ],
     # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
     "checklist": ["marketing.capture.checklist.steps"],

@@ -5,6 +5,7 @@ from django.urls import include, path
 urlpatterns = [
     # First, because it is asked most: each pattern before it costs every form that is sent.
     path("f/", include("marketing.capture.public_urls")),
+    path("q/", include("sales.negotiation.public_urls")),
     path("", include("funnel.overview.urls")),
     path("", include("funnel.people.urls")),
     path("", include("funnel.api.urls")),

@@ -3,7 +3,11 @@
 from sales.close.models import LostReason
 from sales.deals.models import Deal
 from sales.demos.models import BookingPage, Demo
+from sales.negotiation.models import Product, ProductPrice, Quote, QuoteCounter, QuoteLine, QuoteVersion
 from sales.queue.models import Task
 from sales.targets.models import Target
 
-__all__ = ["BookingPage", "Deal", "Demo", "LostReason", "Target", "Task"]
+__all__ = [
+    "BookingPage", "Deal", "Demo", "LostReason", "Product", "ProductPrice", "Quote", "QuoteCounter", "QuoteLine",
+    "QuoteVersion", "Target", "Task",
+]  # fmt: skip

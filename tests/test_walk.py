@@ -78,6 +78,8 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "keys": ("GET", OWNER, ""),
     "key-revoke": ("POST", OWNER, "key"),
     "business": ("GET", OWNER, ""),
+    "letterhead": ("POST", OWNER, ""),
+    "mail-server": ("POST", OWNER, ""),
     "mail-test": ("POST", OWNER, ""),
     "mailbox": ("GET", OWNER, ""),
     "letter-again": ("POST", OWNER, "message"),
@@ -114,6 +116,7 @@ PUBLIC = {
     "account_reset_password_from_key_done", "public-form", "public-thanks", "public-frame", "public-frame-thanks",
     "booking", "booking-confirm", "meeting", "meeting-times", "meeting-confirm", "meeting-cancel", "meeting-calendar",
     "public-frame-script", "public-file",
+    "public-quote", "public-quote-ask", "public-quote-decline", "public-quote-pdf", "logo",
 }  # fmt: skip
 
 

@@ -171,6 +171,33 @@ class Items:
         return {"type": "array", "items": self.each.schema(), "maxItems": self.most}
 
 
+class Rows:
+    """A list whose items are read together: one that is wrong is named by its place, and none is taken."""
+
+    def __init__(self, each: Shape, most: int, says: str = "") -> None:
+        self.each, self.most, self.says = each, most, says
+
+    def read(self, value: Any) -> list[dict[str, Any]]:
+        if not isinstance(value, list):
+            raise ValueError("Send a list.")
+        if len(value) > self.most:
+            raise ValueError(f"Send at most {self.most}.")
+        found, errors = [], {}
+        for place, one in enumerate(value):
+            try:
+                found.append(self.each.read(one))
+            except Invalid as wrong:
+                errors.update({f"{place}.{name}": says for name, says in wrong.errors.items()})
+            except ValueError as wrong:
+                errors[str(place)] = str(wrong)
+        if errors:
+            raise Invalid(errors)
+        return found
+
+    def schema(self) -> dict[str, Any]:
+        return described({"type": "array", "items": self.each.schema(), "maxItems": self.most}, self.says)
+
+
 class Shape:
     """An object of named fields; a name that isn't one is an error, `fixed` ones with a sentence of their own."""
 

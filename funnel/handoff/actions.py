@@ -198,15 +198,16 @@ def keep(lead: Lead, *, by: Member, at: datetime) -> Lead:
 
 
 @transaction.atomic
-def enter(lead: Lead, *, holder: Member, by: Member, at: datetime) -> None:
+def enter(lead: Lead, *, holder: Member, by: Member | None, at: datetime) -> None:
     """End the wait of a locked lead that `holder` begins to work by a deal, and let the company be theirs.
 
     What was offered to that holder counts as taken, any other offer as overtaken. Raises NotYours where it waits for
-    somebody else and `by` doesn't lead others.
+    somebody else and `by` doesn't lead others; without `by` the lead itself came back, which nobody refuses.
     """
     waiting = Handoff.objects.open().filter(lead=lead).select_related("offered_to__user").first()
     if waiting is not None:
-        if waiting.offered_to_id not in (None, holder.pk, by.pk) and not by.leads_others:
+        theirs = waiting.offered_to_id in (None, holder.pk, by.pk if by else holder.pk)
+        if by is not None and not theirs and not by.leads_others:
             raise NotYours(f"This lead waits for {waiting.offered_to.name}.")
         outcome = Outcome.ACCEPTED if waiting.offered_to_id == holder.pk else Outcome.OVERTAKEN
         _close(lead, outcome, who=holder, at=at, among=Handoff.objects.open())

@@ -35,6 +35,8 @@ class NoSuchLead(Refusal):
 class LeadName:
     """A lead by its id, or by what another system calls it."""
 
+    says = HOW
+
     def read(self, value: Any) -> UUID | tuple[str, str]:
         if isinstance(value, dict):
             given = _EXTERNAL.read(value)
@@ -44,10 +46,10 @@ class LeadName:
                 return UUID(value)
         except ValueError:
             pass
-        raise ValueError(HOW)
+        raise ValueError(self.says)
 
     def schema(self) -> dict[str, Any]:
-        return described({"oneOf": [{"type": "string", "format": "uuid"}, _EXTERNAL.schema()]}, HOW)
+        return described({"oneOf": [{"type": "string", "format": "uuid"}, _EXTERNAL.schema()]}, self.says)
 
 
 def lead_named(name: UUID | tuple[str, str], *, among: Any = None) -> Lead:

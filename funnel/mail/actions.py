@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from funnel.leads.models import Lead
 from funnel.mail.models import Message, MessageState
+from funnel.mail.servers import has_server
 from funnel.outbox.actions import record
 from funnel.outbox.models import Event
 from funnel.workspaces.models import Member, Workspace
@@ -31,6 +31,9 @@ SUBJECTS = {
     "demo-missed": "We missed you: {meeting}",
     "demo-rep": "{head}: {lead}, {when}",
     "demo-rep-reminder": "Coming up: {lead}, {when}",
+    "quote": "Your quote {name}: {title}",
+    "quote-accepted": "Accepted: {title}",
+    "quote-told": "{says}: {quote}, {lead}",
 }
 
 
@@ -96,7 +99,7 @@ def plain(text: str) -> str:
 
 def is_sent(workspace: Workspace) -> bool:
     """Whether mail leaves: a mail server is set and has taken a message of this workspace."""
-    return bool(settings.EMAIL_URL and workspace.mail_proved_at)
+    return workspace.mail_proved_at is not None and has_server(workspace)
 
 
 @transaction.atomic

@@ -54,3 +54,26 @@ class Message(TenantRow):
     def is_outside(self) -> bool:
         """To a lead, so in the business's own name and look."""
         return self.lead_id is not None and self.member_id is None
+
+
+class MailServer(TenantRow):
+    """A business's own mail server, typed by its owner; the password is sealed (see servers.py)."""
+
+    class Security(models.TextChoices):
+        STARTTLS = "starttls", "STARTTLS, usually port 587"
+        TLS = "tls", "TLS, usually port 465"
+        NONE = "none", "None: only within one’s own network"
+
+    host = models.CharField(max_length=253)
+    port = models.PositiveIntegerField()
+    security = models.CharField(max_length=8, choices=Security.choices, default=Security.STARTTLS)
+    user = models.CharField(max_length=254, blank=True)
+    sealed_password = models.TextField(blank=True)
+    sender = models.CharField(max_length=254)
+    set_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="mailserver_once")]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"

@@ -15,8 +15,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -25,10 +24,13 @@ from funnel.mail.files import File, files_of
 from funnel.mail.links import is_secret, link_for
 from funnel.mail.looks import looks, outside_looks
 from funnel.mail.models import Message, MessageState
+from funnel.mail.servers import Server, connection_to, deadline, server_of
 from funnel.outbox.drain import ATTEMPTS, outside
 from funnel.outbox.models import Effect, Event
+from funnel.workspaces.faces import face_of
 from funnel.workspaces.gate import tenant
 from funnel.workspaces.models import Workspace
+from funnel.workspaces.outward import NotPublic
 
 
 class TryLater(Exception):
@@ -47,7 +49,8 @@ def send(effects: list[Effect], at: datetime) -> None:
         workspace = Workspace.objects.get(pk=effect.workspace_id)
         event = Event.objects.get(pk=effect.event_id)
         message = Message.objects.select_for_update().filter(pk=UUID(event.data["message"])).first()
-        if message is None or not settings.EMAIL_URL or workspace.is_demo:
+        server = server_of(workspace)
+        if message is None or server is None:
             return
         if message.state == MessageState.SENDING:
             # Claimed a second time: the first run ended between the server's answer and its own note of it. At the
@@ -63,8 +66,8 @@ def send(effects: list[Effect], at: datetime) -> None:
             return
         message.state, message.attempts = MessageState.SENDING, message.attempts + 1
         message.save(update_fields=["state", "attempts"])
-        mail = _mail(message, workspace)
-    answer = deliver(mail)
+        mail = _mail(message, workspace, server)
+    answer = deliver(mail, server)
     with tenant(effect.workspace_id, write=True) as now:
         if answer.state == MessageState.SENT:
             Message.objects.filter(pk=message.pk).update(state=answer.state, sent_at=now, error="")
@@ -93,13 +96,21 @@ class Answer:
     reached: bool = True
 
 
-def deliver(mail: EmailMultiAlternatives) -> Answer:
+def deliver(mail: EmailMultiAlternatives, server: Server) -> Answer:
     """Hand a mail to the server, and tell apart what surely didn't go from what may have gone."""
-    connection: Any = get_connection(fail_silently=False)
+    if server.password is None:
+        return Answer(MessageState.QUEUED, "The mail server’s password must be typed again.", reached=False)
+    with deadline():
+        return _deliver(mail, connection_to(server))
+
+
+def _deliver(mail: EmailMultiAlternatives, connection: Any) -> Answer:
     try:
         connection.open()
     except smtplib.SMTPAuthenticationError:
         return Answer(MessageState.QUEUED, "The mail server refused our user name and password.", reached=False)
+    except NotPublic:
+        return Answer(MessageState.QUEUED, "The mail server’s name leads into a private network.", reached=False)
     except (OSError, smtplib.SMTPException) as error:
         return Answer(MessageState.QUEUED, f"The mail server can’t be reached: {_words(error)}", reached=False)
     try:
@@ -152,9 +163,10 @@ def _zone(message: Message, workspace: Workspace) -> ZoneInfo:
 
 def _context(message: Message, workspace: Workspace, *, hidden: bool) -> dict[str, Any]:
     secret = is_secret(message)
-    moments = {name: _moment(message.context.get(name)) for name in ("due", "until", "starts", "ends")}
+    moments = {name: _moment(message.context.get(name)) for name in ("due", "until", "starts", "ends", "on")}
     return {
         "business": workspace.name,
+        "business_lines": face_of(workspace)["address"],
         **message.context,
         **moments,
         "to": message.member,
@@ -171,16 +183,16 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _mail(message: Message, workspace: Workspace) -> EmailMultiAlternatives:
+def _mail(message: Message, workspace: Workspace, server: Server) -> EmailMultiAlternatives:
     text, html = text_of(message, workspace, hidden=False), html_of(message, workspace)
-    address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    address = parseaddr(server.sender)[1]
     domain = address.rpartition("@")[2] or "localhost"
     # Who is outside has never heard of Baton: the business writes, and the answer goes to the person who signed.
     outside = message.is_outside
     mail = EmailMultiAlternatives(
         message.subject,
         text,
-        formataddr((plain(workspace.name), address)) if outside else settings.DEFAULT_FROM_EMAIL,
+        formataddr((plain(workspace.name), address)) if outside else server.sender,
         [message.to_email],
         reply_to=[formataddr((plain(message.sender.name), message.sender.email))] if message.sender else None,
         headers={"Message-ID": make_msgid(idstring=str(message.pk), domain=domain)},

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +16,7 @@ from funnel.mail import actions as mail
 from funnel.mail.files import files_of
 from funnel.mail.models import Message, MessageState
 from funnel.mail.sending import text_of
+from funnel.mail.servers import has_server
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.roles import allow
 
@@ -33,6 +33,7 @@ def mailbox(request: HttpRequest) -> HttpResponse:
     if before := _cursor(request.GET.get("before", "")):
         found = found.filter(Q(created_at__lt=before.created_at) | Q(created_at=before.created_at, pk__lt=before.pk))
     listed = list(found[: SHOWN + 1])
+    mail_set = has_server(workspace)
     more = listed[SHOWN - 1].pk if len(listed) > SHOWN else None
     context: dict[str, Any] = {
         "letters": [
@@ -40,13 +41,13 @@ def mailbox(request: HttpRequest) -> HttpResponse:
                 "message": one,
                 "text": text_of(one, workspace),
                 "files": [file.name for file in files_of(one)],
-                "again": SENDABLE.get(MessageState(one.state), "") if settings.EMAIL_URL else "",
+                "again": SENDABLE.get(MessageState(one.state), "") if mail_set else "",
             }
             for one in listed[:SHOWN]
         ],
         "more": more,
         "works": mail.is_sent(workspace),
-        "mail_set": bool(settings.EMAIL_URL),
+        "mail_set": mail_set,
     }
     return render(request, "funnel/mail/mailbox.html", context)
 

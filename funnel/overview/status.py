@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, Min
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from funnel.mail import actions as mail
 from funnel.mail.models import Message, MessageState
+from funnel.mail.servers import has_server
 from funnel.outbox import actions as outbox
 from funnel.outbox.health import LATE, parts
 from funnel.outbox.kinds import KINDS
@@ -107,7 +107,7 @@ def stuck(request: HttpRequest) -> HttpResponse:
         "many": len(listed) > SHOWN,
         "doubt": doubt,
         "works": mail.is_sent(workspace),
-        "mail_set": bool(settings.EMAIL_URL),
+        "mail_set": has_server(workspace),
         "at": at,
     }
     return render(request, "funnel/overview/stuck.html", context)

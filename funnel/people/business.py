@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import time
+from datetime import datetime, time
 from typing import Any
 
 from django import forms
@@ -16,11 +16,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.mail import actions as mail
-from funnel.mail.models import Message
+from funnel.mail import servers
+from funnel.mail.models import MailServer, Message
 from funnel.outbox.health import parts
 from funnel.people import actions as people
 from funnel.people.forms import DAYS, TimeInput
+from funnel.people.letterhead import LetterheadForm
 from funnel.people.places import countries, zone_choices
+from funnel.people.post import MailServerForm
+from funnel.workspaces.faces import logo_path
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
@@ -110,38 +114,86 @@ class BusinessForm(forms.Form):
 def business(request: HttpRequest) -> HttpResponse:
     """Show and change what is known about the business."""
     workspace: Workspace = request.workspace  # type: ignore[attr-defined]
-    form = BusinessForm(request.POST or None, workspace=workspace)
-    status = 200
-    if request.method == "POST":
-        status = 422
-        if form.is_valid():
-            try:
-                people.change_business(workspace, by=request.member, at=request.at, **form.values())  # type: ignore[attr-defined]
-            except Refusal as refusal:
-                form.add_error(None, refusal.sentence)
-                status = refusal.status
-            else:
-                messages.success(request, "Saved. Clocks that run already keep their end.")
-                return redirect("business")
-    last_test = Message.objects.filter(kind="test").order_by("-created_at").first()
-    context = {
-        "form": form,
-        "country": dict(countries()).get(workspace.country, workspace.country),
-        "mail_works": mail.is_sent(workspace),
-        "mail_set": bool(settings.EMAIL_URL),
-        "started_with": started_with(),
-        "mail_from": settings.DEFAULT_FROM_EMAIL,
-        "mail_host": getattr(settings, "EMAIL_HOST", ""),
-        "last_test": last_test,
-        "parts": parts(),
-    }
-    return render(request, "funnel/people/business.html", context, status=status)
+    if request.method != "POST":
+        return _page(request)
+    form = BusinessForm(request.POST, workspace=workspace)
+    if not form.is_valid():
+        return _page(request, status=422, form=form)
+    try:
+        people.change_business(workspace, by=request.member, at=request.at, **form.values())  # type: ignore[attr-defined]
+    except Refusal as refusal:
+        form.add_error(None, refusal.sentence)
+        return _page(request, status=refusal.status, form=form)
+    return _saved(request, "Saved. Clocks that run already keep their end.", "")
+
+
+@require_POST
+@allow("business")
+def letterhead(request: HttpRequest) -> HttpResponse:
+    """Save what stands on quotes and public pages."""
+    workspace: Workspace = request.workspace  # type: ignore[attr-defined]
+    form = LetterheadForm(request.POST, request.FILES, workspace=workspace)
+    if not form.is_valid():
+        return _page(request, status=422, letterhead=form)
+    try:
+        values = form.values()
+    except OSError:
+        form.add_error("logo", "The logo could not be kept, because the server’s disk takes nothing more.")
+        return _page(request, status=507, letterhead=form)
+    people.change_business(workspace, by=request.member, at=request.at, **values)  # type: ignore[attr-defined]
+    return _saved(request, "Saved. Quotes that were sent keep what stood on them.", "#letterhead")
+
+
+@require_POST
+@allow("business")
+def mail_server(request: HttpRequest) -> HttpResponse:
+    """Save the business's own mail server and try it, or go back to the installation's."""
+    workspace, member, at = request.workspace, request.member, request.at  # type: ignore[attr-defined]
+    if request.POST.get("do") == "remove":
+        servers.remove_server(workspace, by=member, at=at)
+        return _saved(request, "Removed. Baton has forgotten its password.", "#mail")
+    known = MailServer.objects.filter(workspace=workspace).first()
+    form = MailServerForm(request.POST, workspace=workspace, known=known)
+    if not form.is_valid():
+        return _page(request, status=422, mail_form=form)
+    servers.set_server(workspace, form.cleaned_data, by=member, at=at)
+    _test_mail(member, at)
+    return _saved(request, "Saved, and a test mail is on its way to you.", "#mail")
 
 
 @require_POST
 @allow("business")
 def mail_test(request: HttpRequest) -> HttpResponse:
     """Send a test mail to oneself; what became of it stands on the page."""
-    member: Member = request.member  # type: ignore[attr-defined]
-    mail.queue("test", to=member, event=None, at=request.at, context={"path": reverse("business")})  # type: ignore[attr-defined]
+    _test_mail(request.member, request.at)  # type: ignore[attr-defined]
     return redirect(reverse("business") + "#mail")
+
+
+def _test_mail(member: Member, at: datetime) -> None:
+    mail.queue("test", to=member, event=None, at=at, context={"path": reverse("business")})
+
+
+def _saved(request: HttpRequest, sentence: str, place: str) -> HttpResponse:
+    messages.success(request, sentence)
+    return redirect(reverse("business") + place)
+
+
+def _page(request: HttpRequest, *, status: int = 200, **also: Any) -> HttpResponse:
+    workspace: Workspace = request.workspace  # type: ignore[attr-defined]
+    own = MailServer.objects.filter(workspace=workspace).first()
+    context = {
+        "form": also.get("form") or BusinessForm(workspace=workspace),
+        "letterhead": also.get("letterhead") or LetterheadForm(workspace=workspace),
+        "mail_form": also.get("mail_form") or MailServerForm(workspace=workspace, known=own),
+        "logo_url": logo_path(workspace),
+        "country": dict(countries()).get(workspace.country, workspace.country),
+        "mail_works": mail.is_sent(workspace),
+        "mail_set": own is not None or bool(settings.EMAIL_URL),
+        "own": own,
+        "started_with": started_with(),
+        "mail_from": own.sender if own else settings.DEFAULT_FROM_EMAIL,
+        "mail_host": own.host if own else getattr(settings, "EMAIL_HOST", ""),
+        "last_test": Message.objects.filter(kind="test").order_by("-created_at").first(),
+        "parts": parts(),
+    }
+    return render(request, "funnel/people/business.html", context, status=status)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 
 from funnel.mail.actions import is_sent
+from funnel.mail.servers import has_server
 from funnel.templatetags.words import clock_time, day
 from funnel.workspaces.models import Invitation, Member, Role, Workspace
 from funnel.workspaces.slots import slot
@@ -61,7 +61,7 @@ def _seller(workspace: Workspace) -> Step:
 def _mail(workspace: Workspace) -> Step:
     works = is_sent(workspace)
     says = "Mail is not being sent. Until it is, letters are kept in the local mailbox and links can be copied."
-    if settings.EMAIL_URL:
+    if has_server(workspace):
         says = "A mail server is set. Send a test mail; done when the server has taken it."
     return {
         "key": "mail",

@@ -4,7 +4,7 @@ from django.urls import path
 
 from funnel.mail import views as mail
 from funnel.people import away_views as away
-from funnel.people import business, door, joining, myself, programs, views
+from funnel.people import business, door, joining, letterhead, myself, programs, views
 
 urlpatterns = [
     path("accounts/login/", door.login, name="account_login"),
@@ -33,7 +33,10 @@ urlpatterns = [
     path("keys/", programs.keys_page, name="keys"),
     path("keys/<uuid:pk>/revoke/", programs.revoke, name="key-revoke"),
     path("business/", business.business, name="business"),
+    path("business/letterhead/", business.letterhead, name="letterhead"),
+    path("business/mail-server/", business.mail_server, name="mail-server"),
     path("business/test-mail/", business.mail_test, name="mail-test"),
+    path("logo/<uuid:pk>/<str:name>", letterhead.logo, name="logo"),
     path("mailbox/", mail.mailbox, name="mailbox"),
     path("mailbox/<uuid:pk>/files/<int:place>/", mail.letter_file, name="letter-file"),
     path("mailbox/<uuid:pk>/again/", mail.again, name="letter-again"),

@@ -28,6 +28,7 @@ MAY: dict[str, frozenset[Role]] = {
     "campaigns.change": MARKETING,
     "costs.change": MARKETING,
     "deals.change": SELLING,
+    "products.change": LEADING,
     "targets.change": LEADING,
     "import": MARKETING,
     "people": LEADING,

@@ -182,3 +182,17 @@ def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
         since = {"customer_since": None}
     follow(now.lead, now, by=by, at=at, occurred_at=at, **since)
     return now
+
+
+@transaction.atomic
+def reopen(deal: Deal, *, to: DealStage, at: datetime) -> None:
+    """Open a lost deal of a locked lead again, however long ago, because the lead itself came back to it."""
+    deal.move(
+        to, at=at, by=None, occurred_at=at, closed_at=None, decided_at=None, stage_before="", reason="",
+        lost_reason=None, competitor="", note="",
+    )  # fmt: skip
+    record(
+        deal.workspace_id, "deal_reopened", at=at, lead_id=deal.lead_id,
+        data={"deal": str(deal.pk), "title": deal.title, "was": str(DealStage.LOST)},
+    )  # fmt: skip
+    follow(deal.lead, deal, by=None, at=at, occurred_at=at)

@@ -200,7 +200,7 @@ def follow(
         to = Stage.LOST
     outside = lead.stage not in SALES
     if outside and to != Stage.LOST:
-        handoff.enter(lead, holder=deal.holder, by=by or deal.holder, at=at)
+        handoff.enter(lead, holder=deal.holder, by=by, at=at)
     if lead.stage == to:
         if also:
             Lead.objects.filter(pk=lead.pk).update(updated_at=at, **also)

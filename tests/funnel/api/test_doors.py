@@ -14,13 +14,18 @@ from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import ApiKey
 from marketing.campaigns.models import Campaign
 from sales.deals import actions as deals
+from sales.negotiation import actions as quotes
+from sales.negotiation import pricelist
+from sales.negotiation.models import Product
 
 # name: (method, scope, body, who may)
 MARKETING = ("owner", "manager", "marketer")
 SELLING = ("owner", "manager", "rep")
+LEADING = ("owner", "manager")
+QUOTE = {"deal": {"external_id": "D-1"}, "lines": [{"text": "Roof", "unit_price": "5"}]}
 EVERYBODY = ("owner", "manager", "marketer", "rep", "viewer")
 # Addresses with the id of a row that another business can't see.
-OWNED = ("lead", "event-void", "campaign", "deal")
+OWNED = ("lead", "event-void", "campaign", "deal", "product", "quote", "quote-send")
 OWNED_PARTS = ("lead-", "deal-move", "deal-win", "deal-lose", "revenue-correct", "cost-correct")
 WALK = [
     ("leads", "get", "leads", None, EVERYBODY),
@@ -63,12 +68,20 @@ WALK = [
     ("targets", "get", "ledger", None, EVERYBODY),
     ("targets", "post", "ledger", {"month": "2026-11", "amount": "5"}, ("owner", "manager")),
     ("report-funnel", "get", "reports", None, EVERYBODY),
+    ("products", "get", "deals", None, EVERYBODY),
+    ("products", "post", "deals", {"name": "Roof"}, LEADING),
+    ("product", "get", "deals", None, EVERYBODY),
+    ("product", "patch", "deals", {"description": "Slate"}, LEADING),
+    ("quotes", "get", "deals", None, EVERYBODY),
+    ("quotes", "post", "deals", QUOTE, SELLING),
+    ("quote", "get", "deals", None, EVERYBODY),
+    ("quote-send", "post", "deals", {}, SELLING),
     ("schema", "get", None, None, EVERYBODY),
 ]
 IDS = [f"{method} {name}" for name, method, *_ in WALK]
 
 
-def address(name, lead=None, event=None, campaign=None, deal=None, revenue=None, cost=None):
+def address(name, lead=None, event=None, campaign=None, deal=None, revenue=None, cost=None, product=None, quote=None):
     one = f"leads/{lead}/"
     return {
         "lead": one,
@@ -88,6 +101,9 @@ def address(name, lead=None, event=None, campaign=None, deal=None, revenue=None,
         "revenue-correct": f"revenue/{revenue}/correct/",
         "cost-correct": f"costs/{cost}/correct/",
         "report-funnel": "reports/funnel/",
+        "product": f"products/{product}/",
+        "quote": f"quotes/{quote}/",
+        "quote-send": f"quotes/{quote}/send/",
     }.get(name, f"{name}/")
 
 
@@ -96,12 +112,15 @@ def objects(offered, catch, owner, rep, gate):
     """An offered lead, one of its events, a campaign, a deal of the rep's."""
     buyer = catch(rep, email="bob@ray.example")
     with gate(owner) as at:
-        deal = deals.open_deal(buyer, by=rep, at=at)
+        deal = deals.open_deal(buyer, by=rep, at=at, external=("", "D-1"))
+        quote = quotes.draft(deal, [quotes.LineDraft("Roof", 10_000, 500)], by=rep, at=at).quote
+        product = pricelist.add(Product(name="Roof"), {"GBP": 500}, by=owner, at=at)
         campaign = Campaign.objects.create(workspace=owner.workspace, key="fair", name="Fair", created_at=at)
         event = Event.objects.get(lead=offered, kind="form")
         revenue = ledger.book_revenue(buyer, 5_00, "GBP", by=rep, at=at, holder=rep)
         cost = ledger.book_cost(offered.source, 5_00, "GBP", workspace=owner.workspace, by=owner, at=at)
     found = {"lead": offered, "event": event, "campaign": campaign, "deal": deal, "revenue": revenue, "cost": cost}
+    found |= {"product": product, "quote": quote}
     return {name: one.pk for name, one in found.items()}
 
 

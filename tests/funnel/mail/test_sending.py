@@ -189,8 +189,8 @@ import os, django
 django.setup()
 from funnel.mail import sending
 handed_over = sending.deliver
-def deliver(mail):
-    handed_over(mail)
+def deliver(*what):
+    handed_over(*what)
     os._exit(9)
 sending.deliver = deliver
 from funnel.outbox.drain import drain

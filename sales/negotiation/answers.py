@@ -1,0 +1,170 @@
+"""What the lead does with a quote: accept it, decline it, ask about it, or let its day pass. Exactly one ends it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from funnel.leads.models import Lead
+from funnel.mail import actions as mail
+from funnel.outbox.actions import record
+from funnel.outbox.models import Effect, Event
+from funnel.workspaces.models import Member, Role
+from funnel.workspaces.refusals import Refusal
+from sales.close import actions as close
+from sales.deals.models import Deal, DealStage
+from sales.negotiation.actions import told
+from sales.negotiation.document import in_words
+from sales.negotiation.models import DeclineReason, QuoteVersion, State
+from sales.queue.models import Task
+
+WHAT = 300
+
+
+class Over(Refusal):
+    """The version is not open for an answer any more; the sentence says what became of it."""
+
+
+def _held(version: QuoteVersion) -> QuoteVersion:
+    """The version with its deal and lead as they are now, held to the end of the transaction; the lead first."""
+    lead = Lead.objects.locked([version.quote.deal.lead_id], "holder__user", "company", "workspace")
+    now: QuoteVersion = (
+        QuoteVersion.objects.select_for_update(of=("self",))
+        .select_related("quote__deal__holder__user")
+        .get(pk=version.pk)
+    )
+    now.quote.deal.lead = lead[now.quote.deal.lead_id]
+    return now
+
+
+def _open(version: QuoteVersion, at: datetime) -> QuoteVersion:
+    """The same, if it can still be answered; raise Over."""
+    now = _held(version)
+    state = now.state_at(at)
+    if state != State.SENT:
+        raise Over(ENDED[state])
+    return now
+
+
+ENDED = {
+    State.DRAFT: "This quote has not been sent.",
+    State.ACCEPTED: "This quote has been accepted already.",
+    State.DECLINED: "This quote has been declined already.",
+    State.EXPIRED: "This quote has ended.",
+    State.SUPERSEDED: "A newer version has replaced this one.",
+}
+
+
+@transaction.atomic
+def accept(version: QuoteVersion, *, signed: str, at: datetime) -> QuoteVersion:
+    """Let the lead accept a version by their typed name; raise Over.
+
+    The rep wins the deal: until then it is worth what was agreed on. One that was lost meanwhile is open again.
+    """
+    now = _open(version, at)
+    if not now.move(State.ACCEPTED, at=at, decided_at=at, signed=signed):
+        raise Over(ENDED[State.SUPERSEDED])
+    deal = now.quote.deal
+    if deal.stage == DealStage.LOST:
+        close.reopen(deal, to=DealStage.NEGOTIATION, at=at)
+    if deal.is_open:
+        Deal.objects.filter(pk=deal.pk).update(amount=now.net, currency=now.quote.currency, updated_at=at)
+    event = record(now.workspace_id, "quote_accepted", at=at, lead_id=deal.lead_id, data=told(now) | {"signed": signed})
+    seen = in_words(now.document)
+    what = f"{now.quote.name} accepted for {seen['net']}: win the deal" if deal.is_open else ""
+    _tell(now, event, "accepted", what=what, at=at, words="", who=signed)
+    context = {
+        "version": str(now.pk), "quote": now.quote.name, "number": now.number, "title": now.title, "signed": signed,
+        "total": seen["total"], "tax_name": seen["tax_name"], "on": at.isoformat(), "digest": now.digest,
+    }  # fmt: skip
+    mail.queue(
+        "quote-accepted", to_lead=deal.lead, by=deal.holder, address=now.sent_to, event=event, at=at, context=context
+    )
+    return now
+
+
+@transaction.atomic
+def decline(version: QuoteVersion, *, reason: DeclineReason, at: datetime, note: str = "") -> QuoteVersion:
+    """Let the lead decline a version with a reason; raise Over."""
+    now = _open(version, at)
+    if not now.move(State.DECLINED, at=at, decided_at=at, reason=reason, note=note):
+        raise Over(ENDED[State.SUPERSEDED])
+    event = record(
+        now.workspace_id, "quote_declined", at=at, lead_id=now.quote.deal.lead_id,
+        data=told(now) | {"reason": str(reason), "says": reason.label, "note": note},
+    )  # fmt: skip
+    what = f"{now.quote.name} declined ({reason.label[0].lower()}{reason.label[1:]}): call, or give the deal up"
+    _tell(now, event, "declined", what=what, at=at, words=note, reason=reason.label)
+    return now
+
+
+@transaction.atomic
+def ask(version: QuoteVersion, *, question: str, at: datetime) -> None:
+    """Let the lead ask about a version, or for a new one after its end; raise Over where a newer one is there."""
+    now = _held(version)
+    if now.state in (State.DRAFT, State.SUPERSEDED):
+        raise Over(ENDED[State(now.state)])
+    event = record(
+        now.workspace_id, "quote_asked", at=at, lead_id=now.quote.deal.lead_id, data=told(now) | {"text": question}
+    )
+    wants = "asks for a new quote" if now.state_at(at) == State.EXPIRED else "asks"
+    what = f"{now.quote.name}: {now.quote.deal.lead} {wants}" + (f": {question}" if question else "")
+    _tell(now, event, "asked", what=what, at=at, words=question)
+
+
+def end(effects: list[Effect], at: datetime) -> None:
+    """A version's last day is over: note it, and give the rep a step. EVENT_ROUTES["quote_sent"]."""
+    events = Event.objects.filter(pk__in=[one.event_id for one in effects]).order_by("id")
+    for pk in [one.data["version"] for one in events]:
+        expire(QuoteVersion.objects.select_related("quote__deal").filter(pk=pk).first(), at=at)
+
+
+@transaction.atomic
+def expire(version: QuoteVersion | None, *, at: datetime) -> bool:
+    """End a version whose day is over; False where it was answered or replaced before, or has time left."""
+    if version is None or version.ends_at is None or version.ends_at > at:
+        return False
+    now = _held(version)
+    if now.state != State.SENT or not now.move(State.EXPIRED, at=at, decided_at=version.ends_at):
+        return False
+    event = record(
+        now.workspace_id, "quote_ended", at=at, lead_id=now.quote.deal.lead_id, occurred_at=version.ends_at,
+        data=told(now),
+    )  # fmt: skip
+    if now.quote.deal.is_open:
+        _tell(now, event, "ended", what=f"{now.quote.name} ended without an answer: call", at=at, words="")
+    return True
+
+
+def _tell(version: QuoteVersion, event: Event, how: str, *, what: str, at: datetime, words: str, **also: Any) -> None:
+    """Put it on the rep's desk at once, and mail it."""
+    deal = version.quote.deal
+    rep = _rep(deal)
+    if rep is None:
+        return
+    if what:
+        Task.objects.create(
+            workspace_id=version.workspace_id, lead=deal.lead, holder=rep, what=_cut(what), due_at=at, made_at=at
+        )
+    seen = in_words(version.document)
+    context = {
+        "how": how, "lead": str(deal.lead), "company": deal.lead.company_name, "quote": version.quote.name,
+        "number": version.number, "title": version.title, "net": seen["net"], "total": seen["total"],
+        "tax_name": seen["tax_name"], "words": words, "path": f"/leads/{deal.lead_id}/",
+        "says": {"accepted": "Accepted", "declined": "Declined", "asked": "A question", "ended": "Ended"}[how],
+    }  # fmt: skip
+    mail.queue("quote-told", to=rep, event=event, lead_id=deal.lead_id, at=at, context=context | also)
+
+
+def _rep(deal: Deal) -> Member | None:
+    """Who has the deal; an owner where that person doesn't work here any more."""
+    if deal.holder.active:
+        return deal.holder
+    owners = Member.objects.active().filter(role=Role.OWNER).select_related("user").order_by("joined_at")
+    return owners.first()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WHAT else text[: WHAT - 1].rstrip() + "…"
