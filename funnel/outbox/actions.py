@@ -9,11 +9,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Model
 
 from funnel.outbox.bell import ring
 from funnel.outbox.kinds import route_of
 from funnel.outbox.models import Effect, Event, Lane, State
-from funnel.workspaces.inserting import insert_all
+from funnel.workspaces.inserting import insert_all, insert_led
 from funnel.workspaces.models import Member
 
 MAIL_HANDLERS = ("send",)
@@ -32,8 +33,12 @@ def record(
     lane: str = Lane.LIVE,
     due: Mapping[str, datetime] | None = None,
     voids: Event | None = None,
+    along: Model | None = None,
 ) -> Event:
-    """Record one event; `due` sets the moment of a handler that must wait for it."""
+    """Record one event; `due` sets the moment of a handler that must wait for it.
+
+    `along` is a new row that names the event as its `event` and is written with it.
+    """
     event = Event(
         workspace_id=workspace_id,
         kind=kind,
@@ -45,7 +50,11 @@ def record(
         data=data or {},
         voids=voids,
     )
-    record_all([event], lane=lane, due={kind: due} if due else None)
+    effects = _effects([event], lane=lane, due={kind: due} if due else {})
+    followers: list[Model] = [*effects, *([along] if along is not None else [])]
+    insert_led(event, [(row, "event_id") for row in followers])
+    if effects:
+        transaction.on_commit(ring)
     return event
 
 
@@ -64,21 +73,25 @@ def record_all(
     if not events:
         return
     insert_all(events)
-    effects = [
+    effects = _effects([event for event in events if event.kind not in quiet], lane=lane, due=due or {})
+    insert_all(effects)
+    if effects:
+        transaction.on_commit(ring)
+
+
+def _effects(events: Sequence[Event], *, lane: str, due: Mapping[str, Mapping[str, datetime]]) -> list[Effect]:
+    """What the routes say must follow from these events."""
+    return [
         Effect(
             workspace_id=event.workspace_id,
             event_id=event.pk,
             handler=handler,
             lane=Lane.MAIL if handler in MAIL_HANDLERS else lane,
-            due_at=(due or {}).get(event.kind, {}).get(handler, event.recorded_at),
+            due_at=due.get(event.kind, {}).get(handler, event.recorded_at),
         )
         for event in events
-        if event.kind not in quiet
         for handler in settings.EVENT_ROUTES.get(route_of(event.kind), {})
     ]
-    insert_all(effects)
-    if effects:
-        transaction.on_commit(ring)
 
 
 @transaction.atomic

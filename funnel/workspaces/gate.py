@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ def tenant(workspace: Workspace | UUID, *, write: bool = False) -> Iterator[date
 # Waiting writers of SQLite sleep for up to 100 ms between two looks, so beside a busy worker a page's turn never comes.
 # Here the threads of a process queue, and processes look every few milliseconds at a file's lock.
 _turn = threading.Lock()
-LOOK = 0.004
+SHORTEST, LOOK = 0.0002, 0.004
 
 
 @contextmanager
@@ -64,7 +65,9 @@ def writing() -> Iterator[None]:
     if not _turn.acquire(timeout=until - time.monotonic()):
         raise OperationalError("database is locked")
     try:
-        with (settings.DATA / "write.lock").open("ab") as queue:
+        queue = os.open(settings.DATA / "write.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            pause = SHORTEST
             while True:
                 try:
                     fcntl.flock(queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,9 +75,12 @@ def writing() -> Iterator[None]:
                 except BlockingIOError:
                     if time.monotonic() > until:
                         raise OperationalError("database is locked") from None
-                    time.sleep(LOOK)
+                    time.sleep(pause)
+                    pause = min(LOOK, pause * 2)
             with transaction.atomic(durable=True):
                 yield
+        finally:
+            os.close(queue)
     finally:
         _turn.release()
 

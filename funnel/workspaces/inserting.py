@@ -15,6 +15,7 @@ from django.db import connection, models
 
 # SQLite takes 32,766 values in a statement.
 VALUES = 32_000
+LEADER = "(SELECT key FROM leader)"
 
 
 def insert(row: models.Model) -> None:
@@ -38,6 +39,32 @@ def insert_all(rows: Sequence[models.Model]) -> None:
         row._state.adding, row._state.db = False, connection.alias
 
 
+def insert_led(leader: models.Model, followers: Sequence[tuple[models.Model, str]]) -> None:
+    """Insert a row that gets its id from the database, and rows that keep that id under the given name.
+
+    On PostgreSQL all are one statement: each on its own costs a way there and back.
+    """
+    if settings.SQLITE or not followers:
+        insert(leader)
+        for row, name in followers:
+            setattr(row, name, leader.pk)
+            insert(row)
+        return
+    first = _plan(type(leader))
+    parts, values = [f"WITH leader (key) AS ({first.head}{first.place}{first.tail})"], first.values(leader)
+    for number, (row, name) in enumerate(followers):
+        plan = _plan(type(row))
+        parts.append(f"follower{number} AS ({plan.head}{plan.led(name)})")
+        values += plan.values(row, without=name)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{', '.join(parts)} SELECT key FROM leader", values)  # noqa: S608
+        leader.pk = cursor.fetchone()[0]
+    for row, name in followers:
+        setattr(row, name, leader.pk)
+    for row in (leader, *(row for row, _ in followers)):
+        row._state.adding, row._state.db = False, connection.alias
+
+
 class _Plan:
     """How a model's rows are written: the statement's parts, and each column's way to the database."""
 
@@ -54,13 +81,18 @@ class _Plan:
         self.place = f"({', '.join(['%s'] * self.width)})"
         self.tail = f" RETURNING {quote(str(meta.pk.column))}" if self.keyless and meta.pk else ""
 
-    def values(self, row: models.Model) -> list[Any]:
+    def led(self, name: str) -> str:
+        """The row's place in a statement in which one value is the leader's key."""
+        return f"({', '.join(LEADER if one == name else '%s' for one, _ in self.columns)})"
+
+    def values(self, row: models.Model, without: str = "") -> list[Any]:
         for field in self.own:
             field.pre_save(row, True)
         told = row.__dict__
         return [
             adapt(told[name]) if adapt is not None and told[name] is not None else told[name]
             for name, adapt in self.columns
+            if name != without
         ]
 
     def write(self, cursor: Any, rows: Sequence[models.Model]) -> None:

@@ -69,9 +69,11 @@ def _redis(address: str) -> Any:
 
 def _count(slot: str, window: int) -> int:
     if settings.REDIS_URL:
-        both = _redis(settings.REDIS_URL).pipeline(transaction=False)
-        both.incr(f"baton:{slot}").expire(f"baton:{slot}", window)
-        return int(both.execute()[0])
+        store = _redis(settings.REDIS_URL)
+        count = int(store.incr(f"baton:{slot}"))
+        if count == 1:
+            store.expire(f"baton:{slot}", window)
+        return count
     for _ in range(3):
         try:
             return cache.incr(slot)

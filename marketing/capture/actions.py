@@ -85,18 +85,19 @@ def send_in(form: Form, typed: dict[str, str], *, origin: dict[str, Any], flags:
 
     Called inside the door's transaction and opens none of its own: this is the busiest write.
     """
-    event = None if flags else record(form.workspace_id, "submitted", at=at, data={"form": str(form.pk)})
     submission = Submission(
         workspace_id=form.workspace_id,
-        form=form,
+        form_id=form.pk,
         typed=typed,
         origin=origin,
         flags=flags,
         quarantined=bool(flags),
-        event=event,
         received_at=at,
     )
-    insert(submission)
+    if flags:
+        insert(submission)
+    else:
+        record(form.workspace_id, "submitted", at=at, data={"form": str(form.pk)}, along=submission)
     return submission
 
 

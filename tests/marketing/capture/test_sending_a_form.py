@@ -130,6 +130,18 @@ def test_a_closed_form_says_so_and_keeps_nothing(visitor: Client, form: Form, se
     assert not submissions()
 
 
+def test_what_an_editor_changes_holds_for_the_next_visitor(
+    visitor: Client, form: Form, set_form: Any, submissions: Any
+) -> None:
+    assert visitor.post(form.path, TYPED).status_code == 303
+    set_form(form, fields=[{"name": "phone", "label": "Phone", "required": True}])
+    assert visitor.post(form.path, TYPED).status_code == 303
+    assert visitor.post(form.path, {"email": "daniel@osei.example"}).status_code == 422
+    assert [sorted(one.typed) for one in submissions()] == [["email", "message", "name", "phone"], ["phone"]]
+    set_form(form, is_open=False)
+    assert visitor.post(form.path, TYPED).status_code == 410
+
+
 def test_an_unknown_address_is_not_found(visitor: Client, form: Form) -> None:
     assert visitor.get("/f/nobody/").status_code == 404
     assert visitor.post("/f/nobody/", TYPED).status_code == 404
