@@ -28,7 +28,7 @@ ATTEMPTS = 5
 CLAIM = 200
 ASK_AGAIN = 0.25
 # On SQLite every write outside a request is short and followed by air, or captures wait for the one write lock.
-SHORT, AIR, LEAST = 0.045, 0.02, 12
+SHORT, AIR, LEAST, TIDY = 0.045, 0.02, 12, 1.0
 
 # What a handler gives back isn’t finished: it is due again at once.
 Handler = Callable[[list[Effect], datetime], "Collection[Effect] | None"]
@@ -77,6 +77,8 @@ def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 3
                 break
         if done == before:
             break
+    if settings.SQLITE and done:
+        _tidy()
     return done
 
 
@@ -84,9 +86,23 @@ def _pace(size: int, worked: int, took: float) -> int:
     """On SQLite leave air, and size the next batch by what this one took."""
     if not settings.SQLITE or not worked:
         return size
+    _tidy()
     time.sleep(AIR)
     # Below LEAST a batch is mostly its own fixed cost, and a busy machine would only make the queue longer.
     return max(LEAST, min(CLAIM, int(worked * SHORT / took))) if took > SHORT / 2 else min(CLAIM, size * 2)
+
+
+_tidied = 0.0
+
+
+def _tidy() -> None:
+    """Now and then move SQLite's log into its file, outside the write lock: in a commit the next writer waits for it."""
+    global _tidied
+    if time.monotonic() - _tidied < TIDY or connection.in_atomic_block:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    _tidied = time.monotonic()
 
 
 def waiting(lane: str, moment: datetime) -> list[UUID]:
