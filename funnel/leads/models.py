@@ -15,6 +15,7 @@ from funnel.leads.stages import ARRIVALS, MOVES, SALES, Stage
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event
 from funnel.workspaces.ids import uuid7
+from funnel.workspaces.inserting import row_of
 from funnel.workspaces.models import LEADERS, Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 
@@ -133,7 +134,7 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         for pk, stage in self.values_list("pk", "stage"):
             if to in MOVES[Stage(stage)]:
                 by_stage.setdefault(stage, []).append(pk)
-        moved = 0
+        moved, workspace_id = 0, self._workspace_id()
         values: dict[str, Any] = {"stage": to, "updated_at": at, **also}
         if to in SALES or (to == Stage.CUSTOMER and holder is not None):
             if holder is not None:
@@ -152,13 +153,14 @@ class LeadQuerySet(models.QuerySet["Lead"]):
             moved += changed
             record_all(
                 [
-                    Event(
-                        workspace_id=self._workspace_id(),
+                    row_of(
+                        Event,
+                        workspace_id=workspace_id,
                         lead_id=pk,
                         kind="moved",
                         occurred_at=occurred_at or at,
                         recorded_at=at,
-                        actor=by,
+                        actor_id=by.pk if by else None,
                         data={"from": old, "to": str(to), **({"because": because} if because else {})},
                     )
                     for pk in ids

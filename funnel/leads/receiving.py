@@ -17,7 +17,7 @@ from funnel.leads.identity import Capture, Key, Refused, business_domain, clean
 from funnel.leads.models import Company, Consent, Lead, LeadKey, Source, Suspect
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event, Lane
-from funnel.workspaces.inserting import insert_all
+from funnel.workspaces.inserting import insert_absent, insert_all, row_of
 from funnel.workspaces.models import Member, Workspace
 
 # Keys are locked by bucket, so that a batch of a thousand can't use up PostgreSQL's lock table.
@@ -127,13 +127,14 @@ class _Desk:
         if not names:
             return {}
         known = {one.domain: one for one in Company.objects.filter(domain__in=list(names))}
-        missing = sorted(set(names) - set(known))
-        if missing:
-            Company.objects.bulk_create(
-                [Company(workspace=self.workspace, domain=one, name=(names[one] or one)[:200]) for one in missing],
-                ignore_conflicts=True,
-            )
-            known.update({one.domain: one for one in Company.objects.filter(domain__in=missing)})
+        missing = [
+            row_of(Company, workspace_id=self.workspace.pk, domain=one, name=(names[one] or one)[:200])
+            for one in sorted(set(names) - set(known))
+        ]
+        made = insert_absent(missing)
+        known.update({one.domain: one for one in missing if one.pk in made})
+        if others := [one.domain for one in missing if one.pk not in made]:
+            known.update({one.domain: one for one in Company.objects.filter(domain__in=others)})
         return known
 
     def _match(self, capture: Capture) -> Lead | None:
@@ -173,7 +174,8 @@ class _Desk:
         lead = self._match(capture)
         differs: dict[str, Any] = {}
         if lead is None:
-            lead = Lead(
+            lead = row_of(
+                Lead,
                 workspace_id=self.workspace.pk,
                 source_id=source.pk,
                 received_at=moment,
@@ -202,20 +204,21 @@ class _Desk:
         for key in capture.keys:
             if key not in self.keys_of.get(lead.pk, ()) and self._free(key):
                 self.new_keys.append(
-                    LeadKey(workspace_id=self.workspace.pk, lead_id=lead.pk, kind=key[0], value=key[1])
+                    row_of(LeadKey, workspace_id=self.workspace.pk, lead_id=lead.pk, kind=key[0], value=key[1])
                 )
                 self._remember(lead, key)
         result.lead = lead
         if capture.silent_when_same and not result.changed:
             return
-        result.event = Event(
+        result.event = row_of(
+            Event,
             workspace_id=self.workspace.pk,
             lead_id=lead.pk,
             kind=capture.kind,
             occurred_at=moment,
             recorded_at=capture.recorded_at or self.at,
-            actor=self.by,
-            source=source,
+            actor_id=self.by.pk if self.by else None,
+            source_id=source.pk,
             data={
                 **capture.data,
                 **({"differs": differs} if differs else {}),

@@ -14,7 +14,7 @@ from django.db.models import Model
 from funnel.outbox.bell import ring
 from funnel.outbox.kinds import route_of
 from funnel.outbox.models import Effect, Event, Lane, State
-from funnel.workspaces.inserting import insert_all, insert_led
+from funnel.workspaces.inserting import insert_all, insert_led, row_of
 from funnel.workspaces.models import Member
 
 MAIL_HANDLERS = ("send",)
@@ -82,7 +82,8 @@ def record_all(
 def _effects(events: Sequence[Event], *, lane: str, due: Mapping[str, Mapping[str, datetime]]) -> list[Effect]:
     """What the routes say must follow from these events."""
     return [
-        Effect(
+        row_of(
+            Effect,
             workspace_id=event.workspace_id,
             event_id=event.pk,
             handler=handler,

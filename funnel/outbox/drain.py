@@ -96,7 +96,7 @@ _tidied = 0.0
 
 
 def _tidy() -> None:
-    """Now and then move SQLite's log into its file, outside the write lock: in a commit the next writer waits for it."""
+    """Now and then move SQLite's log into its file beside the write lock: in a commit the next writer would wait."""
     global _tidied
     if time.monotonic() - _tidied < TIDY or connection.in_atomic_block:
         return

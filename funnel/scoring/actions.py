@@ -15,7 +15,7 @@ from funnel.leads.models import Lead
 from funnel.outbox.models import Event
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.scoring.rules import allot, default_rules, fit_band, fit_of
-from funnel.workspaces.inserting import insert_all
+from funnel.workspaces.inserting import insert_all, row_of
 from funnel.workspaces.models import Workspace
 
 
@@ -57,7 +57,7 @@ def score(
         for lead in leads.values():
             row = rows.get((lead.pk, basis.pk))
             if row is None:
-                row = LeadScore(workspace_id=workspace.pk, lead_id=lead.pk, basis_id=basis.pk, fit_band="")
+                row = row_of(LeadScore, workspace_id=workspace.pk, lead_id=lead.pk, basis_id=basis.pk, fit_band="")
                 rows[lead.pk, basis.pk] = row
                 fresh.append(row)
             elif lead.pk in written or row.fit != fit_of(lead, rules):
@@ -140,7 +140,8 @@ def _points(
             if was == due.get(pk, 0) or (was is None and pk in gone):
                 continue
             made[lead_id].append(
-                ScorePoint(
+                row_of(
+                    ScorePoint,
                     workspace_id=workspace.pk,
                     lead_id=lead_id,
                     event_id=pk,

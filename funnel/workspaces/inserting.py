@@ -7,15 +7,40 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, models
+from django.db.models.base import ModelState
 
 # SQLite takes 32,766 values in a statement.
 VALUES = 32_000
+Row = TypeVar("Row", bound=models.Model)
 LEADER = "(SELECT key FROM leader)"
+
+
+def row_of(model: type[Row], **values: Any) -> Row:
+    """Make a row to insert, its columns by name. The class itself goes through signals and every field each time."""
+    row = model.__new__(model)
+    row._state = ModelState()
+    plain, made = _blank(model)
+    told = row.__dict__
+    told |= plain
+    told |= values
+    for name, default in made:
+        if name not in values:
+            told[name] = default()
+    return row
+
+
+@cache
+def _blank(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """What a row's columns hold when nobody says: values that rows may share, and what each must make for itself."""
+    own = [field for field in model._meta.local_concrete_fields if callable(field.default)]
+    own = [field for field in own if field.has_default()]
+    shared = [field for field in model._meta.local_concrete_fields if field not in own]
+    return {field.attname: field.get_default() for field in shared}, [(field.attname, field.default) for field in own]
 
 
 def insert(row: models.Model) -> None:
@@ -37,6 +62,20 @@ def insert_all(rows: Sequence[models.Model]) -> None:
                 plan.write(cursor, rows[start : start + size])
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
+
+
+def insert_absent(rows: Sequence[models.Model]) -> set[Any]:
+    """Insert rows that make their own ids, but none that somebody else has written meanwhile; give the ids written."""
+    if settings.SQLITE or not rows:
+        # There is one writer at a time, and it has just looked.
+        insert_all(rows)
+        return {row.pk for row in rows}
+    plan, key = _plan(type(rows[0])), connection.ops.quote_name(str(rows[0]._meta.pk.column))
+    with connection.cursor() as cursor:
+        values = [value for row in rows for value in plan.values(row)]
+        places = ", ".join([plan.place] * len(rows))
+        cursor.execute(f"{plan.head}{places} ON CONFLICT DO NOTHING RETURNING {key}", values)
+        return {row[0] for row in cursor.fetchall()}
 
 
 def insert_led(leader: models.Model, followers: Sequence[tuple[models.Model, str]]) -> None:
