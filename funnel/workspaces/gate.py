@@ -47,7 +47,7 @@ def tenant(workspace: Workspace | UUID, *, write: bool = False) -> Iterator[date
 
 
 # Waiting writers of SQLite sleep for up to 100 ms between two looks, so beside a busy worker a page's turn never comes.
-# Here the threads of a process queue, and processes look every few milliseconds at a file's lock.
+# Here the threads of a process queue, and processes look at a file’s lock after a moment, then every few milliseconds.
 _turn = threading.Lock()
 SHORTEST, LOOK = 0.0002, 0.004
 
