@@ -15,6 +15,8 @@ FORM_LIMITS = (env.int("FORM_LIMIT_PER_ADDRESS", default=120), env.int("FORM_LIM
 API_LIMIT = env.int("API_LIMIT", default=30_000)
 
 DEBUG = False
+# Whether links lead to this machine only, so that nobody else can open them.
+ONLY_HERE = PUBLIC.hostname == "localhost" or str(PUBLIC.hostname).startswith(("127.", "::1"))
 # On an office network people reach the same process under several names, so only a public address narrows this.
 ALLOWED_HOSTS = [PUBLIC.hostname, "localhost", "127.0.0.1", "[::1]"]
 if env.str("PUBLIC_URL", default="") == "" and HOST not in ("127.0.0.1", "localhost"):

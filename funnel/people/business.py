@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from datetime import datetime, time
 from typing import Any
 
@@ -35,10 +36,10 @@ LONG = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 STARTED_WITH = ("DATA", "HOST", "PORT", "PUBLIC_URL", "TRUSTED_PROXIES")
 
 
-def started_with() -> str:
+def started_with(*, without: Collection[str] = ()) -> str:
     """What this installation was given at its start and needs again, or it would begin anew somewhere else."""
     usual = {"DATA": str(settings.BASE_DIR / "data"), "HOST": "127.0.0.1", "PORT": "8000", "TRUSTED_PROXIES": "0"}
-    given = {name: os.environ[name] for name in STARTED_WITH if os.environ.get(name)}
+    given = {name: os.environ[name] for name in STARTED_WITH if os.environ.get(name) and name not in without}
     return "".join(f"{name}={value} " for name, value in given.items() if usual.get(name) != value)
 
 
@@ -191,6 +192,9 @@ def _page(request: HttpRequest, *, status: int = 200, **also: Any) -> HttpRespon
         "mail_set": own is not None or bool(settings.EMAIL_URL),
         "own": own,
         "started_with": started_with(),
+        "started_here": started_with(without=("HOST", "PUBLIC_URL", "TRUSTED_PROXIES")),
+        "public_url": settings.PUBLIC_URL,
+        "only_here": settings.ONLY_HERE,
         "mail_from": own.sender if own else settings.DEFAULT_FROM_EMAIL,
         "mail_host": own.host if own else getattr(settings, "EMAIL_HOST", ""),
         "last_test": Message.objects.filter(kind="test").order_by("-created_at").first(),

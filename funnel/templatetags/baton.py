@@ -8,8 +8,11 @@ from typing import Any, cast
 from django import template
 from django.conf import settings
 from django.forms import BaseForm, BoundField, widgets
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+
+from funnel.workspaces.roles import may
 
 from . import drawings, words
 
@@ -184,6 +187,19 @@ def error_summary(form: BaseForm | None, public: bool = False) -> dict[str, Any]
     wrong = [(field, _said(field)[0]) for field in form if field.errors]
     whole = list(form.non_field_errors())
     return {"wrong": wrong, "whole": whole, "count": len(wrong) + len(whole), "public": public}
+
+
+@register.simple_tag(takes_context=True)
+def only_here(context: dict[str, Any]) -> str:
+    """Say beside links to copy that nobody else can open them, and to the owner what helps; else nothing."""
+    if not settings.ONLY_HERE:
+        return ""
+    member = getattr(context.get("request"), "member", None)
+    helps = format_html('<a class="inline-link" href="{}#address">Let others in</a>', reverse("business"))
+    if not may(member, "business"):
+        helps = format_html("{}", "The owner can let others in.")
+    words = "Others can’t open this yet: it leads to this computer only."
+    return format_html('<p class="meta after only-here">{} {}</p>', words, helps)
 
 
 @register.simple_tag

@@ -102,8 +102,9 @@ def form(request: Any, pk: UUID) -> HttpResponse:
                 changes |= files.forget(one)
             actions.change_form(one, changes, by=request.member, at=request.at)
             doing = request.POST.get("do", "")
-            if not doing:
-                messages.success(request, "Saved. Visitors see it now.")
+            messages.success(
+                request, "Saved and published. Visitors see it now." if doing else "Saved. Visitors see it now."
+            )
             return redirect(reverse("marketing:form", args=[pk]) + ("#fields" if doing else ""))
     elif not may_change:
         for field in editor.fields.values():

@@ -161,3 +161,38 @@ def test_a_site_that_is_no_address_comes_back(marketer: Any, browse: Any, gate: 
     answer = browse(marketer).post(f"/marketing/forms/{form.pk}/", {"origins": "http://["})
     assert answer.status_code == 422
     assert "origins" in answer.context["form"].errors
+
+
+def test_beside_links_stands_that_they_lead_to_this_computer_only(
+    owner: Any, marketer: Any, browse: Any, gate: Any, settings: Any
+) -> None:
+    with gate(owner) as at:
+        form = Form.objects.get()
+        campaign = start_campaign(Campaign(workspace=owner.workspace, name="Spring"), by=owner, at=at)
+    warned = [reverse("home"), reverse("marketing:form", args=[form.pk])]
+    warned += [reverse("marketing:campaign", args=[campaign.pk])]
+    for page in warned:
+        assert '<a class="inline-link" href="/business/#address">Let others in</a>' in str(
+            browse(owner).get(page).content
+        )
+    assert "The owner can let others in." in browse(marketer).get(warned[1]).content.decode()
+    business = browse(owner).get("/business/").content.decode()
+    assert "HOST=0.0.0.0 make run" in business
+    settings.ONLY_HERE = False
+    for page in warned:
+        assert "only-here" not in browse(owner).get(page).content.decode()
+    assert "HOST=0.0.0.0" not in browse(owner).get("/business/").content.decode()
+
+
+def test_a_question_is_added_and_the_page_says_that_it_is_published(owner: Any, browse: Any, gate: Any) -> None:
+    with gate(owner):
+        form = Form.objects.get()
+    page = reverse("marketing:form", args=[form.pk])
+    shown = browse(owner).get(page)
+    assert "is saved and published at once" in shown.content.decode()
+    sent = {"name": form.name, "title": form.title, "button": form.button, "thanks": form.thanks, "is_open": "on"}
+    sent |= {"purpose": form.purpose, "question": ["email"], "new": "company", "do": "add"}
+    answer = browse(owner).post(page, sent, follow=True)
+    assert "Saved and published. Visitors see it now." in answer.content.decode()
+    with gate(owner):
+        assert [row["name"] for row in Form.objects.get().fields] == ["email", "company"]
