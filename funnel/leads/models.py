@@ -245,6 +245,18 @@ class Lead(TenantRow):
         ).casefold()
 
 
+class OwnId(models.Func):
+    """The id within a key of an external system: what stands after the system's name."""
+
+    output_field = models.CharField()
+    template = "substr(%(expressions)s, instr(%(expressions)s, char(31)) + 1)"
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Write it as PostgreSQL does."""
+        template = "substr(%(expressions)s, strpos(%(expressions)s, chr(31)) + 1)"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
 class LeadKey(TenantRow):
     """One of the keys by which we know a lead again; a phone may be shared, e-mail and external id may not."""
 
@@ -262,10 +274,11 @@ class LeadKey(TenantRow):
             models.UniqueConstraint(
                 fields=["workspace", "kind", "value"], name="leadkey_once", condition=~Q(kind="phone")
             ),
-            models.UniqueConstraint(
-                fields=["workspace", "kind", "value", "lead"], name="leadkey_phone", condition=Q(kind="phone")
-            ),
+            # This holds for phones, and finds every kind: an index with a condition can't, where none is asked with.
+            models.UniqueConstraint(fields=["workspace", "value", "kind", "lead"], name="leadkey_found"),
         ]
+        # Asked for an id without its system, the list of leads finds it by this.
+        indexes = [models.Index("workspace", OwnId("value"), name="leadkey_own_id", condition=Q(kind="external"))]
 
 
 class Suspect(TenantRow):

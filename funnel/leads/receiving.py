@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,8 @@ from funnel.workspaces.models import Member, Workspace
 
 # Keys are locked by bucket, so that a batch of a thousand can't use up PostgreSQL's lock table.
 BUCKETS = 512
+# A number that more leads than this have, a switchboard's or a made-up one, says nothing of who somebody is.
+SHARED = 25
 # One event carries the scoring of this many leads of a batch: as many as fit one short write.
 CHUNK = 100
 FILLED = ("name", "email", "phone", "external_system", "external_id")
@@ -109,7 +112,8 @@ class _Desk:
         )
         if not found:
             return
-        leads = Lead.objects.locked({lead_id for _, _, lead_id in found})
+        among = Counter((kind, value) for kind, value, _ in found)
+        leads = Lead.objects.locked({lead_id for kind, value, lead_id in found if among[kind, value] <= SHARED})
         for kind, value, lead_id in LeadKey.objects.filter(lead_id__in=list(leads)).values_list(
             "kind", "value", "lead_id"
         ):

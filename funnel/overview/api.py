@@ -20,7 +20,7 @@ from funnel.handoff.models import GiveBackReason
 from funnel.handoff.promises import promised_moment
 from funnel.leads import actions, receiving
 from funnel.leads.identity import Capture, Refused, clean_email
-from funnel.leads.models import Lead, LeadKey
+from funnel.leads.models import Lead, LeadKey, OwnId
 from funnel.leads.named import member_named
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event, Lane
@@ -290,7 +290,7 @@ def _by_email(rows: QuerySet[Lead], value: str, _: str | None) -> QuerySet[Lead]
 def _by_external_id(rows: QuerySet[Lead], value: str, system: str | None) -> QuerySet[Lead]:
     known = LeadKey.objects.filter(kind=LeadKey.Kind.EXTERNAL)
     if system is None:
-        return rows.filter(pk__in=known.filter(value__endswith=f"\x1f{value}").values("lead_id"))
+        return rows.filter(pk__in=known.alias(own=OwnId("value")).filter(own=value).values("lead_id"))
     return rows.filter(pk__in=known.filter(value=f"{system}\x1f{value}").values("lead_id"))
 
 

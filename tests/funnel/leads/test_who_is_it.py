@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
+from django.db import connection
 
 from funnel.leads.fields import one_value
 from funnel.leads.identity import Capture, Refused, clean_email, clean_phone
-from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, Source, Suspect
+from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, OwnId, Source, Suspect
 from funnel.leads.receiving import receive
 from funnel.outbox.models import Event
 
@@ -50,6 +52,34 @@ def test_what_is_no_address_is_refused_with_a_sentence(take, look, wrong):
     (got,) = take(Capture(email=wrong))
     assert "e-mail address" in got.refused["email"]
     assert look(Lead.objects.count) == 0
+
+
+def test_a_number_that_very_many_share_names_nobody_and_locks_nobody(take, look, monkeypatch):
+    monkeypatch.setattr("funnel.leads.receiving.SHARED", 3)
+    crowd = [Capture(email=f"p{place}@desk.example", phone="01632 960142") for place in range(4)]
+    take(*crowd[:3])
+    assert not take(Capture(phone="01632 960142", name="Ann"))[0].created, "three may share one"
+    take(crowd[3])
+    assert take(Capture(phone="01632 960142", name="Bob"))[0].created, "four are a switchboard"
+    assert not take(Capture(phone="01632 960142", email="p0@desk.example", name="Cid"))[0].created
+    assert look(Lead.objects.count) == 5
+    assert look(lambda: LeadKey.objects.filter(kind="phone").count()) == 5
+
+
+def test_keys_are_found_by_an_index_however_many_there_are(take, gate, owner):
+    take(*[Capture(email=f"p{place}@one.example", external_id=f"{place}") for place in range(20)])
+    with gate(owner), connection.cursor() as cursor:
+        if not settings.SQLITE:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        for asked in (
+            LeadKey.objects.filter(value__in=["a", "b"]),
+            LeadKey.objects.filter(kind="email", value="a"),
+            LeadKey.objects.alias(own=OwnId("value")).filter(kind="external", own="7"),
+        ):
+            plan = asked.explain()
+            assert "scan funnel_leadkey" not in plan.lower(), plan
+            assert "seq scan" not in plan.lower(), plan
+        assert LeadKey.objects.alias(own=OwnId("value")).filter(kind="external", own="7").count() == 1
 
 
 def test_a_shared_phone_doesnt_join_two_people_who_say_who_they_are(take, look):
