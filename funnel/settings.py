@@ -343,6 +343,7 @@ SLOTS: dict[str, list[str]] = {
         "sales.close.api.routes",
         "sales.deals.api.routes",
         "sales.negotiation.api.routes",
+        "sales.demos.api.routes",
     ],
     # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
     "checklist": ["marketing.capture.checklist.steps"],

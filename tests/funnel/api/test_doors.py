@@ -14,6 +14,7 @@ from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import ApiKey
 from marketing.campaigns.models import Campaign
 from sales.deals import actions as deals
+from sales.demos import actions as demos
 from sales.negotiation import actions as quotes
 from sales.negotiation import pricelist
 from sales.negotiation.models import Product
@@ -25,8 +26,9 @@ LEADING = ("owner", "manager")
 QUOTE = {"deal": {"external_id": "D-1"}, "lines": [{"text": "Roof", "unit_price": "5"}]}
 EVERYBODY = ("owner", "manager", "marketer", "rep", "viewer")
 # Addresses with the id of a row that another business can't see.
-OWNED = ("lead", "event-void", "campaign", "deal", "product", "quote", "quote-send")
-OWNED_PARTS = ("lead-", "deal-move", "deal-win", "deal-lose", "revenue-correct", "cost-correct")
+OWNED = ("lead", "event-void", "campaign", "deal", "demo", "product", "quote", "quote-send")
+OWNED_PARTS = ("lead-", "demo-", "deal-move", "deal-win", "deal-lose", "revenue-correct", "cost-correct")
+PAST = {"starts_at": "2025-03-03T10:00:00Z", "ends_at": "2025-03-03T11:00:00Z"}
 WALK = [
     ("leads", "get", "leads", None, EVERYBODY),
     ("leads", "post", "leads", {"email": "new@walk.example"}, (*MARKETING, "rep")),
@@ -59,6 +61,13 @@ WALK = [
     ("deal-win", "post", "deals", {"amount": "5"}, SELLING),
     ("deal-lose", "post", "deals", {"reason": "price"}, SELLING),
     ("deal-reasons", "get", "deals", None, EVERYBODY),
+    ("demos", "get", "deals", None, EVERYBODY),
+    ("demos", "post", "deals", {"lead": {"external_id": "W-1"}, **PAST}, SELLING),
+    ("demo", "get", "deals", None, EVERYBODY),
+    ("demo", "patch", "deals", {"place": "Here"}, SELLING),
+    ("demo-held", "post", "deals", {"note": "They like it"}, SELLING),
+    ("demo-no-show", "post", "deals", {}, SELLING),
+    ("demo-cancel", "post", "deals", {"reason": "They asked"}, SELLING),
     ("revenue", "get", "ledger", None, EVERYBODY),
     ("revenue", "post", "ledger", {"lead": {"external_id": "W-1"}, "amount": "5"}, SELLING),
     ("revenue-correct", "post", "ledger", {}, SELLING),
@@ -81,7 +90,9 @@ WALK = [
 IDS = [f"{method} {name}" for name, method, *_ in WALK]
 
 
-def address(name, lead=None, event=None, campaign=None, deal=None, revenue=None, cost=None, product=None, quote=None):
+def address(
+    name, lead=None, event=None, campaign=None, deal=None, revenue=None, cost=None, product=None, quote=None, demo=None
+):
     one = f"leads/{lead}/"
     return {
         "lead": one,
@@ -98,6 +109,10 @@ def address(name, lead=None, event=None, campaign=None, deal=None, revenue=None,
         "deal-win": f"deals/{deal}/win/",
         "deal-lose": f"deals/{deal}/lose/",
         "deal-reasons": "deals/reasons/",
+        "demo": f"demos/{demo}/",
+        "demo-held": f"demos/{demo}/held/",
+        "demo-no-show": f"demos/{demo}/no-show/",
+        "demo-cancel": f"demos/{demo}/cancel/",
         "revenue-correct": f"revenue/{revenue}/correct/",
         "cost-correct": f"costs/{cost}/correct/",
         "report-funnel": "reports/funnel/",
@@ -119,7 +134,17 @@ def objects(offered, catch, owner, rep, gate):
         event = Event.objects.get(lead=offered, kind="form")
         revenue = ledger.book_revenue(buyer, 5_00, "GBP", by=rep, at=at, holder=rep)
         cost = ledger.book_cost(offered.source, 5_00, "GBP", workspace=owner.workspace, by=owner, at=at)
-    found = {"lead": offered, "event": event, "campaign": campaign, "deal": deal, "revenue": revenue, "cost": cost}
+        times = {"starts_at": at - timedelta(hours=2), "ends_at": at - timedelta(hours=1)}
+        demo = demos.book(buyer, holder=rep, by=rep, at=at, past=True, **times)
+    found = {
+        "demo": demo,
+        "lead": offered,
+        "event": event,
+        "campaign": campaign,
+        "deal": deal,
+        "revenue": revenue,
+        "cost": cost,
+    }
     found |= {"product": product, "quote": quote}
     return {name: one.pk for name, one in found.items()}
 
