@@ -25,6 +25,7 @@ await mkdir(out, { recursive: true });
 await build({
   entryPoints: [
     { in: join(here, "scripts", "app.js"), out: "app" },
+    { in: join(here, "scripts", "board.js"), out: "board" },
     { in: join(here, "scripts", "theme.js"), out: "theme" },
     { in: join(here, "scripts", "frame.js"), out: "frame" },
     { in: join(here, "styles", "app.css"), out: "app" },

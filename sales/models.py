@@ -1,7 +1,6 @@
 """Gathers sales' models for Django; code imports them from their folders."""
 
-from sales.close.models import LostReason
-from sales.deals.models import Deal
+from sales.deals.models import Deal, LostReason
 from sales.demos.models import BookingPage, Demo
 from sales.negotiation.models import Product, ProductPrice, Quote, QuoteCounter, QuoteLine, QuoteVersion
 from sales.queue.models import Task

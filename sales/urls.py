@@ -3,4 +3,8 @@
 from django.urls import include, path
 
 app_name = "sales"
-urlpatterns = [path("", include("sales.queue.urls"))]
+urlpatterns = [
+    path("", include("sales.queue.urls")),
+    path("", include("sales.deals.urls")),
+    path("", include("sales.close.urls")),
+]

@@ -119,6 +119,7 @@ ID = "[0-9a-f-]{36}"
 def places(page: Page, role: str) -> dict[str, str]:
     """Every page that this role finds by the navigation or from a list, by name; without rows, fewer."""
     lead = linked(page, "/leads/", f"/leads/{ID}/")
+    deal = linked(page, "/sales/board/", f"/sales/deals/{ID}/")
     campaign = linked(page, "/marketing/campaigns/", f"/marketing/campaigns/{ID}/")
     form = linked(page, "/marketing/forms/", f"/marketing/forms/{ID}/")
     found = {
@@ -127,6 +128,7 @@ def places(page: Page, role: str) -> dict[str, str]:
         "campaigns": "/marketing/campaigns/", "campaign": campaign, "forms": "/marketing/forms/", "form": form,
         "submissions": form and f"{form}submissions/", "sources": "/marketing/sources/?is=all",
         "api-docs": "/api/v1/docs/",
+        "board": "/sales/board/", "deal": deal, "deals-ended": "/sales/deals/",
     }  # fmt: skip
     if role != "viewer":
         found |= {"lead-add": "/leads/add/", "lead-edit": lead and f"{lead}edit/"}
@@ -136,7 +138,12 @@ def places(page: Page, role: str) -> dict[str, str]:
             "form-add": "/marketing/forms/add/",
         }  # fmt: skip
     if role in ("owner", "manager", "rep"):
-        found |= {"desk": "/sales/", "mine": linked(page, "/", "/sales/mine/") or "/sales/mine/"}
+        found |= {
+            "desk": "/sales/", "mine": linked(page, "/", "/sales/mine/") or "/sales/mine/",
+            "deal-add": "/sales/deals/add/", "deal-open": lead and f"/sales{lead}deal/",
+            "deal-edit": deal and f"{deal}edit/", "deal-won": deal and f"{deal}won/",
+            "deal-lost": deal and f"{deal}lost/",
+        }  # fmt: skip
     if role in ("owner", "manager"):
         found |= {
             "people": "/people/", "people-remove": linked(page, "/people/", f"/people/{ID}/remove/"),

@@ -20,6 +20,7 @@ from funnel.transfer.models import Import
 from funnel.workspaces.models import ApiKey, Holiday, Invitation, TimeOff
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form, Submission
+from sales.deals import actions as deals
 from sales.queue.models import Task
 from tests.conftest import make_member
 
@@ -107,6 +108,16 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "sales:next-step": ("POST", SELLING, "lead"),
     "sales:step-done": ("POST", SELLING, "task"),
     "sales:step-move": ("POST", SELLING, "task"),
+    "sales:board": ("GET", ALL, ""),
+    "sales:deals": ("GET", ALL, ""),
+    "sales:deal": ("GET", ALL, "deal"),
+    "sales:deal-add": ("GET", SELLING, ""),
+    "sales:deal-open": ("GET", SELLING, "lead"),
+    "sales:deal-edit": ("GET", SELLING, "deal"),
+    "sales:deal-move": ("POST", SELLING, "deal"),
+    "sales:deal-won": ("GET", SELLING, "deal"),
+    "sales:deal-lost": ("GET", SELLING, "deal"),
+    "sales:deal-undo": ("POST", SELLING, "deal"),
 }
 # Whoever has logged in, whatever the business; these look after themselves.
 PERSONAL = {"start", "switch", "me-logout"}
@@ -175,6 +186,8 @@ def rows(cast, gate, work, settings):
         )
         spare = make_member(owner.workspace, "viewer", "Sven Spare")
         task = Task.objects.create(workspace=owner.workspace, lead=lead, holder=rep, what="Call", due_at=at, made_at=at)
+        (buyer,) = receive(owner.workspace, [Capture(email="b@one.example")], at=at)
+        deal = deals.open_deal(buyer.lead, by=rep, at=at, amount=100)
         today = owner.workspace.local(at).date()
         days = {"workspace": owner.workspace, "first": today, "last": today}
         listed = Import.objects.create(
@@ -198,6 +211,7 @@ def rows(cast, gate, work, settings):
             "submission": [submission.pk],
             "placement": [Placement.objects.first().pk],
             "task": [task.pk],
+            "deal": [deal.pk],
             "": [],
         }
 

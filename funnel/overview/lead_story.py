@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,8 @@ from funnel.leads.models import Source
 from funnel.leads.stages import Stage, side_of
 from funnel.outbox.kinds import HIDDEN, KINDS, TOUCHES
 from funnel.outbox.models import Event
+from funnel.overview import deal_story
+from funnel.overview.deal_story import Told, quoted
 from funnel.templatetags.words import clock_time, day, local, long_day, short_day
 
 PAGE = 60
@@ -72,11 +75,15 @@ def kinds_of(group: str) -> list[str]:
 
 
 def entries(events: Sequence[Event], way: Way, *, may_void: bool) -> list[Entry]:
-    """Tell the events, latest first; a move that only follows from a handoff's entry is left out."""
-    passes = {one.occurred_at for one in events if one.kind in PASSES}
+    """Tell the events, latest first; a move that only follows from a handoff's or a deal's entry is left out."""
+    at_once: dict[datetime, set[str]] = defaultdict(set)
+    for one in events:
+        at_once[one.occurred_at].add(one.kind)
     told = []
     for one in events:
-        if one.kind == "moved" and one.occurred_at in passes:
+        if one.kind == "moved" and at_once[one.occurred_at] & set(PASSES):
+            continue
+        if deal_story.follows(one, at_once):
             continue
         what, sub = _tell(one)
         entry = Entry(one, way.side_at(one.occurred_at), what, sub, is_pass=one.kind in PASSES)
@@ -101,8 +108,6 @@ def by_month(told: Sequence[Entry]) -> list[dict[str, Any]]:
 
 # ── what each kind says ──────────────────────────────────────────────────
 
-Told = tuple[SafeString | str, list[SafeString | str]]
-
 
 def _tell(event: Event) -> Told:
     what, sub = TELLERS.get(event.kind, _touch)(event, _who(event))
@@ -115,12 +120,8 @@ def _who(event: Event) -> SafeString:
     return format_html("<bdi>{}</bdi>", event.actor.first_name if event.actor else "Baton")
 
 
-def _quoted(text: Any) -> SafeString | str:
-    return format_html("“<bdi>{}</bdi>”", str(text)[:2000]) if text else ""
-
-
 def _words(event: Event) -> SafeString | str:
-    return _quoted(event.data.get("note") or event.data.get("text") or event.data.get("message"))
+    return quoted(event.data.get("note") or event.data.get("text") or event.data.get("message"))
 
 
 def _touch(event: Event, who: SafeString) -> Told:
@@ -240,4 +241,5 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "handoff_escalated": _late,
     "passed_on": _passed,
     "brought_back": _brought_back,
+    **deal_story.TELLERS,
 }

@@ -40,6 +40,10 @@ SETTINGS = (
 SELLING = frozenset({*LEADERS, Role.REP})
 # Where a form of the desk comes back to with what is to be put right.
 DESK = ("sales:take", "sales:give-back", "sales:call", "sales:next-step", "sales:step-move")
+DEALS = (
+    "sales:deal", "sales:deals", "sales:deal-add", "sales:deal-open", "sales:deal-edit", "sales:deal-won",
+    "sales:deal-lost",
+)  # fmt: skip
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
         "hall",
@@ -100,6 +104,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
         (
             Place("sales:desk", "checklist", "Desk", roles=SELLING, under=DESK),
             Place("sales:mine", "user", "My leads", roles=SELLING),
+            Place("sales:board", "layout-kanban", "Deals", under=DEALS),
         ),
     ),
 )
@@ -108,7 +113,7 @@ TABS: dict[str, tuple[str, ...]] = {
     Role.OWNER: ("home", "leads", "handoffs", "sales:desk", "marketing:home"),
     Role.MANAGER: ("home", "leads", "handoffs", "sales:desk", "marketing:home"),
     Role.MARKETER: ("marketing:home", "leads", "marketing:campaigns", "marketing:forms", "handoffs"),
-    Role.REP: ("sales:desk", "sales:mine", "leads", "handoffs"),
+    Role.REP: ("sales:desk", "sales:mine", "leads", "sales:board", "handoffs"),
     Role.VIEWER: ("leads", "handoffs", "marketing:home", "marketing:campaigns"),
 }
 # Pages on which somebody does what makes a mail.

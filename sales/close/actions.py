@@ -18,13 +18,10 @@ from funnel.outbox.actions import record
 from funnel.outbox.models import Event
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Refusal
-from sales.close.models import LostReason
 from sales.deals.actions import follow, locked
-from sales.deals.models import Deal, DealStage
+from sales.deals.models import Deal, DealStage, LostReason
 
 REASONS = Path(__file__).parent / "reasons.json"
-# After that the figures have been read; what was wrong then is booked anew, not taken back.
-UNDO_WITHIN = timedelta(days=1)
 
 
 class AlreadyWon(Refusal):
@@ -154,7 +151,7 @@ def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
     now = locked(deal, by)
     if now.is_open or now.decided_at is None:
         raise TooLate("This deal is open, so there is nothing to undo.")
-    if at > now.decided_at + UNDO_WITHIN:
+    if now.undo_until is not None and at > now.undo_until:
         raise TooLate("This ended more than a day ago. Open a new deal instead.")
     was, made_customer = now.stage, now.made_customer
     told = (

@@ -14,9 +14,8 @@ from funnel.api.views import list_of, spec
 from funnel.handoff.promises import promised_moment
 from funnel.ledger.money import read_currency
 from sales.close import actions
-from sales.close.models import LostReason
 from sales.deals.api import AMOUNT, DEAL_SCHEMA, DealView, read_minor
-from sales.deals.models import Deal, DealStage
+from sales.deals.models import Deal, DealStage, LostReason
 
 WIN = Shape(
     {

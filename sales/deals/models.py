@@ -1,9 +1,9 @@
-"""One possible sale to a lead; a customer may have several over time."""
+"""One possible sale to a lead, of which a customer may have several over time; and why deals are lost."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -15,7 +15,6 @@ from funnel.outbox.actions import record
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import LEADERS, Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
-from sales.close.models import LostReason
 
 
 class DealStage(models.TextChoices):
@@ -34,6 +33,28 @@ MOVES: dict[DealStage, frozenset[DealStage]] = {
     DealStage.LOST: frozenset({*OPEN, DealStage.WON}),
 }
 
+# After that the figures have been read; what was wrong then is booked anew, not taken back.
+UNDO_WITHIN = timedelta(days=1)
+
+
+class LostReason(TenantRow):
+    """A reason for a lost deal: how long the lead cools, or that nobody calls again; some ask for a date or a rival."""
+
+    key = models.SlugField(max_length=40)
+    name = models.CharField(max_length=80)
+    # None: no day on which the lead comes back by itself.
+    cool_days = models.PositiveSmallIntegerField(null=True)
+    asks_date = models.BooleanField(default=False)
+    asks_competitor = models.BooleanField(default=False)
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="lostreason_once")]
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
 
 class DealQuerySet(models.QuerySet["Deal"]):
     def open(self) -> DealQuerySet:
@@ -44,6 +65,10 @@ class DealQuerySet(models.QuerySet["Deal"]):
         if member.role in LEADERS:
             return self
         return self.filter(holder=member) if member.role == "rep" else self.none()
+
+    def told(self) -> DealQuerySet:
+        """With the lead and the holder that a page names."""
+        return self.select_related("lead__company", "lead__workspace", "lead__holder__user", "holder__user")
 
     def open_leads(self, lead_ids: Collection[UUID]) -> set[UUID]:
         """Those of the leads that have an open deal."""
@@ -92,7 +117,7 @@ class Deal(TenantRow):
         indexes = [
             models.Index(fields=["workspace", "stage", "-stage_since", "-id"], name="deal_board"),
             models.Index(fields=["workspace", "lead", "stage"], name="deal_lead"),
-            models.Index(fields=["workspace", "holder", "stage"], name="deal_holder"),
+            models.Index(fields=["workspace", "holder", "stage", "-stage_since", "-id"], name="deal_holder"),
             models.Index(fields=["workspace", "-made_at", "-id"], name="deal_recent"),
             models.Index(fields=["workspace", "updated_at", "id"], name="deal_updated"),
             models.Index(fields=["workspace", "closed_at"], name="deal_closed", condition=Q(closed_at__isnull=False)),
@@ -105,6 +130,11 @@ class Deal(TenantRow):
     def is_open(self) -> bool:
         return self.stage in OPEN
 
+    @property
+    def undo_until(self) -> datetime | None:
+        """Until when a win or a loss can be taken back; None for an open deal."""
+        return self.decided_at + UNDO_WITHIN if self.decided_at else None
+
     def move(self, to: DealStage, *, at: datetime, by: Member | None, occurred_at: datetime, **also: Any) -> bool:
         """Move the deal to a stage, the only way that its stage changes: compare-and-set, with its event.
 
@@ -114,12 +144,15 @@ class Deal(TenantRow):
         if to not in MOVES[was]:
             return False
         values = {"stage": to, "stage_since": occurred_at, "updated_at": at, **also}
+        since = self.stage_since
         if not Deal.objects.filter(pk=self.pk, stage=was).update(**values):
             return False
         for name, value in values.items():
             setattr(self, name, value)
         record(
             self.workspace_id, "deal_moved", at=at, lead_id=self.lead_id, occurred_at=occurred_at, actor=by,
-            data={"deal": str(self.pk), "title": self.title, "from": str(was), "to": str(to)},
+            data={
+                "deal": str(self.pk), "title": self.title, "from": str(was), "to": str(to), "since": since.isoformat(),
+            },
         )  # fmt: skip
         return True

@@ -19,6 +19,7 @@ from funnel.overview.lead_scores import opened
 from funnel.overview.rows import minutes_left
 from funnel.workspaces.hours import between
 from funnel.workspaces.models import Member
+from funnel.workspaces.slots import slot
 from sales.queue.forms import CallForm, MoveForm, NextStepForm
 from sales.queue.models import CallOutcome, Task
 
@@ -51,6 +52,7 @@ def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         "mine": lead.holder_id == member.pk,
         "words": [one for one in (latest.card.get("touched", ()) if latest else ()) if one.get("words")][:2],
         **work_of(request, lead),
+        "panels": [panel for make in slot("desk_panels") if (panel := make(request, lead))],
     }
     if allowed.give_back:
         context["give_back"] = GiveBackForm(workspace=workspace, at=at)

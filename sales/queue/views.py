@@ -7,15 +7,15 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.forms import GiveBackForm
 from funnel.leads.models import Lead
+from funnel.overview.back import go_back
 from funnel.templatetags.words import day, when
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
@@ -165,11 +165,8 @@ def _wanted(request: HttpRequest) -> UUID | None:
 def _done(request: HttpRequest, sentence: str, pk: UUID | None = None) -> HttpResponse:
     """Back to where the form stood, with a sentence."""
     messages.success(request, sentence)
-    back = request.POST.get("next", "")
-    if back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-        return HttpResponseRedirect(back)
     # The place in the address is named each time: a browser would carry the form's own over, and stay with the lead.
-    return HttpResponseRedirect(reverse("sales:desk") + (f"?lead={pk}#lead" if pk else "#desk-title"))
+    return go_back(request, reverse("sales:desk") + (f"?lead={pk}#lead" if pk else "#desk-title"))
 
 
 def _list(request: HttpRequest) -> dict[str, Any]:

@@ -18,9 +18,8 @@ from funnel.leads.receiving import receive
 from funnel.leads.stages import Stage
 from funnel.ledger.models import Revenue
 from sales.close import actions as close
-from sales.close.models import LostReason
 from sales.deals import actions as deals
-from sales.deals.models import Deal, DealStage
+from sales.deals.models import Deal, DealStage, LostReason
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""What a timeline says of qualifying, deals, demos and quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from funnel.leads.stages import Stage
+from funnel.outbox.models import Event
+from funnel.templatetags.words import long_day, money
+
+Told = tuple[SafeString | str, list[SafeString | str]]
+# The stages of deals that a lead has too are called alike.
+STAGES = {**dict(Stage.choices), "won": "Won", "lost": "Lost"}
+WORDS = {"title": "title", "amount": "amount", "currency": "currency", "holder": "with whom"}
+
+
+def quoted(text: Any) -> SafeString | str:
+    """Somebody's own words; blank for none."""
+    return format_html("“<bdi>{}</bdi>”", str(text)[:2000]) if text else ""
+
+
+def _worth(event: Event) -> str:
+    amount, currency = event.data.get("amount"), event.data.get("currency")
+    return money(amount, currency, exact=True) if amount is not None and currency else ""
+
+
+def _title(event: Event) -> SafeString:
+    return format_html("<bdi>{}</bdi>", event.data.get("title", ""))
+
+
+def _opened(event: Event, who: SafeString) -> Told:
+    worth = _worth(event)
+    what = format_html("{} opened a deal: {}", who, _title(event))
+    stage = event.data.get("stage", "")
+    return what, [worth, "" if stage == Stage.QUALIFIED else f"It began as {STAGES.get(stage, stage).lower()}"]
+
+
+def _moved(event: Event, who: SafeString) -> Told:
+    to = event.data.get("to", "")
+    if to in ("won", "lost"):
+        return format_html("Deal {}: {}", to, _title(event)), []
+    return format_html("{} moved the deal {} to {}", who, _title(event), STAGES.get(to, to)), []
+
+
+def _edited(event: Event, who: SafeString) -> Told:
+    names = ", ".join(WORDS.get(name, name) for name in event.data.get("was", {}))
+    return format_html("{} changed {} of the deal {}", who, names, _title(event)), []
+
+
+def _won(event: Event, who: SafeString) -> Told:
+    return format_html("{} won the deal {}: {}", who, _title(event), _worth(event)), [quoted(event.data.get("reason"))]
+
+
+def _lost(event: Event, who: SafeString) -> Told:
+    until = event.data.get("until")
+    back = ""
+    if until:
+        on = long_day(datetime.fromisoformat(until))
+        back = f"To be called again on {on}" if event.data.get("promised") else f"May come back from {on}"
+    rival = event.data.get("competitor")
+    went = format_html("To <bdi>{}</bdi>", rival) if rival else ""
+    what = format_html("{} lost the deal {}: {}", who, _title(event), event.data.get("reason", ""))
+    return what, [went, quoted(event.data.get("note")), back]
+
+
+def _reopened(event: Event, who: SafeString) -> Told:
+    return format_html("{} took back that the deal {} was {}", who, _title(event), event.data.get("was", "")), []
+
+
+TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
+    "deal_opened": _opened,
+    "deal_moved": _moved,
+    "deal_edited": _edited,
+    "deal_won": _won,
+    "deal_lost": _lost,
+    "deal_reopened": _reopened,
+}
+# What such an entry says already needs no entry of its own: the deal's move, and the lead's that follows from it.
+SAYS_MORE = ("deal_opened", "deal_won", "deal_lost", "deal_reopened")
+
+
+def follows(event: Event, at_once: dict[datetime, set[str]]) -> bool:
+    """Whether the event only follows from another one of the same moment, which tells it."""
+    kinds = at_once.get(event.occurred_at, set())
+    if event.kind == "deal_moved":
+        return bool(kinds & set(SAYS_MORE))
+    return event.kind == "moved" and bool(kinds & {*SAYS_MORE, "deal_moved"})

@@ -1,0 +1,109 @@
+"""The sheets that win and lose a deal, and what takes either back."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from funnel.overview.back import go_back, way_back
+from funnel.overview.lead_story import source_words
+from funnel.templatetags.words import money
+from funnel.workspaces.refusals import Refusal
+from funnel.workspaces.roles import allow
+from sales.close import actions
+from sales.close.forms import LostForm, WonForm
+from sales.deals.board import may_change
+from sales.deals.models import Deal, DealStage
+from sales.deals.page import deal_of, page_of
+
+
+@allow("deals.change")
+@require_http_methods(["GET", "POST"])
+def won(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask for how much, when and why it was won; then book it."""
+    deal = _own(request, pk)
+    form = WonForm(request.POST or None, deal=deal, at=request.at)  # type: ignore[attr-defined]
+    if not form.is_valid():
+        return _sheet(request, deal, "won", form)
+    given = form.cleaned_data
+    try:
+        actions.win(
+            deal, by=request.member, at=request.at, amount=given["amount"],  # type: ignore[attr-defined]
+            currency=form.worth["currency"], occurred_at=given["occurred_at"], reason=given["reason"],
+        )  # fmt: skip
+    except Refusal as refusal:
+        return _sheet(request, deal, "won", form, refusal)
+    sum_ = money(given["amount"], form.worth["currency"], exact=True)
+    return _done(request, deal, f"Booked: {sum_} from {deal.lead}.")
+
+
+@allow("deals.change")
+@require_http_methods(["GET", "POST"])
+def lost(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask why it was lost, and end it."""
+    deal = _own(request, pk)
+    form = LostForm(request.POST or None, workspace=deal.lead.workspace, at=request.at)  # type: ignore[attr-defined]
+    if not form.is_valid():
+        return _sheet(request, deal, "lost", form)
+    try:
+        actions.lose(deal, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
+    except Refusal as refusal:
+        return _sheet(request, deal, "lost", form, refusal)
+    return _done(request, deal, f"The deal with {deal.lead} has ended.")
+
+
+@allow("deals.change")
+@require_POST
+def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take a win or a loss back within its day."""
+    deal = deal_of(pk)
+    try:
+        now = actions.undo(deal, by=request.member, at=request.at)  # type: ignore[attr-defined]
+    except Refusal as refusal:
+        messages.warning(request, refusal.sentence)
+    else:
+        messages.success(request, f"Taken back. The deal is in {now.get_stage_display()} again.")
+    return go_back(request, reverse("sales:deal", args=[pk]))
+
+
+def _own(request: HttpRequest, pk: UUID) -> Deal:
+    deal = deal_of(pk)
+    if not may_change(request.member, deal):  # type: ignore[attr-defined]
+        raise PermissionDenied(f"This deal is with {deal.holder.name}. You can read it, not change it.")
+    return deal
+
+
+def _done(request: HttpRequest, deal: Deal, sentence: str) -> HttpResponse:
+    """Say it with a button that takes it back, on the page from which it came."""
+    messages.success(request, sentence, extra_tags=reverse("sales:deal-undo", args=[deal.pk]))
+    return go_back(request, reverse("sales:deal", args=[deal.pk]))
+
+
+def _sheet(
+    request: HttpRequest, deal: Deal, name: str, form: forms.Form, refusal: Refusal | None = None
+) -> HttpResponse:
+    """The sheet over the deal's page; alone where a page that stands there already asks for it."""
+    others = Deal.objects.filter(lead=deal.lead).exclude(pk=deal.pk)
+    context: dict[str, Any] = {
+        "deal": deal,
+        "lead": deal.lead,
+        "sheet": name,
+        "form": form,
+        "trouble": refusal.sentence if refusal else "",
+        "back": way_back(request),
+        "others_open": others.open().exists(),
+        "stays_customer": deal.lead.customer_since is not None or others.filter(stage=DealStage.WON).exists(),
+        "source": source_words(deal.lead.source),
+    }
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "sales/_sheet.html", context | {"over": True})
+    status = refusal.status if refusal else 422 if form.errors else 200
+    return render(request, "sales/deal.html", page_of(request, deal) | context, status=status)
