@@ -20,6 +20,7 @@ from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.leads.stages import Stage
 from funnel.overview.scene.playback import LATER, Playback
+from funnel.overview.scene.selling import Selling
 from funnel.workspaces.hours import after
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.slots import slot
@@ -27,6 +28,7 @@ from funnel.workspaces.slots import slot
 CAST: dict[str, Any] = json.loads((Path(__file__).parent / "cast.json").read_text())
 HOURS = [[["08:30", "17:00"]]] * 5 + [[], []]
 BEGINS = timedelta(days=52)
+USUAL_GAP = 7
 ONWARD = (Stage.QUALIFIED, Stage.DEMO, Stage.NEGOTIATION)
 
 
@@ -43,6 +45,7 @@ class Scene:
             self.do |= verbs(workspace)
         self.ways: dict[str, Sequence[str]] = CAST["ways"]
         self.words = cycle(CAST["calls"])
+        self.selling = Selling(CAST["deals"], self.do)
         self.number = 100
 
     def run(self) -> None:
@@ -53,6 +56,8 @@ class Scene:
         for one in CAST["sales"]:
             self.comes(one, partial(self.works, one))
         self.crowd()
+        for one in CAST["deals"]["again"]:
+            self.play.at(self.play.day(one["days"], "11:40"), partial(self.sells_more, one))
         for one in CAST["waits"]:
             moment = self.play.ago(one["hours"]) - LATER
             self.play.at(moment, partial(self.asks, one))
@@ -136,12 +141,12 @@ class Scene:
         names = [f"{first} {last}" for first in crowd["first"] for last in crowd["last"]]
         self.dice.shuffle(names)
         given = iter(names)
-        fates = cycle(["working", "qualified", "customer", "working", "demo", "qualified"])
+        fates = cycle(crowd["fates"])
         for place in range(crowd["asked"]):
             days = -46 + place * 46 // crowd["asked"]
             one = {
                 "name": next(given), "way": crowd["asking"][place % len(crowd["asking"])], "days": days,
-                "stage": next(fates), "won": days + 9, "company": self.firm(),
+                "stage": next(fates), "won": days + 16, "company": self.firm(),
                 "next": ["Call", place % 9, "10:30"],
             }  # fmt: skip
             self.comes(one, partial(self.works, one))
@@ -207,13 +212,19 @@ class Scene:
         rep = self.taken(one, at)
         called = after(self.workspace, at, self.dice.uniform(0.1, 1.5))
         self.play.at(called, partial(self.calls, one["name"], rep))
-        onward = called + timedelta(days=2)
-        for stage in ONWARD[: ONWARD.index(Stage(one["stage"])) + 1] if one["stage"] in ONWARD else ():
+        onward = called + timedelta(days=1)
+        way = self.way_to(one["stage"])
+        # Whoever bought was through in time; the others came to where they are not long ago.
+        ends = one["won"] if one["stage"] in (Stage.CUSTOMER, Stage.LOST) else -1
+        gap = one.get("gap") or min((ends - one["days"]) / (len(way) + 1), USUAL_GAP)
+        for stage in way:
             met = self.play.working(onward)
             self.play.at(met, partial(self.moves, one["name"], rep, stage))
-            onward += timedelta(days=2)
+            onward += timedelta(days=gap)
         if one["stage"] == Stage.CUSTOMER:
             self.play.at(self.play.day(one["won"], "14:10"), partial(self.wins, one["name"], rep))
+        elif one["stage"] == Stage.LOST:
+            self.play.at(self.play.day(one["won"], "16:20"), partial(self.loses, one["name"], rep))
         elif one["next"]:
             what, days, clock = one["next"]
             self.play.at(
@@ -231,13 +242,23 @@ class Scene:
         if lead.holder_id == rep.pk:
             self.do["plan"](lead, what, due_at=due_at, by=rep, at=at)
 
+    def way_to(self, stage: str) -> Sequence[Stage]:
+        """The stages on the way there; who bought or went elsewhere has seen them all."""
+        if stage in (Stage.CUSTOMER, Stage.LOST):
+            return ONWARD
+        return ONWARD[: ONWARD.index(Stage(stage)) + 1] if stage in ONWARD else ()
+
     def moves(self, name: str, rep: Member, stage: Stage, at: datetime) -> None:
-        lead = self.lead(name)
-        touch(lead, "meeting", at=at, by=rep)
-        lead.move(stage, at=at, by=rep)
+        self.selling.moves(self.lead(name), stage, by=rep, at=at)
 
     def wins(self, name: str, rep: Member, at: datetime) -> None:
-        self.lead(name).move(Stage.CUSTOMER, at=at, by=rep, because="won", customer_since=at)
+        self.selling.wins(self.lead(name), by=rep, at=at)
+
+    def loses(self, name: str, rep: Member, at: datetime) -> None:
+        self.selling.loses(self.lead(name), by=rep, at=at)
+
+    def sells_more(self, one: dict[str, Any], at: datetime) -> None:
+        self.selling.sells_more(self.lead(one["name"]), title=one["title"], pounds=one["pounds"], at=at)
 
     def gives_back(self, one: dict[str, Any], at: datetime) -> None:
         """A rep gives the lead back: at once, or after having taken it and called."""

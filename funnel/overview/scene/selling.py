@@ -1,0 +1,50 @@
+"""What the reps of the demo business sell: to whom, what, for how much."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+from itertools import cycle
+from typing import Any
+
+from funnel.leads.actions import touch
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from funnel.workspaces.models import Member
+
+
+class Selling:
+    """The deals of the quarter. Each lead's is about the same thing for as much, whenever it is asked for."""
+
+    def __init__(self, cast: dict[str, Any], do: dict[str, Callable[..., Any]]) -> None:
+        self.cast, self.do = cast, do
+        self.why_won = cycle(cast["won"])
+        self.why_lost = cycle(cast["lost"])
+
+    def about(self, name: str) -> dict[str, Any]:
+        """What the deal with somebody is about, and its amount in pence."""
+        if name in self.cast["named"]:
+            title, pounds = self.cast["named"][name]
+        else:
+            dice = random.Random(name)  # noqa: S311
+            title, pounds = dice.choice(self.cast["usual"]), dice.randrange(6_400, 14_900, 50)
+        return {"title": title, "amount": pounds * 100}
+
+    def moves(self, lead: Lead, stage: Stage, *, by: Member, at: datetime) -> None:
+        """A meeting brings the deal on; whoever bought meanwhile doesn't begin anew."""
+        if lead.holder_id == by.pk and lead.stage != Stage.CUSTOMER:
+            touch(lead, "meeting", at=at, by=by)
+            self.do["deal"](lead, stage, by=by, at=at, **self.about(lead.name))
+
+    def wins(self, lead: Lead, *, by: Member, at: datetime) -> None:
+        self.do["win"](lead, by=by, at=at, reason=next(self.why_won), **self.about(lead.name))
+
+    def loses(self, lead: Lead, *, by: Member, at: datetime) -> None:
+        reason, rival, words = next(self.why_lost)
+        self.do["lose"](lead, reason, note=words, competitor=rival, by=by, at=at)
+
+    def sells_more(self, lead: Lead, *, title: str, pounds: int, at: datetime) -> None:
+        """Whoever has the customer opens a second deal."""
+        if lead.holder is not None:
+            self.do["deal"](lead, Stage.QUALIFIED, title=title, amount=pounds * 100, by=lead.holder, at=at)
