@@ -6,8 +6,7 @@ let moved;
 
 function press(card, stage) {
   moved = card.id;
-  const form = card.querySelector("form.menu-panel");
-  form.requestSubmit(form.querySelector(`button[value="${stage}"]`));
+  card.querySelector(`form.menu-panel button[value="${stage}"]`).click();
 }
 
 // The card goes back to its place at once: only the answer of the server moves it for good.
@@ -45,9 +44,9 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target?.id !== "board") return;
   begin();
+  // Settling is told once for each part that was swapped, so the card is remembered until the next one moves.
   const card = moved && document.getElementById(moved);
-  moved = undefined;
-  (card?.querySelector("summary") ?? document.getElementById("board"))?.focus();
+  (card?.querySelector("summary") ?? document.getElementById("board")).focus();
 });
 
 begin();

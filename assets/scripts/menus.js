@@ -6,7 +6,8 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
+  // A sheet over the page closes first, and gives the focus back to the menu that opened it.
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
   for (const menu of open()) {
     if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
     menu.open = false;

@@ -67,7 +67,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     deal = deal_of(pk)
     try:
         now = actions.undo(deal, by=request.member, at=request.at)  # type: ignore[attr-defined]
-    except Refusal as refusal:
+    except actions.TooLate as refusal:
         messages.warning(request, refusal.sentence)
     else:
         messages.success(request, f"Taken back. The deal is in {now.get_stage_display()} again.")

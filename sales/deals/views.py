@@ -89,7 +89,7 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
         return go_back(request, back)
     try:
         actions.move(found, DealStage(stage), by=_member(request), at=request.at)  # type: ignore[attr-defined]
-    except Refusal as refusal:
+    except actions.NotOpen as refusal:
         messages.warning(request, refusal.sentence)
     else:
         messages.success(request, f"{found.lead} is in {DealStage(stage).label} now.")

@@ -1,0 +1,115 @@
+"""Won and lost by hand: what is asked, what is booked, and what can be taken back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from funnel.leads.models import Lead
+from funnel.ledger.models import Revenue
+from sales.deals.models import Deal
+
+
+def row(gate, deal):
+    with gate(deal.workspace):
+        return Deal.objects.filter(pk=deal.pk).values().get()
+
+
+def booked(gate, member):
+    with gate(member):
+        return list(Revenue.objects.order_by("recorded_at", "amount").values_list("amount", flat=True))
+
+
+def days(number):
+    return (timezone.localdate() + timedelta(days=number)).isoformat()
+
+
+def test_a_win_is_booked_and_taken_back_by_the_button_that_says_so(rep, browse, gate, deal_with):
+    deal, client = deal_with(rep, amount=3_500_000), browse(rep)
+    sheet = client.get(f"/sales/deals/{deal.pk}/won/?next=/sales/board/").content.decode()
+    assert '<dialog class="over" id="won"' in sheet
+    assert 'value="35000.00"' in sheet
+    body = {"amount": "34,000.00", "on": days(-3), "reason": "The fixed price", "next": "/sales/board/"}
+    answer = client.post(f"/sales/deals/{deal.pk}/won/", body)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/sales/board/")
+    page = client.get("/sales/board/").content.decode()
+    assert "Booked: £34,000.00 from Ann Bell." in page
+    assert f'action="/sales/deals/{deal.pk}/undo/"' in page
+    won = row(gate, deal)
+    assert (won["stage"], won["amount"], won["reason"]) == ("won", 3_400_000, "The fixed price")
+    assert timezone.localtime(won["closed_at"]).date().isoformat() == days(-3)
+    assert booked(gate, rep) == [3_400_000]
+    assert "Undo" in client.get(f"/sales/deals/{deal.pk}/").content.decode()
+    client.post(f"/sales/deals/{deal.pk}/undo/")
+    assert "Taken back." in client.get(f"/sales/deals/{deal.pk}/").content.decode()
+    assert (row(gate, deal)["stage"], sum(booked(gate, rep))) == ("qualified", 0)
+
+
+def test_what_ended_more_than_a_day_ago_is_not_taken_back(rep, browse, gate, deal_with):
+    deal, client = deal_with(rep, amount=100), browse(rep)
+    client.post(f"/sales/deals/{deal.pk}/won/", {"amount": "1", "on": days(0)})
+    with gate(rep) as at:
+        Deal.objects.filter(pk=deal.pk).update(decided_at=at - timedelta(hours=25))
+    client.get("/sales/board/")  # says the win, with its button
+    assert "/undo/" not in client.get(f"/sales/deals/{deal.pk}/").content.decode()
+    before = row(gate, deal)
+    client.post(f"/sales/deals/{deal.pk}/undo/")
+    assert "more than a day ago" in client.get(f"/sales/deals/{deal.pk}/").content.decode()
+    assert (row(gate, deal), booked(gate, rep)) == (before, [100])
+
+
+@pytest.mark.parametrize(
+    ("sheet", "body", "says"),
+    [
+        ("won", {}, "Say for how much it was won."),
+        ("won", {"amount": "0"}, "more than nothing"),
+        ("won", {"amount": "1.005"}, "2 digits after the point"),
+        ("won", {"amount": "1.200,50"}, "Write an amount like"),
+        ("won", {"amount": "9" * 13}, "more than can be booked"),
+        ("won", {"amount": "5", "on": "2999-01-01"}, "still to come"),
+        ("won", {"amount": "5", "on": "1000-01-01"}, "too long ago"),
+        ("won", {"amount": "5", "on": "soon"}, "Write a date"),
+        ("lost", {"note": "x"}, "Choose why."),
+        ("lost", {"reason": "whim"}, "Select a valid choice"),
+        ("lost", {"reason": "later"}, "on which day to call again"),
+        ("lost", {"reason": "later", "until": "2020-01-01"}, "after today"),
+        ("lost", {"reason": "price", "until": "2999-01-01"}, "five years"),
+    ],
+)
+def test_what_can_t_be_is_said_in_the_sheet_and_nothing_changes(sheet, body, says, rep, browse, gate, deal_with):
+    deal = deal_with(rep)
+    before = row(gate, deal)
+    answer = browse(rep).post(f"/sales/deals/{deal.pk}/{sheet}/", {"on": days(0)} | body)
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert f'id="{sheet}" aria-labelledby="{sheet}-title" open' in text
+    assert says in text or "Choose one from the list." in text
+    assert (row(gate, deal), booked(gate, rep)) == (before, [])
+
+
+def test_a_loss_ends_the_deal_and_the_promised_day_brings_the_lead_back(rep, browse, gate, deal_with):
+    deal, client = deal_with(rep), browse(rep)
+    body = {"reason": "competitor", "competitor": "Sunny Roofs", "note": "Cheaper", "until": days(30)}
+    assert client.post(f"/sales/deals/{deal.pk}/lost/", body).status_code == 302
+    lost = row(gate, deal)
+    assert (lost["stage"], lost["reason"], lost["competitor"]) == ("lost", "Chose somebody else", "Sunny Roofs")
+    with gate(rep):
+        lead = Lead.objects.get(pk=deal.lead_id)
+        assert (lead.stage, timezone.localtime(lead.cool_until).date().isoformat()) == ("lost", days(30))
+    page = client.get(f"/sales/deals/{deal.pk}/").content.decode()
+    assert "Won after all" in page
+    assert client.get("/sales/deals/?is=lost").content.decode().count("Sunny Roofs") == 1
+    client.post(f"/sales/deals/{deal.pk}/won/", {"amount": "50", "on": days(0)})
+    assert (row(gate, deal)["stage"], booked(gate, rep)) == ("won", [50_00])
+    answer = client.post(f"/sales/deals/{deal.pk}/lost/", {"reason": "price"})
+    assert (answer.status_code, "This deal is won. Undo that first." in answer.content.decode()) == (409, True)
+    assert booked(gate, rep) == [50_00]
+
+
+def test_a_page_that_stands_there_gets_the_sheet_alone(rep, browse, deal_with):
+    deal = deal_with(rep)
+    sheet = browse(rep).get(f"/sales/deals/{deal.pk}/lost/?next=/sales/board/", HTTP_HX_REQUEST="true").content.decode()
+    assert sheet.lstrip().startswith("<dialog")
+    assert 'href="/sales/board/" data-close' in sheet
