@@ -127,6 +127,7 @@ def places(page: Page, role: str) -> dict[str, str]:
         "handoffs": "/handoffs/", "rules": "/rules/", "me": "/me/", "marketing": "/marketing/",
         "campaigns": "/marketing/campaigns/", "campaign": campaign, "forms": "/marketing/forms/", "form": form,
         "submissions": form and f"{form}submissions/", "sources": "/marketing/sources/?is=all",
+        "spent": "/marketing/money/?period=all", "won": "/marketing/money/?is=won&period=all",
         "api-docs": "/api/v1/docs/",
         "board": "/sales/board/", "deal": deal, "deals-ended": "/sales/deals/",
     }  # fmt: skip
@@ -135,7 +136,7 @@ def places(page: Page, role: str) -> dict[str, str]:
     if role in ("owner", "manager", "marketer"):
         found |= {
             "campaign-add": "/marketing/campaigns/add/", "campaign-edit": campaign and f"{campaign}edit/",
-            "form-add": "/marketing/forms/add/",
+            "form-add": "/marketing/forms/add/", "cost-add": "/marketing/money/costs/add/",
         }  # fmt: skip
     if role in ("owner", "manager", "rep"):
         found |= {

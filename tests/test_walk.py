@@ -13,6 +13,7 @@ from funnel.handoff.models import Handoff
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
+from funnel.ledger.actions import book_cost
 from funnel.mail.files import File
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event
@@ -97,6 +98,9 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "marketing:form-shared": ("POST", MARKETING, "form"),
     "marketing:form-submissions": ("GET", ALL, "form"),
     "marketing:submission-release": ("POST", MARKETING, "submission"),
+    "marketing:money": ("GET", ALL, ""),
+    "marketing:cost-add": ("GET", MARKETING, ""),
+    "marketing:cost-back": ("POST", MARKETING, "cost"),
     "marketing:sources": ("GET", ALL, ""),
     "marketing:source": ("POST", MARKETING, "placement"),
     "sales:desk": ("GET", SELLING, ""),
@@ -185,6 +189,7 @@ def rows(cast, gate, work, settings):
             workspace=owner.workspace, form=form, typed={}, quarantined=True, received_at=at
         )
         spare = make_member(owner.workspace, "viewer", "Sven Spare")
+        cost = book_cost(lead.source, 500, "GBP", workspace=owner.workspace, by=owner, at=at)
         task = Task.objects.create(workspace=owner.workspace, lead=lead, holder=rep, what="Call", due_at=at, made_at=at)
         (buyer,) = receive(owner.workspace, [Capture(email="b@one.example")], at=at)
         deal = deals.open_deal(buyer.lead, by=rep, at=at, amount=100)
@@ -212,6 +217,7 @@ def rows(cast, gate, work, settings):
             "placement": [Placement.objects.first().pk],
             "task": [task.pk],
             "deal": [deal.pk],
+            "cost": [cost.pk],
             "": [],
         }
 

@@ -96,6 +96,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                 "Forms",
                 under=("marketing:form", "marketing:form-add", "marketing:form-submissions"),
             ),
+            Place("marketing:money", "coins", "Costs", under=("marketing:cost-add",)),
         ),
     ),
     (

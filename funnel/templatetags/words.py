@@ -135,6 +135,12 @@ def money(minor: int, currency: str, *, exact: bool = False) -> str:
     return f"{MINUS if minor < 0 else ''}{sign}{amount:,.{0 if whole else digits}f}"
 
 
+def about(minor: float, currency: str) -> str:
+    """Write money for a figure that was divided: whole from ten on, "£106", below with its small unit, "£0.43"."""
+    unit = 10 ** _currency(currency)[1]
+    return money(round(minor / unit) * unit if abs(minor) >= 10 * unit else round(minor), currency)
+
+
 def plainly(message: str) -> str:
     """Say one of Django's own error messages in our words; leave any other as it is."""
     start = message.partition(".")[0] + "."

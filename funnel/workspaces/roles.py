@@ -27,6 +27,8 @@ MAY: dict[str, frozenset[Role]] = {
     "events.void": MARKETING,
     "campaigns.change": MARKETING,
     "costs.change": MARKETING,
+    # What all of us won; a rep reads what they earned themselves.
+    "revenue": EVERYBODY - {Role.REP},
     "deals.change": SELLING,
     "products.change": LEADING,
     "targets.change": LEADING,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -23,9 +24,11 @@ from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form
 from marketing.channels.models import Channel
 from marketing.reports.feedback import by_reason, handoffs_back, told
-from marketing.reports.figures import CAMPAIGN, Figures, counted, received, whole
+from marketing.reports.figures import CAMPAIGN, CHANNEL, Figures, brought, costs, received, summed, whole
 
-PAGE = 20
+PAGE, COSTS_SHOWN = 20, 50
+# How a source reads on the page: the channel it belongs to, and the placement it named.
+SOURCE = ("source__placements__channel__name", "source__placement")
 
 
 @require_safe
@@ -37,13 +40,13 @@ def campaigns(request: Any) -> HttpResponse:
         rows = rows.filter(beyond("created_at", "pk", seen, falling=True))
     found = list(rows[: PAGE + 1])
     shown = found[:PAGE]
-    brought = {
-        row[CAMPAIGN]: row["figures"]
-        for row in counted(received(None).filter(**{f"{CAMPAIGN}__in": [one.pk for one in shown]}), CAMPAIGN)
-    }
+    where = {f"{CAMPAIGN}__in": [one.pk for one in shown]}
+    figures = {row[CAMPAIGN]: row["figures"] for row in brought(None, CAMPAIGN, member=request.member, **where)}
     more = len(found) > PAGE and cursor("campaigns", shown[-1].created_at, shown[-1].pk)
     context = {
-        "rows": [(one, brought.get(one.pk, Figures())) for one in shown],
+        "rows": [(one, figures.get(one.pk, Figures())) for one in shown],
+        "currency": request.workspace.currency,
+        "sees_won": may(request.member, "revenue"),
         "today": request.workspace.local(request.at).date(),
         "next_url": f"?after={more}" if more else "",
         "page": PAGE,
@@ -59,9 +62,9 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
     """One campaign: where its leads are now, what it says, its sources, who came, and what sales gave back."""
     one = get_object_or_404(Campaign.objects.prefetch_related("channels"), pk=pk)
     leads = received(None).filter(**{CAMPAIGN: one.pk})
-    stages = counted(leads, "stage")
-    by_stage: dict[str, int] = {row["stage"]: row["figures"].leads for row in stages}
-    total = whole(row["figures"] for row in stages)
+    by_stage = dict(leads.order_by().values_list("stage").annotate(many=Count("pk")))
+    sources = brought(None, *SOURCE, CHANNEL, member=request.member, **{CAMPAIGN: one.pk})
+    total = whole(row["figures"] for row in sources)
     back = handoffs_back(None).filter(**{f"lead__{CAMPAIGN}": one.pk})
     came = leads.select_related("holder__user", "source").order_by("-received_at", "-id")
     if seen := read("came", request.GET.get("after", ""), 2):
@@ -73,9 +76,11 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
         "today": request.workspace.local(request.at).date(),
         "currency": request.workspace.currency,
         "total": total,
+        "sees_won": may(request.member, "revenue"),
         "legs": _legs(by_stage, total),
         "ended": _ended(by_stage),
-        "sources": _sources(leads),
+        "sources": _sources(sources),
+        "money": _money(one, sources, may_change=may(request.member, "costs.change")),
         "links": _links(one),
         "came": list(
             zip(
@@ -155,18 +160,31 @@ def _ended(by_stage: dict[str, int]) -> str:
     )
 
 
-def _sources(leads: Any) -> list[dict[str, Any]]:
-    """What each of the campaign's sources brought, the most first."""
-    names = ("source__placements__channel__name", "source__campaign", "source__placement")
-    rows = [
-        {
-            "channel": row[names[0]],
-            "placement": row[names[2]],
-            "figures": row["figures"],
-        }
-        for row in counted(leads, *names)
-    ]
-    return sorted(rows, key=lambda row: (-row["figures"].leads, row["channel"], row["placement"]))
+def _sources(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each of the campaign's sources brought and cost, the most leads first."""
+    named = [{"channel": row[SOURCE[0]], "placement": row[SOURCE[1]], "figures": row["figures"]} for row in rows]
+    return sorted(named, key=lambda row: (-row["figures"].leads, row["channel"], row["placement"]))
+
+
+def _money(one: Campaign, rows: list[dict[str, Any]], *, may_change: bool) -> dict[str, Any]:
+    """What it cost and earned by channel, with the costs behind it."""
+    names = {row[CHANNEL]: row[SOURCE[0]] for row in rows}
+    channels = [(key, names[key], figures) for key, figures in summed(rows, CHANNEL).items()]
+    spent = costs(None, **{CAMPAIGN: one.pk})
+    found = spent.select_related("by__user", "corrected_by").order_by("-occurred_at", "-id")[: COSTS_SHOWN + 1]
+    return {
+        "channels": sorted(channels, key=lambda row: (-row[2].cost, -row[2].revenue, row[1])),
+        "costs": list(found[:COSTS_SHOWN]),
+        "more": max(spent.count() - COSTS_SHOWN, 0) if len(found) > COSTS_SHOWN else 0,
+        "may_change": may_change,
+        **_budget(one, sum(figures.cost for *_, figures in channels)),
+    }
+
+
+def _budget(one: Campaign, spent: int) -> dict[str, int]:
+    if one.budget is None:
+        return {}
+    return {"left": max(one.budget - spent, 0), "over": max(spent - one.budget, 0)}
 
 
 def _came_by(lead: Lead) -> str:

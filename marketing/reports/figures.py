@@ -1,29 +1,37 @@
-"""What campaigns and channels brought: one way of counting, read by every page that shows it.
+"""What campaigns and channels brought and cost: one way of counting, read by every page that shows it.
 
-A lead counts once, for the source of its first touch, and in the period in which it was received.
+A lead counts once, for the source of its first touch, and in the period in which it was received. Revenue is all that
+was booked on these leads to date. A cost counts for its own channel and campaign, in the period of its own date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead, LeadQuerySet
 from funnel.leads.stages import Stage
-from funnel.workspaces.models import Workspace
+from funnel.ledger.models import Cost, Revenue
+from funnel.workspaces.models import Member, Workspace
+from funnel.workspaces.roles import may
 
 CHANNEL, CAMPAIGN = "source__placements__channel", "source__placements__campaign"
+MONEY = ("revenue", "cost")
 PERIODS = {"month": "This month", "quarter": "This quarter", "all": "All the time"}
 
 
 @dataclass(slots=True)
 class Figures:
-    """Counts of leads. Ready = taken + waits + back_at_once + otherwise; given_back also counts those taken first."""
+    """Counts of leads, and money in minor units of the business's currency.
+
+    Ready = taken + waits + back_at_once + otherwise; given_back also counts those taken first.
+    """
 
     leads: int = 0
     ready: int = 0
@@ -32,6 +40,8 @@ class Figures:
     back_at_once: int = 0
     given_back: int = 0
     customers: int = 0
+    revenue: int = 0
+    cost: int = 0
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Figures)))
@@ -40,6 +50,28 @@ class Figures:
     def otherwise(self) -> int:
         """Ready ones whose handoff ended another way: sales had them already, or the time ran out."""
         return self.ready - self.taken - self.waits - self.back_at_once
+
+    @property
+    def per_lead(self) -> int | None:
+        """What a lead cost; None where nothing was spent or nobody came."""
+        return _each(self.cost, self.leads)
+
+    @property
+    def per_ready(self) -> int | None:
+        return _each(self.cost, self.ready)
+
+    @property
+    def per_customer(self) -> int | None:
+        return _each(self.cost, self.customers)
+
+    @property
+    def back(self) -> float | None:
+        """The return on cost, (revenue − cost) ÷ cost, in percent; None where nothing was spent."""
+        return 100 * (self.revenue - self.cost) / self.cost if self.cost else None
+
+
+def _each(cost: int, many: int) -> int | None:
+    return round(Fraction(cost, many)) if cost and many else None
 
 
 def begins(period: str, workspace: Workspace, at: datetime) -> datetime | None:
@@ -79,8 +111,44 @@ def counted(leads: LeadQuerySet, *by: str) -> list[dict[str, Any]]:
             customers=Count("pk", filter=Q(stage=Stage.CUSTOMER)),
         )
     )
-    names = [one.name for one in fields(Figures)]
-    return [{**{name: row[name] for name in by}, "figures": Figures(*(row[name] for name in names))} for row in rows]
+    names = [one.name for one in fields(Figures) if one.name not in MONEY]
+    return [
+        {**{name: row[name] for name in by}, "figures": Figures(**{name: row[name] for name in names})} for row in rows
+    ]
+
+
+def brought(since: datetime | None, *by: str, member: Member, **where: Any) -> list[dict[str, Any]]:
+    """Counts and money together, by three queries; `by` and `where` name the source's own columns.
+
+    Without revenue for somebody who reads only their own.
+    """
+    found = {tuple(row[name] for name in by): row for row in counted(received(since).filter(**where), *by)}
+
+    def of(key: Sequence[Any]) -> Figures:
+        return found.setdefault(tuple(key), dict(zip(by, key, strict=True)) | {"figures": Figures()})["figures"]
+
+    for *key, amount in _sums(costs(since, **where), by):
+        of(key).cost += amount
+    if may(member, "revenue"):
+        for *key, amount in _sums(won(since, **where), [f"lead__{name}" for name in by]):
+            of(key).revenue += amount
+    return list(found.values())
+
+
+def costs(since: datetime | None, **where: Any) -> QuerySet[Cost]:
+    """What was spent in the period."""
+    rows = Cost.objects.filter(**where)
+    return rows.filter(occurred_at__gte=since) if since else rows
+
+
+def won(since: datetime | None, **where: Any) -> QuerySet[Revenue]:
+    """What was booked to date on the leads of the period."""
+    rows = Revenue.objects.filter(**{f"lead__{name}": value for name, value in where.items()})
+    return rows.filter(lead__received_at__gte=since) if since else rows
+
+
+def _sums(rows: QuerySet[Any], by: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+    return rows.order_by().values_list(*by).annotate(sum=Sum("base_amount"))
 
 
 def summed(rows: Iterable[dict[str, Any]], by: str) -> dict[Hashable, Figures]:

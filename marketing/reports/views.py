@@ -20,8 +20,7 @@ from marketing.reports.figures import (
     PERIODS,
     Figures,
     begins,
-    counted,
-    received,
+    brought,
     summed,
     whole,
 )
@@ -37,12 +36,13 @@ def home(request: Any) -> HttpResponse:
     if period not in PERIODS:
         period = "quarter"
     since = begins(period, request.workspace, request.at)
-    rows = counted(received(since), CAMPAIGN, CHANNEL)
+    rows = brought(since, CAMPAIGN, CHANNEL, member=request.member)
     names = dict(Channel.objects.values_list("pk", "name"))
     total = whole(row["figures"] for row in rows)
     back = handoffs_back(since)
     channels = [
-        {"name": names.get(key, "Being sorted"), "figures": figures} for key, figures in summed(rows, CHANNEL).items()
+        {"pk": key, "name": names.get(key, "Being sorted"), "figures": figures}
+        for key, figures in summed(rows, CHANNEL).items()
     ]
     channels.sort(key=lambda row: (-row["figures"].leads, row["name"]))
     context = {
@@ -53,6 +53,9 @@ def home(request: Any) -> HttpResponse:
         "total": total,
         "campaigns": _campaigns(rows, names, request),
         "channels": channels,
+        "currency": request.workspace.currency,
+        "sees_won": may(request.member, "revenue"),
+        "may_cost": may(request.member, "costs.change"),
         "most": max((row["figures"].leads for row in channels), default=0),
         "back": told(back, at=request.at),
         "reasons": by_reason(back),
