@@ -352,7 +352,13 @@ SLOTS: dict[str, list[str]] = {
     # (lead_ids): what is next with leads that sales has, in words, by lead.
     "lead_next": ["sales.queue.nexts.next_of"],
     # (workspace): what a wing can do in the demo business, verb by name.
-    "demo": ["marketing.capture.demo.verbs", "sales.queue.demo.verbs", "sales.close.demo.verbs"],
+    "demo": [
+        "marketing.capture.demo.verbs",
+        "sales.queue.demo.verbs",
+        "sales.close.demo.verbs",
+        "marketing.costs.demo.verbs",
+        "sales.targets.demo.verbs",
+    ],
     # (): the channels as (key, name) and the campaigns that somebody can come from.
     "origins": ["marketing.channels.origins.origins"],
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.

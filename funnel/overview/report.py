@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date
 from typing import Any
 
 from django.db.models import Count, F, Q, Sum
@@ -19,11 +19,13 @@ from funnel.leads.models import Lead, Source
 from funnel.leads.stages import ARRIVALS, Stage
 from funnel.ledger.models import Revenue
 from funnel.overview.medians import Days, Each, Median, learn_median
-from funnel.workspaces.models import Member, Workspace
+from funnel.workspaces.models import Member
+from funnel.workspaces.months import begins_on
 
 STAGES = (Stage.NEW, *ARRIVALS, Stage.CUSTOMER)
 COLUMNS = ("received_at", *ARRIVALS.values(), "customer_since")
 NONE = "none"
+EARLIEST, LATEST = date(1900, 1, 1), date(9999, 1, 1)
 
 
 @dataclass(slots=True)
@@ -55,11 +57,6 @@ class Group:
         return statistics.median(self.days) if self.days else None
 
 
-def begins_on(day: date, workspace: Workspace) -> datetime:
-    """The moment at which a day of the workspace begins."""
-    return datetime.combine(day, time.min, workspace.zone)
-
-
 @dataclass(frozen=True)
 class Received:
     """The leads received from the first day on and before the last; of a rep only those that they hold."""
@@ -74,10 +71,11 @@ class Received:
         found: dict[str, Any] = {}
         if self.member.role == "rep":
             found[f"{lead}holder"] = self.member
-        if self.first:
+        # Nobody was received before 1900, and the ends of the calendar have no other time zones any more.
+        if self.first and self.first > EARLIEST:
             found[f"{lead}received_at__gte"] = begins_on(self.first, workspace)
-        if self.last:
-            found[f"{lead}received_at__lt"] = begins_on(self.last, workspace)
+        if self.last and self.last < LATEST:
+            found[f"{lead}received_at__lt"] = begins_on(max(self.last, EARLIEST), workspace)
         return found
 
     def key(self, by: str, lead: str = "") -> Any:

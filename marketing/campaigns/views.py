@@ -161,8 +161,12 @@ def _ended(by_stage: dict[str, int]) -> str:
 
 
 def _sources(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What each of the campaign's sources brought and cost, the most leads first."""
-    named = [{"channel": row[SOURCE[0]], "placement": row[SOURCE[1]], "figures": row["figures"]} for row in rows]
+    """What each of the campaign's sources brought, the most leads first; its costs stand by channel."""
+    named = [
+        {"channel": row[SOURCE[0]], "placement": row[SOURCE[1]], "figures": row["figures"]}
+        for row in rows
+        if row["figures"].leads
+    ]
     return sorted(named, key=lambda row: (-row["figures"].leads, row["channel"], row["placement"]))
 
 

@@ -34,7 +34,7 @@ class CostForm(forms.Form):
     day = forms.DateField(
         label="Day",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="In its period it counts.",
+        help_text="It counts in the period of this day.",
     )
     channel: Any = forms.ModelChoiceField(label="Channel", queryset=None, empty_label="Choose")
     campaign: Any = CampaignChoice(label="Campaign", queryset=None, required=False, empty_label="No campaign")

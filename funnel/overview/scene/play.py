@@ -23,6 +23,7 @@ from funnel.overview.scene.playback import LATER, Playback
 from funnel.overview.scene.selling import Selling
 from funnel.workspaces.hours import after
 from funnel.workspaces.models import Member, Workspace
+from funnel.workspaces.months import months_later
 from funnel.workspaces.slots import slot
 
 CAST: dict[str, Any] = json.loads((Path(__file__).parent / "cast.json").read_text())
@@ -58,6 +59,8 @@ class Scene:
         self.crowd()
         for one in CAST["deals"]["again"]:
             self.play.at(self.play.day(one["days"], "11:40"), partial(self.sells_more, one))
+        for one in CAST["costs"]:
+            self.play.at(self.play.day(one["day"], "16:30"), partial(self.spends, one))
         for one in CAST["waits"]:
             moment = self.play.ago(one["hours"]) - LATER
             self.play.at(moment, partial(self.asks, one))
@@ -78,6 +81,16 @@ class Scene:
             )
         for one in CAST["forms"]:
             self.do["form"](by=marketer, at=at, **one)
+        for name, pounds in CAST["targets"].items():
+            # The quarter that was played, and the one to come.
+            for ahead in range(-2, 5):
+                month = months_later(self.workspace.local(self.now).date(), ahead)
+                self.do["target"](month, pounds * 100, member=self.people.get(name), by=owner, at=at)
+
+    def spends(self, one: dict[str, Any], at: datetime) -> None:
+        """Marketing enters what something cost."""
+        channel, campaign, _ = self.ways[one["way"]]
+        self.do["spend"](channel, campaign, one["pounds"] * 100, what=one["what"], by=self.people["Nia"], at=at)
 
     # ── how they come ──
 

@@ -189,8 +189,13 @@ def test_what_can_t_be_asked_is_400_naming_the_parameter(query, field, owner, ap
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
 
 
-def test_the_ends_of_time_are_no_trouble(owner, api):
-    assert api(owner).get("reports/funnel/?from=0001-01-01&to=9999-12-31").status_code == 200
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
+def test_the_ends_of_time_are_no_trouble(zone, owner, api, gate):
+    with gate(owner):
+        owner.workspace.time_zone = zone
+        owner.workspace.save(update_fields=["time_zone"])
+    for query in ("from=0001-01-01&to=9999-12-31", "from=9999-12-31", "to=0001-01-01"):
+        assert api(owner).get(f"reports/funnel/?{query}").status_code == 200
 
 
 def test_a_rep_reads_of_their_own_leads_and_what_they_earned(quarter, rep, other_rep, api, gate, outsider):
