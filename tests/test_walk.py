@@ -126,6 +126,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
 # Whoever has logged in, whatever the business; these look after themselves.
 PERSONAL = {"start", "switch", "me-logout"}
 PUBLIC = {
+    "brand",
     "healthz", "readyz", "join", "account_login", "account_logout", "account_signup", "account_inactive",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
     "account_reset_password_from_key_done", "public-form", "public-thanks", "public-frame", "public-frame-thanks",

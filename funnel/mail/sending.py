@@ -22,7 +22,7 @@ from django.utils import timezone
 from funnel.mail.actions import plain
 from funnel.mail.files import File, files_of
 from funnel.mail.links import is_secret, link_for
-from funnel.mail.looks import looks, outside_looks
+from funnel.mail.looks import BRAND, looks, outside_looks
 from funnel.mail.models import Message, MessageState
 from funnel.mail.servers import Server, connection_to, deadline, server_of
 from funnel.outbox.drain import ATTEMPTS, outside
@@ -151,7 +151,7 @@ def text_of(message: Message, workspace: Workspace, *, hidden: bool = True) -> s
 def html_of(message: Message, workspace: Workspace) -> str:
     """The letter as a mail program shows it."""
     with timezone.override(_zone(message, workspace)):
-        seen = outside_looks() if message.is_outside else looks()
+        seen = outside_looks(workspace.brand or BRAND) if message.is_outside else looks()
         context = _context(message, workspace, hidden=False) | {"looks": seen}
         return render_to_string(f"mail/{message.kind}.html", context)
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from funnel.mail.looks import BRAND
 from funnel.workspaces import logos
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.roles import public
 
+COLOUR = "^#[0-9a-f]{6}$"
+
 
 class LetterheadForm(forms.Form):
-    """Address, tax number, terms and logo."""
+    """Address, tax number, terms, logo and colour."""
 
     address = forms.CharField(
         label="Address",
@@ -44,8 +48,18 @@ class LetterheadForm(forms.Form):
         help_text="PNG or JPEG, up to 512 kB. It stands on white.",
     )
 
+    brand = forms.RegexField(
+        COLOUR,
+        label="Colour",
+        required=False,
+        widget=forms.TextInput(attrs={"type": "color", "class": "form-control-color"}),
+        error_messages={"invalid": "Write a colour like #f2b200."},
+        help_text="For buttons and lines of forms, quotes, appointments and letters to customers. Words stay readable.",
+    )
+
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         kwargs["initial"] = {name: getattr(workspace, name) for name in ("address", "tax_number", "quote_terms")}
+        kwargs["initial"]["brand"] = workspace.brand or BRAND
         super().__init__(*args, **kwargs)
         self.workspace = workspace
 
@@ -68,6 +82,8 @@ class LetterheadForm(forms.Form):
             name: "\n".join(line.strip() for line in data[name].splitlines()).strip()
             for name in ("address", "quote_terms")
         } | {"tax_number": " ".join(data["tax_number"].split())}
+        if "brand" in self.data:
+            values["brand"] = "" if data["brand"] == BRAND else data["brand"]
         if data["logo"]:
             values["logo"] = logos.keep(self.workspace.pk, data["logo"])
         elif "remove-logo" in self.data:
@@ -85,4 +101,15 @@ def logo(request: HttpRequest, pk: UUID, name: str) -> Any:
     answer = FileResponse(path.open("rb"), content_type=logos.TYPES[name.rpartition(".")[2]])
     answer["Cache-Control"] = "public, max-age=31536000, immutable"
     answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@public
+@require_safe
+def brand(request: HttpRequest, colour: str) -> HttpResponse:
+    """The style sheet of one colour; its address says all that is in it, so it may be kept for ever."""
+    if not re.fullmatch("[0-9a-f]{6}", colour):
+        raise Http404
+    answer = HttpResponse(f":root {{ --brand: #{colour}; }}\n", content_type="text/css")
+    answer["Cache-Control"] = "public, max-age=31536000, immutable"
     return answer

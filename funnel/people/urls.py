@@ -36,6 +36,7 @@ urlpatterns = [
     path("business/letterhead/", business.letterhead, name="letterhead"),
     path("business/mail-server/", business.mail_server, name="mail-server"),
     path("business/test-mail/", business.mail_test, name="mail-test"),
+    path("brand/<str:colour>.css", letterhead.brand, name="brand"),
     path("logo/<uuid:pk>/<str:name>", letterhead.logo, name="logo"),
     path("mailbox/", mail.mailbox, name="mailbox"),
     path("mailbox/<uuid:pk>/files/<int:place>/", mail.letter_file, name="letter-file"),

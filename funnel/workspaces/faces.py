@@ -15,11 +15,12 @@ def logo_path(workspace: Workspace) -> str:
 
 
 def face_of(workspace: Workspace) -> dict[str, Any]:
-    """Name, logo and address for templates/public/base.html."""
+    """Name, logo, colour and address for templates/public/base.html."""
     lines = [line.strip() for line in workspace.address.splitlines() if line.strip()]
     return {
         "name": workspace.name,
         "logo_url": logo_path(workspace),
+        "brand_css": reverse("brand", args=[workspace.brand[1:]]) if workspace.brand else "",
         "address": ", ".join(lines),
         "tax_number": workspace.tax_number,
     }

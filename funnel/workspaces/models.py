@@ -75,10 +75,12 @@ class Workspace(models.Model):
     time_zone = models.CharField(max_length=64)
     hours = models.JSONField(default=office_hours)
     promise_hours = models.PositiveSmallIntegerField(default=8)
-    # What stands on quotes and on pages for people outside. `logo` names a file in the workspace's folder.
+    # What stands on quotes and on pages for people outside. `logo` names a file in the workspace's folder,
+    # `brand` is a colour like #f2b200.
     address = models.TextField(blank=True)
     tax_number = models.CharField(max_length=120, blank=True)
     logo = models.CharField(max_length=80, blank=True)
+    brand = models.CharField(max_length=7, blank=True)
     quote_terms = models.TextField(blank=True)
     is_demo = models.BooleanField(default=False)
     mail_proved_at = models.DateTimeField(null=True)

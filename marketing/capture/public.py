@@ -28,6 +28,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from funnel.workspaces import limits
+from funnel.workspaces.faces import face_of
 from funnel.workspaces.gate import everywhere, tenant, writing
 from funnel.workspaces.models import PublicDoor, Workspace
 from funnel.workspaces.roles import public
@@ -324,7 +325,7 @@ def _render(
     status: int = 200,
 ) -> HttpResponse:
     """Render without the request: nothing of a member's may reach a visitor, and no token may set a cookie."""
-    business = {"name": workspace.name if workspace else ""}
+    business = face_of(workspace) if workspace else {"name": ""}
     body = get_template(template).render({**context, "business": business, "framed": framed})
     response = HttpResponse(body, status=status)
     response["Cache-Control"] = "no-store"

@@ -19,6 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from funnel.people.places import zones
 from funnel.workspaces import limits
 from funnel.workspaces.doors import address_of, behind
+from funnel.workspaces.faces import face_of
 from funnel.workspaces.gate import tenant
 from funnel.workspaces.models import PublicDoor, Workspace
 from funnel.workspaces.roles import public
@@ -160,7 +161,7 @@ def about(visit: Visit) -> dict[str, Any]:
 
 def render(template: str, context: dict[str, Any], workspace: Workspace | None, *, status: int = 200) -> HttpResponse:
     """Render without the request: nothing of a member's may reach a visitor, and no token may set a cookie."""
-    business = {"name": workspace.name if workspace else ""}
+    business = face_of(workspace) if workspace else {"name": ""}
     response = HttpResponse(get_template(template).render({**context, "business": business}), status=status)
     response["Cache-Control"] = "no-store"
     return response

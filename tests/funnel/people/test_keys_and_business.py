@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -10,6 +11,7 @@ from funnel.people import actions as people
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.hours import after
 from funnel.workspaces.models import ApiKey, AuditEntry, Workspace
+from marketing.capture.models import Form
 
 pytestmark = pytest.mark.django_db
 KEY = {"name": "Website", "scopes": ["leads"], "until": ""}
@@ -128,3 +130,19 @@ def test_a_promise_that_would_take_years_to_keep_is_refused(owner, gate):
             people.change_business(owner.workspace, by=owner, at=at, promise_hours=100)
         owner.workspace.promise_hours = 75
         assert after(owner.workspace, at, 75 * 1.5) > at
+
+
+def test_the_business_s_colour_dresses_its_public_pages(owner, browse, gate):
+    client, visitor = browse(owner), Client()
+    with gate(owner):
+        form = Form.objects.get().path
+    assert "/brand/" not in visitor.get(form).content.decode()
+    assert client.post(reverse("letterhead"), {"brand": "red; } body { x"}).status_code == 422
+    assert client.post(reverse("letterhead"), {"brand": "#f2b200"}).status_code == 302
+    for page in (form, f"{form}frame/"):
+        assert '<link rel="stylesheet" href="/brand/f2b200.css">' in visitor.get(page).content.decode()
+    sheet = visitor.get("/brand/f2b200.css")
+    assert sheet.content == b":root { --brand: #f2b200; }\n"
+    assert (sheet["Content-Type"], "immutable" in sheet["Cache-Control"]) == ("text/css", True)
+    assert not sheet.cookies
+    assert visitor.get("/brand/red.css").status_code == 404
