@@ -47,6 +47,7 @@ WORK = {
     "look_through": "Lists to look through",
     "bring_in": "Lists to bring in",
     "forget_list": "Lists to forget",
+    "quote_ends": "Quotes to end on their day",
     "send": "Mails to send",
 }
 
