@@ -374,6 +374,8 @@ SLOTS: dict[str, list[str]] = {
         "funnel.workspaces.facts.references_stay",
         "sales.deals.facts.leads_follow_deals",
         "sales.deals.facts.revenue_follows_deals",
+        "sales.negotiation.facts.quotes_add_up",
+        "sales.negotiation.facts.numbers_have_no_gap",
         "sales.demos.facts.demos_do_not_overlap",
     ],
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.

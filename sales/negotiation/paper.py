@@ -57,7 +57,7 @@ def pdf_of(version: QuoteVersion, at: datetime) -> bytes:
     folder, logo = folder_of(version.workspace_id), document["from"].get("logo", "")
     if logo and not (folder / logo).is_file():
         logo = ""
-    stamp = version.decided_at if version.signed else version.sent_at
+    stamp = (version.decided_at if version.signed else version.sent_at) or at
     data = json.dumps(said)
     tries: tuple[tuple[Any, str], ...] = ((["ua-1"], logo), ([], logo), ([], ""))
     for standards, picture in tries:
@@ -65,7 +65,7 @@ def pdf_of(version: QuoteVersion, at: datetime) -> bytes:
         try:
             made: bytes = typst.compile(
                 _source(), root=str(folder if picture else HERE), font_paths=_fonts(), sys_inputs=inputs,
-                pdf_standards=standards, timestamp=stamp or at,
+                pdf_standards=standards, timestamp=stamp.replace(microsecond=0),
             )  # fmt: skip
         except typst.TypstError as error:
             log.info("quote %s: %s", version.pk, "no PDF/UA" if standards else error.message[:200])

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from funnel.leads.models import Lead
 from funnel.workspaces.models import Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
+from sales.deals.models import Deal
 
 
 class CallOutcome(models.TextChoices):
@@ -30,10 +31,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(done_at=None)
 
     def on_desk_of(self, member: Member) -> TaskQuerySet:
-        """The member's open steps with leads that are with the member, the next one first."""
-        return (
-            self.open().filter(holder=member, lead__holder=F("holder")).select_related("lead").order_by("due_at", "id")
-        )
+        """The member's open steps with leads that are with the member or have a deal with them, the next one first."""
+        deals = Deal.objects.open().filter(lead=OuterRef("lead"), holder=member)
+        mine = self.open().filter(Q(lead__holder=F("holder")) | Exists(deals), holder=member)
+        return mine.select_related("lead").order_by("due_at", "id")
 
     def next_of(self, lead_ids: Collection[UUID]) -> dict[UUID, Task]:
         """The next open step of each lead that has one."""

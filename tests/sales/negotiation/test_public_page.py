@@ -1,0 +1,282 @@
+"""What whoever was sent a quote can do with it, through the door."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from funnel.leads.models import Lead
+from funnel.mail.models import Message
+from funnel.outbox.models import Event
+from sales.close import actions as close
+from sales.close.models import LostReason
+from sales.deals.models import Deal
+from sales.negotiation import actions as quotes
+from sales.negotiation.links import path_of
+from sales.negotiation.models import Quote, QuoteVersion
+from sales.queue.desk import stamp
+from sales.queue.models import Task
+
+pytestmark = pytest.mark.django_db
+YES = {"signed": "Ann Bell", "agree": "1"}
+
+
+@pytest.fixture
+def version(sent, rep):
+    return sent(rep)
+
+
+@pytest.fixture
+def visit():
+    return Client()
+
+
+def now(version, gate, member):
+    with gate(member):
+        return QuoteVersion.objects.whole().get(pk=version.pk)
+
+
+def kinds(gate, member):
+    with gate(member):
+        return [one.kind for one in Event.objects.filter(kind__startswith="quote_").order_by("id")]
+
+
+def open_steps(gate, member):
+    with gate(member):
+        return [one.what for one in Task.objects.on_desk_of(member)]
+
+
+def after(version, gate, member, **ago):
+    """Let the version have ended a while ago."""
+    with gate(member) as at:
+        QuoteVersion.objects.filter(pk=version.pk).update(ends_at=at - timedelta(**ago))
+
+
+def test_a_look_changes_nothing_and_leaves_nothing_behind(version, rep, visit, gate):
+    with gate(rep) as at:
+        before = stamp(rep, at), list(QuoteVersion.objects.values()), Event.objects.count()
+    for address in (path_of(version), f"{path_of(version)}pdf/"):
+        for ask in (visit.get, visit.head):
+            answer = ask(address)
+            assert answer.status_code == 200
+            assert not answer.cookies
+            assert answer["X-Robots-Tag"].startswith("noindex")
+            assert answer["Referrer-Policy"] == "no-referrer"
+            assert "no-store" in answer["Cache-Control"]
+    for address in ("ask/", "decline/"):
+        assert visit.get(path_of(version) + address).status_code == 405
+    with gate(rep):
+        assert (stamp(rep, at), list(QuoteVersion.objects.values()), Event.objects.count()) == before
+    page = visit.get(path_of(version)).content.decode()
+    for words in ("Solar panels, 440 W", "£1,792.00", "£6,295.00", "Accept for", "First"):
+        assert words in page
+
+
+def test_accepting_by_name_puts_the_win_on_the_reps_desk(version, rep, visit, gate):
+    with gate(rep) as at:
+        before = stamp(rep, at)
+    answer = visit.post(path_of(version), YES)
+    assert (answer.status_code, answer["Location"]) == (303, f"{path_of(version)}#main")
+    kept = now(version, gate, rep)
+    assert (kept.state, kept.signed) == ("accepted", "Ann Bell")
+    assert kinds(gate, rep) == ["quote_sent", "quote_accepted"]
+    assert any("win the deal" in step for step in open_steps(gate, rep))
+    with gate(rep):
+        assert stamp(rep, at) != before
+        deal = Deal.objects.get()
+        assert (deal.stage, deal.amount) == ("negotiation", kept.net)
+        assert quotes.accepted_amount(deal) == (kept.net, "GBP")
+        told = {one.kind: one for one in Message.objects.all()}
+        assert told["quote-told"].to_email == rep.email
+        assert told["quote-accepted"].to_email == "ann.bell@bell.example"
+    page = visit.get(path_of(version)).content.decode()
+    assert "Accepted by <bdi>Ann Bell</bdi>" in page
+    assert "a…@bell.example" in page
+    assert "ann.bell@bell.example" not in page
+
+
+def test_what_is_missing_is_said_and_what_was_typed_stays(version, rep, visit, gate):
+    answer = visit.post(path_of(version), {"signed": "Ann Bell"})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Tick this to accept." in page
+    assert 'value="Ann Bell"' in page
+    assert visit.post(path_of(version), {"signed": " \x00", "agree": "1"}).status_code == 422
+    assert visit.post(path_of(version), {"signed": "Ann Bell", "agree": "2"}).status_code == 422
+    assert now(version, gate, rep).state == "sent"
+
+
+def test_declining_needs_a_reason_and_keeps_the_words(version, rep, visit, gate):
+    assert visit.post(f"{path_of(version)}decline/", {"more": "Hm"}).status_code == 422
+    assert now(version, gate, rep).state == "sent"
+    answer = visit.post(f"{path_of(version)}decline/", {"reason": "price", "more": "<b>Too much</b>"})
+    assert answer.status_code == 303
+    kept = now(version, gate, rep)
+    assert (kept.state, kept.reason, kept.note) == ("declined", "price", "<b>Too much</b>")
+    assert any("declined (the price)" in step for step in open_steps(gate, rep))
+    assert "You declined this quote" in visit.get(path_of(version)).content.decode()
+
+
+def test_a_question_reaches_the_rep_and_leaves_the_quote_open(version, rep, visit, gate):
+    assert visit.post(f"{path_of(version)}ask/", {"q": " "}).status_code == 422
+    answer = visit.post(f"{path_of(version)}ask/", {"q": "Is the charger included? {{7*7}}"})
+    assert "Your question is with Rita" in visit.get(answer["Location"]).content.decode()
+    assert any("Is the charger included? {{7*7}}" in step for step in open_steps(gate, rep))
+    assert now(version, gate, rep).state == "sent"
+
+
+def again(version, visit):
+    """The status of each way to answer."""
+    return [
+        visit.post(path_of(version), YES).status_code,
+        visit.post(f"{path_of(version)}decline/", {"reason": "price"}).status_code,
+    ]
+
+
+def test_whatever_ended_it_nothing_ends_it_again(version, sent, rep, visit, gate):
+    visit.post(path_of(version), YES)
+    assert again(version, visit) == [409, 409]
+    declined = sent(rep, "Bob Ray")
+    visit.post(f"{path_of(declined)}decline/", {"reason": "time"})
+    assert again(declined, visit) == [409, 409]
+    assert [now(one, gate, rep).state for one in (version, declined)] == ["accepted", "declined"]
+    assert kinds(gate, rep).count("quote_accepted") == kinds(gate, rep).count("quote_declined") == 1
+
+
+def test_after_its_last_day_the_clock_refuses_before_the_worker_notes_it(version, rep, visit, gate, work):
+    after(version, gate, rep, seconds=1)
+    answer = visit.post(path_of(version), YES)
+    assert answer.status_code == 409
+    assert "This quote has ended." in answer.content.decode()
+    assert now(version, gate, rep).state == "sent"
+    assert "This quote ended on" in visit.get(path_of(version)).content.decode()
+    with gate(rep):
+        Event.objects.get(kind="quote_sent").effects.filter(handler="quote_ends").update(due_at=timezone.now())
+    work()
+    work()
+    assert now(version, gate, rep).state == "expired"
+    assert kinds(gate, rep).count("quote_ended") == 1
+    assert any("ended without an answer" in step for step in open_steps(gate, rep))
+    asked = visit.post(f"{path_of(version)}ask/", {"q": ""})
+    assert "We will be in touch" in visit.get(asked["Location"]).content.decode()
+    assert any("asks for a new quote" in step for step in open_steps(gate, rep))
+
+
+def test_it_ends_by_the_worker_at_the_end_of_its_last_day_and_not_before(version, rep, gate, work):
+    work(version.ends_at - timedelta(seconds=1))
+    assert now(version, gate, rep).state == "sent"
+    work(version.ends_at)
+    assert now(version, gate, rep).state == "expired"
+
+
+def test_a_new_version_replaces_the_old_one_whose_link_says_so(version, rep, visit, gate):
+    with gate(rep) as at:
+        following = quotes.change(version.quote, by=rep, at=at)
+        assert following.number == 2
+        assert quotes.change(version.quote, by=rep, at=at).pk == following.pk
+    assert "Version 2 has replaced" not in visit.get(path_of(version)).content.decode()
+    with gate(rep) as at:
+        lines = [quotes.LineDraft("Solar panels, 440 W", 12_0000, 128_00)]
+        quotes.revise(
+            following, lines, by=rep, at=at, title="Smaller", words="", terms="", valid_until=following.valid_until
+        )
+        quotes.send(following, by=rep, at=at)
+    old = visit.get(path_of(version)).content.decode()
+    new_path = re.search(r'href="(/q/[a-z2-7]+/)"', old)[1]
+    assert "Version 2 has replaced this one" in old
+    assert new_path != path_of(version)
+    assert again(version, visit) == [409, 409]
+    new = visit.get(new_path).content.decode()
+    assert "What changed since version 1" in new
+    assert "<s>£1,792.00</s>" in new
+    assert "£1,536.00" in new
+    assert "Battery, 9.5 kWh" in new
+    assert visit.post(new_path, YES | {"agree": "2"}).status_code == 303
+    with gate(rep) as at, pytest.raises(quotes.AlreadyDecided):
+        quotes.change(version.quote, by=rep, at=at)
+
+
+def test_what_was_sent_stays_as_it_was_sent(version, rep, owner, visit, gate):
+    before = visit.get(path_of(version)).content
+    with gate(rep) as at:
+        owner.workspace.name, owner.workspace.address = "Another", "Elsewhere"
+        owner.workspace.save()
+        Lead.objects.update(name="Somebody Else")
+        Deal.objects.update(title="Something else")
+        for verb in (
+            lambda: quotes.send(version, by=rep, at=at),
+            lambda: quotes.discard(version, by=rep),
+            lambda: quotes.revise(version, [], by=rep, at=at, title="", words="", terms="", valid_until=at.date()),
+        ):
+            with pytest.raises(quotes.AlreadySent):
+                verb()
+    assert visit.get(path_of(version)).content == before
+
+
+def test_a_lost_deal_whose_quote_is_accepted_is_open_again(version, rep, visit, gate):
+    with gate(rep) as at:
+        close.lose(Deal.objects.get(), reason=LostReason.objects.get(key="price"), by=rep, at=at)
+        assert Lead.objects.get().holder is None
+    assert visit.post(path_of(version), YES).status_code == 303
+    with gate(rep):
+        assert Deal.objects.get().stage == "negotiation"
+        assert Lead.objects.get().holder == rep
+    assert any("win the deal" in step for step in open_steps(gate, rep))
+
+
+def test_a_guessed_or_shortened_address_is_404_and_soon_429(version, visit):
+    for token in (path_of(version)[3:-2], "x", "a" * 32, "1" * 500):
+        assert visit.get(f"/q/{token}/").status_code == 404
+    statuses = {visit.get(f"/q/{number:032}/").status_code for number in range(100)}
+    assert statuses == {404, 429}
+    answer = visit.get(path_of(version))
+    assert (answer.status_code, int(answer["Retry-After"]) > 0) == (429, True)
+
+
+def test_no_secret_of_the_link_is_kept_anywhere(version, rep, gate, visit, work):
+    token = path_of(version)[3:-1]
+    visit.post(path_of(version), YES)
+    work()
+    from django.core import serializers
+
+    from funnel.workspaces.walls import tenant_models
+
+    with gate(rep):
+        for model in tenant_models():
+            assert token not in serializers.serialize("json", model.objects.all()), model
+
+
+def test_a_log_in_of_another_business_is_nobody_here(version, outsider, browse):
+    page = browse(outsider).get(path_of(version)).content.decode()
+    assert "Accept for" in page
+    assert outsider.name not in page
+    assert reverse("account_logout") not in page
+
+
+def test_whoever_has_the_deal_is_told_even_where_the_lead_is_with_somebody_else(sent, rep, other_rep, visit, gate):
+    version = sent(rep)
+    with gate(rep):
+        Lead.objects.update(holder=other_rep)
+    visit.post(path_of(version), YES)
+    assert any("win the deal" in step for step in open_steps(gate, rep))
+    assert not open_steps(gate, other_rep)
+
+
+def test_the_facts_hold_and_tell_what_was_changed_behind_their_back(version, rep, gate, visit):
+    visit.post(path_of(version), YES)
+    call_command("check_facts", stdout=StringIO())
+    with gate(rep):
+        QuoteVersion.objects.update(document={**version.document, "total": "1.00"}, total=100)
+        Quote.objects.update(number=2)
+    told = StringIO()
+    with pytest.raises((SystemExit, CommandError)):
+        call_command("check_facts", stdout=told)
+    for fact in ("quotes add up", "quotes stay as sent", "quote numbers"):
+        assert fact in told.getvalue()
