@@ -11,13 +11,12 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from sales.close.models import LostReason
 
 from funnel.leads.models import Lead
 from funnel.mail.models import Message
 from funnel.outbox.models import Event
 from sales.close import actions as close
-from sales.deals.models import Deal
+from sales.deals.models import Deal, LostReason
 from sales.negotiation import actions as quotes
 from sales.negotiation.links import path_of
 from sales.negotiation.models import Quote, QuoteVersion
