@@ -6,13 +6,13 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.apps import apps
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from funnel.leads.models import Lead
 from funnel.workspaces.models import Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
-from sales.deals.models import Deal
 
 
 class CallOutcome(models.TextChoices):
@@ -32,7 +32,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
     def on_desk_of(self, member: Member) -> TaskQuerySet:
         """The member's open steps with leads that are with the member or have a deal with them, the next one first."""
-        deals = Deal.objects.open().filter(lead=OuterRef("lead"), holder=member)
+        # Deals stand above the desk, so it knows them by name only.
+        deals = apps.get_model("sales", "Deal").objects.open().filter(lead=OuterRef("lead"), holder=member)
         mine = self.open().filter(Q(lead__holder=F("holder")) | Exists(deals), holder=member)
         return mine.select_related("lead").order_by("due_at", "id")
 
