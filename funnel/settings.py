@@ -379,7 +379,11 @@ SLOTS: dict[str, list[str]] = {
         "sales.demos.facts.demos_do_not_overlap",
     ],
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
-    "lead_panels": ["sales.queue.pane.lead_panel", "sales.deals.page.lead_panel"],
+    "lead_panels": [
+        "sales.queue.pane.lead_panel",
+        "sales.customers.page.lead_panel",
+        "sales.deals.page.lead_panel",
+    ],
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
     "desk_panels": ["sales.deals.page.desk_panel"],
     # (request, deal): a panel of the deal's page, {"template", "context"}, or None.

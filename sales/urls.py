@@ -7,4 +7,5 @@ urlpatterns = [
     path("", include("sales.queue.urls")),
     path("", include("sales.deals.urls")),
     path("", include("sales.close.urls")),
+    path("", include("sales.customers.urls")),
 ]

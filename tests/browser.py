@@ -130,6 +130,7 @@ def places(page: Page, role: str) -> dict[str, str]:
         "spent": "/marketing/money/?period=all", "won": "/marketing/money/?is=won&period=all",
         "api-docs": "/api/v1/docs/",
         "board": "/sales/board/", "deal": deal, "deals-ended": "/sales/deals/",
+        "customers": "/sales/customers/",
     }  # fmt: skip
     if role != "viewer":
         found |= {"lead-add": "/leads/add/", "lead-edit": lead and f"{lead}edit/"}

@@ -123,6 +123,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "sales:deal-won": ("GET", SELLING, "deal"),
     "sales:deal-lost": ("GET", SELLING, "deal"),
     "sales:deal-undo": ("POST", SELLING, "deal"),
+    "sales:customers": ("GET", ALL, ""),
 }
 # Whoever has logged in, whatever the business; these look after themselves.
 PERSONAL = {"start", "switch", "me-logout"}

@@ -222,6 +222,11 @@ class Lead(TenantRow):
                 condition=Q(waits_since__isnull=False),
             ),
             models.Index(fields=["workspace", "updated_at", "id"], name="lead_updated"),
+            models.Index(
+                fields=["workspace", "-customer_since", "-id"],
+                name="lead_customer",
+                condition=Q(customer_since__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -106,6 +106,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
             Place("sales:desk", "checklist", "Desk", roles=SELLING, under=DESK),
             Place("sales:mine", "user", "My leads", roles=SELLING),
             Place("sales:board", "layout-kanban", "Deals", under=DEALS),
+            Place("sales:customers", "building-store", "Customers"),
         ),
     ),
 )

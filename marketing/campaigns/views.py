@@ -23,7 +23,7 @@ from marketing.campaigns.forms import CampaignForm
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form
 from marketing.channels.models import Channel
-from marketing.reports.feedback import by_reason, handoffs_back, told
+from marketing.reports.feedback import by_reason, handoffs_back, losses, losses_by_reason, told, told_losses
 from marketing.reports.figures import CAMPAIGN, CHANNEL, Figures, brought, costs, received, summed, whole
 
 PAGE, COSTS_SHOWN = 20, 50
@@ -66,6 +66,7 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
     sources = brought(None, *SOURCE, CHANNEL, member=request.member, **{CAMPAIGN: one.pk})
     total = whole(row["figures"] for row in sources)
     back = handoffs_back(None).filter(**{f"lead__{CAMPAIGN}": one.pk})
+    lost = losses(leads)
     came = leads.select_related("holder__user", "source").order_by("-received_at", "-id")
     if seen := read("came", request.GET.get("after", ""), 2):
         came = came.filter(beyond("received_at", "pk", seen, falling=True))
@@ -93,6 +94,8 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
         "page": PAGE,
         "back": told(back, at=request.at),
         "reasons": by_reason(back),
+        "lost": told_losses(lost),
+        "lost_reasons": losses_by_reason(lost),
         "may_change": may(request.member, "campaigns.change"),
     }
     return render(request, "marketing/campaign.html", context)

@@ -1,4 +1,4 @@
-"""What sales gave back, in the words of the rep, and what becomes of it."""
+"""What sales gave back or lost, in the words of the rep, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
+from funnel.outbox.models import Event
 from funnel.overview.rows import channel_words
 from funnel.templatetags.words import short_day
 
@@ -45,6 +46,46 @@ def told(back: QuerySet[Handoff], *, at: datetime) -> list[GivenBack]:
 def by_reason(back: QuerySet[Handoff]) -> list[tuple[str, int]]:
     """How often each reason was given, the most frequent first; a lead counts once for a reason."""
     rows = back.order_by().values_list("reason__name").annotate(many=Count("lead", distinct=True))
+    return sorted(((name or "No reason", many) for name, many in rows), key=lambda row: (-row[1], row[0]))
+
+
+@dataclass(slots=True)
+class Lost:
+    """One deal that sales lost: why, to whom, in whose words."""
+
+    lead: Lead
+    words: str
+    by: str
+    at: datetime
+    reason: str
+    rival: str
+
+
+def losses(leads: QuerySet[Lead]) -> QuerySet[Event]:
+    """The deals that were lost with these leads and not taken back since."""
+    return Event.objects.in_force().filter(kind="deal_lost", lead__in=leads.order_by().values("pk"))
+
+
+def told_losses(lost: QuerySet[Event]) -> list[Lost]:
+    """The latest of them with the rep's words."""
+    rows = lost.select_related("lead", "actor__user").order_by("-occurred_at", "-id")[:SHOWN]
+    return [
+        Lost(
+            lead=one.lead,
+            words=one.data.get("note", ""),
+            by=one.actor.first_name if one.actor else "Sales",
+            at=one.occurred_at,
+            reason=one.data.get("reason", ""),
+            rival=one.data.get("competitor", ""),
+        )
+        for one in rows
+        if one.lead is not None
+    ]
+
+
+def losses_by_reason(lost: QuerySet[Event]) -> list[tuple[str, int]]:
+    """How often each reason was given for a lost deal, the most frequent first."""
+    rows = lost.order_by().values_list("data__reason").annotate(many=Count("pk"))
     return sorted(((name or "No reason", many) for name, many in rows), key=lambda row: (-row[1], row[0]))
 
 

@@ -71,6 +71,8 @@ def win(
     moment = ledger.moment_of(occurred_at, at)
     first = now.lead.customer_since is None
     before = now.stage if now.is_open else now.stage_before
+    if not now.is_open:
+        _took_back(now, by=by, at=at)
     now.move(
         DealStage.WON, at=at, by=by, occurred_at=moment, amount=amount, currency=currency, closed_at=moment,
         decided_at=at, stage_before=before, made_customer=first, reason=reason, lost_reason=None, competitor="",
@@ -153,22 +155,14 @@ def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
         raise TooLate("This deal is open, so there is nothing to undo.")
     if now.undo_until is not None and at > now.undo_until:
         raise TooLate("This ended more than a day ago. Open a new deal instead.")
-    was, made_customer = now.stage, now.made_customer
-    told = (
-        Event.objects.filter(lead=now.lead, kind=f"deal_{was}", data__deal=str(now.pk), voided_by=None)
-        .order_by("-id")
-        .first()
-    )
-    if was == DealStage.WON:
+    made_customer = now.made_customer
+    _took_back(now, by=by, at=at)
+    if now.stage == DealStage.WON:
         for booked in Revenue.objects.filter(deal_id=now.pk, corrects=None, corrected_by=None):
             ledger.correct(booked, by=by, at=at)
     now.move(
         DealStage(now.stage_before), at=at, by=by, occurred_at=at, closed_at=None, decided_at=None, stage_before="",
         made_customer=False, reason="", lost_reason=None, competitor="", note="",
-    )  # fmt: skip
-    record(
-        now.workspace_id, "deal_reopened", at=at, lead_id=now.lead_id, actor=by,
-        data={"deal": str(now.pk), "title": now.title, "was": was}, voids=told,
     )  # fmt: skip
     still = Deal.objects.filter(lead=now.lead, stage=DealStage.WON).order_by("closed_at").first()
     since: dict[str, Any] = {}
@@ -184,12 +178,22 @@ def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
 @transaction.atomic
 def reopen(deal: Deal, *, to: DealStage, at: datetime) -> None:
     """Open a lost deal of a locked lead again, however long ago, because the lead itself came back to it."""
+    _took_back(deal, by=None, at=at)
     deal.move(
         to, at=at, by=None, occurred_at=at, closed_at=None, decided_at=None, stage_before="", reason="",
         lost_reason=None, competitor="", note="",
     )  # fmt: skip
-    record(
-        deal.workspace_id, "deal_reopened", at=at, lead_id=deal.lead_id,
-        data={"deal": str(deal.pk), "title": deal.title, "was": str(DealStage.LOST)},
-    )  # fmt: skip
     follow(deal.lead, deal, by=None, at=at, occurred_at=at)
+
+
+def _took_back(deal: Deal, *, by: Member | None, at: datetime) -> None:
+    """Tell that a win or a loss doesn't count any more; its own entry is voided."""
+    told = (
+        Event.objects.filter(lead=deal.lead_id, kind=f"deal_{deal.stage}", data__deal=str(deal.pk), voided_by=None)
+        .order_by("-id")
+        .first()
+    )
+    record(
+        deal.workspace_id, "deal_reopened", at=at, lead_id=deal.lead_id, actor=by,
+        data={"deal": str(deal.pk), "title": deal.title, "was": str(deal.stage)}, voids=told,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Customers: the list, and what a customer's page says of what they brought. A fixed number of queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Sum
+from django.http import HttpRequest
+
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from funnel.ledger.models import Revenue
+from funnel.overview.paging import PAGE, beyond, cursor, read
+from funnel.workspaces.models import SELLERS, Member
+from funnel.workspaces.slots import slot
+from sales.deals.models import Deal, DealStage
+from sales.deals.page import may_open
+
+# As many bookings as a person looks through; what is older is one row.
+BOOKED = 50
+
+
+def list_of(request: HttpRequest) -> dict[str, Any]:
+    """One page of customers, the latest first: deals won, what they brought, what is next, with whom."""
+    member: Member = request.member  # type: ignore[attr-defined]
+    words, mine = request.GET.get("q", "").strip()[:200], request.GET.get("is") == "mine"
+    rows = Lead.objects.visible_to(member).filter(stage=Stage.CUSTOMER, customer_since__isnull=False)
+    if mine:
+        rows = rows.filter(holder=member)
+    if words:
+        rows = rows.found_by(words)
+    after = read("customers", request.GET.get("after", ""), 2)
+    if after:
+        rows = rows.filter(beyond("customer_since", "id", after, falling=True))
+    found = list(rows.select_related("holder__user").order_by("-customer_since", "-id")[: PAGE + 1])
+    more, found = len(found) > PAGE, found[:PAGE]
+    ids = [lead.pk for lead in found]
+    won = dict(
+        Deal.objects.filter(lead__in=ids, stage=DealStage.WON).order_by().values_list("lead").annotate(many=Count("pk"))
+    )
+    brought = dict(
+        Revenue.objects.readable_by(member)
+        .filter(lead__in=ids)
+        .order_by()
+        .values_list("lead")
+        .annotate(sum=Sum("base_amount"))
+    )
+    steps: dict[Any, str] = {}
+    for next_of in slot("lead_next"):
+        steps |= next_of(ids)
+    query = ("is=mine&" if mine else "") + (f"q={words}&" if words else "")
+    place = cursor("customers", found[-1].customer_since.isoformat(), found[-1].pk) if more else ""
+    return {
+        "rows": [
+            {"lead": lead, "won": won.get(lead.pk, 0), "brought": brought.get(lead.pk), "next": steps.get(lead.pk, "")}
+            for lead in found
+        ],
+        "words": words,
+        "mine": mine,
+        "sells": member.role in SELLERS,
+        "currency": request.workspace.currency,  # type: ignore[attr-defined]
+        "next_url": f"?{query}after={place}" if more else "",
+        "is_first": after is None,
+    }
+
+
+def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
+    """What a customer brought, in total and booking by booking: SLOTS["lead_panels"]."""
+    if lead.stage != Stage.CUSTOMER:
+        return None
+    member: Member = request.member  # type: ignore[attr-defined]
+    booked = Revenue.objects.readable_by(member).filter(lead=lead)
+    sums = booked.aggregate(many=Count("pk"), sum=Sum("base_amount"))
+    rows = list(booked.select_related("holder__user").order_by("-occurred_at", "-recorded_at", "-id")[:BOOKED])
+    rest = sums["many"] - len(rows)
+    deals = Deal.objects.filter(lead=lead).order_by().values_list("stage").annotate(many=Count("pk"))
+    by_stage: dict[str, int] = dict(deals)
+    won = by_stage.pop(DealStage.WON, 0)
+    by_stage.pop(DealStage.LOST, 0)
+    return {
+        "side": "left",
+        "template": "sales/_customer_panel.html",
+        "context": {
+            "lead": lead,
+            "currency": request.workspace.currency,  # type: ignore[attr-defined]
+            "total": sums["sum"],
+            "rows": rows,
+            "rest": rest,
+            "rest_sum": (sums["sum"] or 0) - sum(one.base_amount for one in rows) if rest else 0,
+            "won": won,
+            "open": sum(by_stage.values()),
+            "only_own": member.role == "rep",
+            "may_open": may_open(member, lead),
+        },
+    }

@@ -1,0 +1,7 @@
+"""Addresses of customers."""
+
+from django.urls import path
+
+from sales.customers import views
+
+urlpatterns = [path("customers/", views.customers, name="customers")]
