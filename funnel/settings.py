@@ -251,25 +251,14 @@ LOGGING = {
 
 # What happens after what: event kind -> {short name: handler}. Effects are stored under the short name, so that
 # moving code does not strand them. A handler takes (effects, at) of one workspace; see funnel/outbox/drain.py.
-_SCORE = {"score": "funnel.handoff.handlers.score"}
+_SCORED = (
+    "received", "received_batch", "form", "page_view", "email_open", "email_click", "call", "meeting",
+    "visit", "promo_event", "contact_request", "edited", "voided", "brought_back", "other",
+)  # fmt: skip
 EVENT_ROUTES: dict[str, dict[str, str]] = {
     "submitted": {"receive": "marketing.capture.handlers.receive"},
     "source_seen": {"place": "marketing.campaigns.handlers.place"},
-    "received": _SCORE,
-    "received_batch": _SCORE,
-    "form": _SCORE,
-    "page_view": _SCORE,
-    "email_open": _SCORE,
-    "email_click": _SCORE,
-    "call": _SCORE,
-    "meeting": _SCORE,
-    "visit": _SCORE,
-    "promo_event": _SCORE,
-    "contact_request": _SCORE,
-    "edited": _SCORE,
-    "voided": _SCORE,
-    "brought_back": _SCORE,
-    "other": _SCORE,
+    **{kind: {"score": "funnel.handoff.handlers.score"} for kind in _SCORED},
     "handoff_opened": {
         "notify": "funnel.handoff.handlers.notify",
         "remind": "funnel.handoff.handlers.remind",
