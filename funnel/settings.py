@@ -336,8 +336,14 @@ SLOTS: dict[str, list[str]] = {
     ],
     # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
     "checklist": ["marketing.capture.checklist.steps"],
-    # (request): {"template", "context"} of a card on the owner's home, or None.
-    "home_cards": ["marketing.reports.cards.channels_this_month"],
+    # (request): {"template", "context"} of what the owner's home begins with, or None; the first that has something.
+    "home_headline": ["sales.reports.cards.headline"],
+    # (request): {"template", "context"} of a card on the owner's home, or None; months.asked(request) is its period.
+    "home_cards": ["marketing.reports.cards.channels_of_the_period", "sales.reports.cards.won_by_day"],
+    # (request): {"template", "context"} of a card on a rep's own month, or None.
+    "month_cards": [],
+    # (workspace): what the open deals are worth: {"stages": by stage, "all": together}.
+    "stage_values": ["sales.reports.cards.open_by_stage"],
     # (lead_ids): what is next with leads that sales has, in words, by lead.
     "lead_next": ["sales.queue.nexts.next_of"],
     # (workspace): what a wing can do in the demo business, verb by name.

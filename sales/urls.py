@@ -8,4 +8,6 @@ urlpatterns = [
     path("", include("sales.deals.urls")),
     path("", include("sales.close.urls")),
     path("", include("sales.customers.urls")),
+    path("", include("sales.reports.urls")),
+    path("", include("sales.targets.urls")),
 ]

@@ -141,7 +141,8 @@ def places(page: Page, role: str) -> dict[str, str]:
         }  # fmt: skip
     if role in ("owner", "manager", "rep"):
         found |= {
-            "desk": "/sales/", "mine": linked(page, "/", "/sales/mine/") or "/sales/mine/",
+            "desk": "/sales/", "month": "/sales/month/?period=quarter",
+            "mine": linked(page, "/", "/sales/mine/") or "/sales/mine/",
             "deal-add": "/sales/deals/add/", "deal-open": lead and f"/sales{lead}deal/",
             "deal-edit": deal and f"{deal}edit/", "deal-won": deal and f"{deal}won/",
             "deal-lost": deal and f"{deal}lost/",
@@ -149,7 +150,8 @@ def places(page: Page, role: str) -> dict[str, str]:
     if role in ("owner", "manager"):
         found |= {
             "people": "/people/", "people-remove": linked(page, "/people/", f"/people/{ID}/remove/"),
-            "holidays": "/holidays/", "status": "/status/", "fields": "/fields/", "start": "/start/",
+            "holidays": "/holidays/", "targets": "/sales/targets/",
+            "status": "/status/", "fields": "/fields/", "start": "/start/",
         }  # fmt: skip
     if role == "owner":
         found |= {"keys": "/keys/", "business": "/business/", "mailbox": "/mailbox/"}

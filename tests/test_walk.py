@@ -105,6 +105,8 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "marketing:sources": ("GET", ALL, ""),
     "marketing:source": ("POST", MARKETING, "placement"),
     "sales:desk": ("GET", SELLING, ""),
+    "sales:month": ("GET", SELLING, ""),
+    "sales:targets": ("GET", LEADING, ""),
     "sales:news": ("GET", SELLING, ""),
     "sales:mine": ("GET", SELLING, ""),
     "sales:take": ("POST", SELLING, "lead"),

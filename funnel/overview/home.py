@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,14 @@ from django.views.decorators.http import require_safe
 
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
-from funnel.leads.stages import MARKETING, SALES, Stage
+from funnel.leads.stages import MARKETING, SALES, Stage, side_of
 from funnel.outbox.models import Effect, State
+from funnel.overview.entries import entries
 from funnel.overview.rows import minutes_left
 from funnel.people.checklist import steps
 from funnel.templatetags.words import plural
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
+from funnel.workspaces.months import Period, asked, periods_at
 from funnel.workspaces.roles import allow, may
 from funnel.workspaces.slots import slot
 
@@ -120,9 +123,34 @@ def home(request: Any) -> HttpResponse:
     if todo and not Lead.objects.exists():
         return render(request, "funnel/overview/start.html", context)
     context |= needs_you(member, at=at, workspace=workspace, numbers=numbers)
-    context["cards"] = [card for card in (plugged(request) for plugged in slot("home_cards")) if card]
-    context["promise"] = workspace.promise_hours * 60
+    period = asked(request)
+    context |= {
+        "headline": next((card for card in _plugged("home_headline", request) if card), None),
+        "cards": [card for card in _plugged("home_cards", request) if card],
+        "promise": workspace.promise_hours * 60,
+        "period": period,
+        "periods": periods_at(at, workspace).values(),
+        **funnel(period, workspace),
+    }
     return render(request, "funnel/overview/home.html", context)
+
+
+def _plugged(name: str, request: Any) -> Iterator[dict[str, Any] | None]:
+    return (card(request) for card in slot(name))
+
+
+def funnel(period: Period, workspace: Workspace) -> dict[str, Any]:
+    """Who came to each stage in the period, what became of them, and what the open deals there are worth."""
+    values: dict[str, Any] = {"stages": {}, "all": None}
+    for worth in slot("stage_values"):
+        values = worth(workspace)
+    rows = entries(period, workspace)
+    hues = {"marketing": "c", "hall": "i", "sales": "t"}
+    return {
+        "entries": [(one, hues[side_of(one.stage)], values["stages"].get(one.stage)) for one in rows],
+        "most": max((one.entered for one in rows), default=0),
+        "open": values["all"],
+    }
 
 
 def _numbers(at: datetime) -> dict[str, int]:

@@ -107,6 +107,8 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
             Place("sales:mine", "user", "My leads", roles=SELLING),
             Place("sales:board", "layout-kanban", "Deals", under=DEALS),
             Place("sales:customers", "building-store", "Customers"),
+            Place("sales:month", "calendar-stats", "My month", roles=SELLING),
+            Place("sales:targets", "target", "Targets", roles=frozenset(LEADERS)),
         ),
     ),
 )

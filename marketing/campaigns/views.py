@@ -40,7 +40,7 @@ def campaigns(request: Any) -> HttpResponse:
         rows = rows.filter(beyond("created_at", "pk", seen, falling=True))
     found = list(rows[: PAGE + 1])
     shown = found[:PAGE]
-    where = {f"{CAMPAIGN}__in": [one.pk for one in shown]}
+    where: dict[str, Any] = {f"{CAMPAIGN}__in": [one.pk for one in shown]}
     figures = {row[CAMPAIGN]: row["figures"] for row in brought(None, CAMPAIGN, member=request.member, **where)}
     more = len(found) > PAGE and cursor("campaigns", shown[-1].created_at, shown[-1].pk)
     context = {
@@ -177,7 +177,8 @@ def _money(one: Campaign, rows: list[dict[str, Any]], *, may_change: bool) -> di
     """What it cost and earned by channel, with the costs behind it."""
     names = {row[CHANNEL]: row[SOURCE[0]] for row in rows}
     channels = [(key, names[key], figures) for key, figures in summed(rows, CHANNEL).items()]
-    spent = costs(None, **{CAMPAIGN: one.pk})
+    where: dict[str, Any] = {CAMPAIGN: one.pk}
+    spent = costs(None, **where)
     found = spent.select_related("by__user", "corrected_by").order_by("-occurred_at", "-id")[: COSTS_SHOWN + 1]
     return {
         "channels": sorted(channels, key=lambda row: (-row[2].cost, -row[2].revenue, row[1])),

@@ -83,10 +83,15 @@ def begins(period: str, workspace: Workspace, at: datetime) -> datetime | None:
     return today.replace(month=month, day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
-def received(since: datetime | None) -> LeadQuerySet:
+def received(since: datetime | None, until: datetime | None = None) -> LeadQuerySet:
     """The leads of a period."""
-    leads: LeadQuerySet = Lead.objects.all()
-    return leads.filter(received_at__gte=since) if since else leads
+    leads: LeadQuerySet = Lead.objects.filter(**_between("received_at", since, until))
+    return leads
+
+
+def _between(column: str, since: datetime | None, until: datetime | None) -> dict[str, datetime]:
+    found = {f"{column}__gte": since, f"{column}__lt": until}
+    return {name: moment for name, moment in found.items() if moment}
 
 
 def counted(leads: LeadQuerySet, *by: str) -> list[dict[str, Any]]:
@@ -117,34 +122,35 @@ def counted(leads: LeadQuerySet, *by: str) -> list[dict[str, Any]]:
     ]
 
 
-def brought(since: datetime | None, *by: str, member: Member, **where: Any) -> list[dict[str, Any]]:
+def brought(
+    since: datetime | None, *by: str, member: Member, until: datetime | None = None, **where: Any
+) -> list[dict[str, Any]]:
     """Counts and money together, by three queries; `by` and `where` name the source's own columns.
 
     Without revenue for somebody who reads only their own.
     """
-    found = {tuple(row[name] for name in by): row for row in counted(received(since).filter(**where), *by)}
+    found = {tuple(row[name] for name in by): row for row in counted(received(since, until).filter(**where), *by)}
 
     def of(key: Sequence[Any]) -> Figures:
         return found.setdefault(tuple(key), dict(zip(by, key, strict=True)) | {"figures": Figures()})["figures"]
 
-    for *key, amount in _sums(costs(since, **where), by):
+    for *key, amount in _sums(costs(since, until, **where), by):
         of(key).cost += amount
     if may(member, "revenue"):
-        for *key, amount in _sums(won(since, **where), [f"lead__{name}" for name in by]):
+        for *key, amount in _sums(won(since, until, **where), [f"lead__{name}" for name in by]):
             of(key).revenue += amount
     return list(found.values())
 
 
-def costs(since: datetime | None, **where: Any) -> QuerySet[Cost]:
+def costs(since: datetime | None, until: datetime | None = None, **where: Any) -> QuerySet[Cost]:
     """What was spent in the period."""
-    rows = Cost.objects.filter(**where)
-    return rows.filter(occurred_at__gte=since) if since else rows
+    return Cost.objects.filter(**where, **_between("occurred_at", since, until))
 
 
-def won(since: datetime | None, **where: Any) -> QuerySet[Revenue]:
+def won(since: datetime | None, until: datetime | None = None, **where: Any) -> QuerySet[Revenue]:
     """What was booked to date on the leads of the period."""
-    rows = Revenue.objects.filter(**{f"lead__{name}": value for name, value in where.items()})
-    return rows.filter(lead__received_at__gte=since) if since else rows
+    leads = where | _between("received_at", since, until)
+    return Revenue.objects.filter(**{f"lead__{name}": value for name, value in leads.items()})
 
 
 def _sums(rows: QuerySet[Any], by: Sequence[str]) -> Iterable[tuple[Any, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -18,19 +19,30 @@ class TargetQuerySet(models.QuerySet["Target"]):
         """A rep reads their own, everybody else all."""
         return self.filter(member=member) if member.role == "rep" else self
 
-    def of(self, months: Iterable[date], member: Member | None = None) -> int | None:
-        """What is to be won in these months by one member, or by all together; None where nothing is said of any.
-
-        All together: the month's own target, else the sum of its members'.
-        """
-        found: dict[date, dict[Any, int]] = {}
+    def said(self, months: Iterable[date]) -> Said:
+        """What is said of these months, by one query."""
+        found: Said = {}
         for month, whose, amount in self.filter(month__in=list(months)).values_list("month", "member", "amount"):
             found.setdefault(month, {})[whose] = amount
-        if member is not None:
-            sums = [said[member.pk] for said in found.values() if member.pk in said]
-        else:
-            sums = [said[None] if None in said else sum(said.values()) for said in found.values()]
-        return sum(sums) if sums else None
+        return found
+
+    def of(self, months: Iterable[date], member: Member | None = None) -> int | None:
+        """What is to be won in these months by one member, or by all together; None where nothing is said of any."""
+        months = list(months)
+        return total(self.said(months), months, member.pk if member else None)
+
+
+Said = dict[date, dict[UUID | None, int]]
+
+
+def total(said: Said, months: Iterable[date], whose: UUID | None) -> int | None:
+    """The sum of some months of one member, or of all together: the month's own target, else its members' sum."""
+    rows = [said[month] for month in months if month in said]
+    if whose is None:
+        sums = [row[None] if None in row else sum(row.values()) for row in rows]
+    else:
+        sums = [row[whose] for row in rows if whose in row]
+    return sum(sums) if sums else None
 
 
 class Target(TenantRow):

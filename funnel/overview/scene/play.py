@@ -81,10 +81,11 @@ class Scene:
             )
         for one in CAST["forms"]:
             self.do["form"](by=marketer, at=at, **one)
-        for name, pounds in CAST["targets"].items():
-            # The quarter that was played, and the one to come.
-            for ahead in range(-2, 5):
+        for name, (at_first, then) in CAST["targets"].items():
+            # The month before, when the reps began, and half a year from now on.
+            for ahead in range(-1, 6):
                 month = months_later(self.workspace.local(self.now).date(), ahead)
+                pounds = at_first if ahead < 0 else then
                 self.do["target"](month, pounds * 100, member=self.people.get(name), by=owner, at=at)
 
     def spends(self, one: dict[str, Any], at: datetime) -> None:

@@ -19,6 +19,8 @@ from funnel.leads.stages import Stage
 from funnel.ledger.actions import book_revenue, correct
 from funnel.ledger.models import Revenue
 from funnel.outbox.models import Event
+from funnel.overview.entries import entries
+from funnel.workspaces.months import periods_at
 from sales.close import actions as close
 from sales.deals import actions as deals
 
@@ -223,3 +225,38 @@ def test_the_number_of_queries_does_not_grow(quarter, owner, api, gate):
     with gate(owner) as at:
         receive(owner.workspace, [Capture(email=f"x{n}@y.example", channel=f"c{n}") for n in range(20)], at=at)
     assert {by: queries(by) for by in before} == before
+
+
+def entries_recounted(period, workspace):
+    """The funnel of the owner's home, from the timeline alone."""
+    since, until = (datetime.combine(day, datetime.min.time(), workspace.zone) for day in (period.first, period.after))
+    told = []
+    for place, stage in enumerate(STAGES):
+        entered, on, stays = 0, 0, []
+        for lead in Lead.objects.all():
+            came = {"new": lead.received_at, **({"customer": lead.customer_since} if lead.customer_since else {})}
+            for event in Event.objects.filter(lead=lead, kind="moved").order_by("-occurred_at"):
+                if event.data["to"] in STAGES[1:-1]:
+                    came[event.data["to"]] = event.occurred_at
+            reached = [came[one] for one in STAGES[place:] if one in came]
+            beyond = [came[one] for one in STAGES[place + 1 :] if one in came]
+            if reached and since <= reached[0] < until:
+                entered += 1
+                on += bool(beyond)
+                if beyond and stage in came:
+                    stays.append(days(beyond[0], came[stage]))
+        told.append((entered, on if place < len(STAGES) - 1 else None, median(stays) if stays else None))
+    return told
+
+
+def test_the_owner_s_funnel_counts_who_entered_in_the_period(quarter, owner, gate, browse):
+    with gate(owner):
+        for period in periods_at(quarter, owner.workspace).values():
+            told = [(one.entered, one.went_on, one.days) for one in entries(period, owner.workspace)]
+            again = entries_recounted(period, owner.workspace)
+            assert [one[:2] for one in told] == [one[:2] for one in again]
+            assert [one[2] for one in told] == [pytest.approx(one[2], abs=1e-7) for one in again]
+            assert sum(one[0] for one in told)
+    page = browse(owner).get("/?period=last-month").content.decode()
+    assert f'<td class="num">{told[0][0]}</td>' in browse(owner).get("/?period=last-quarter").content.decode()
+    assert "Who entered each stage in" in page

@@ -103,7 +103,7 @@ def test_the_month_of_the_business_decides_what_is_new(owner, gate, browse, work
         came(owner, at, "Then Bob", occurred_at=at - timedelta(days=40))
     work()
     page = browse(owner).get("/").content.decode()
-    assert "New leads this month, by channel" in page
+    assert "What the channels brought" in page
     radio = page[page.index('<th scope="row">Radio') :]
     assert '<td class="num">1</td>' in radio[: radio.index("</tr>")]
 
