@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from funnel.ledger import actions as ledger
+from funnel.workspaces import gate as gates
 from funnel.workspaces.months import Period, periods_at
 from sales.close import actions as close
 from sales.deals import actions as deals
@@ -29,7 +30,21 @@ def text(client, path):
 
 
 @pytest.fixture
-def november(owner, rep, other_rep, catch, gate):
+def on_that_day(monkeypatch):
+    """Every clock says NOW: this process's, and the database's that a door asks."""
+    real = gates.enter
+
+    def entered(workspace_id):
+        real(workspace_id)
+        return NOW
+
+    monkeypatch.setattr(gates, "enter", entered)
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def november(owner, rep, other_rep, catch, gate, on_that_day):
     """Two reps with targets, three wins this month, one last month, and one that was undone."""
     leads = [catch(rep, f"Ann Bell{n}") for n in range(5)]
     with gate(owner):
@@ -43,8 +58,7 @@ def november(owner, rep, other_rep, catch, gate):
             close.win(deal, by=owner, at=NOW, amount=amount, occurred_at=when)
         undone = close.win(deals.open_deal(leads[3], by=owner, at=NOW, holder=rep), by=owner, at=NOW, amount=7_00)
         close.undo(undone, by=owner, at=NOW)
-    with time_machine.travel(NOW, tick=False):
-        yield leads
+    return leads
 
 
 def test_an_even_pace_is_the_share_of_the_working_days_that_are_over(november, owner, gate):
