@@ -345,12 +345,13 @@ SLOTS: dict[str, list[str]] = {
     # (workspace): what the open deals are worth: {"stages": by stage, "all": together}.
     "stage_values": ["sales.reports.cards.open_by_stage"],
     # (lead_ids): what is next with leads that sales has, in words, by lead.
-    "lead_next": ["sales.queue.nexts.next_of"],
+    "lead_next": ["sales.queue.nexts.next_of", "sales.demos.panel.next_of"],
     # (workspace): what a wing can do in the demo business, verb by name.
     "demo": [
         "marketing.capture.demo.verbs",
         "sales.queue.demo.verbs",
         "sales.close.demo.verbs",
+        "sales.demos.demo.verbs",
         "marketing.costs.demo.verbs",
         "sales.targets.demo.verbs",
     ],
@@ -378,9 +379,10 @@ SLOTS: dict[str, list[str]] = {
         "sales.queue.pane.lead_panel",
         "sales.customers.page.lead_panel",
         "sales.deals.page.lead_panel",
+        "sales.demos.panel.lead_panel",
     ],
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
-    "desk_panels": ["sales.deals.page.desk_panel"],
+    "desk_panels": ["sales.demos.panel.desk_panel", "sales.deals.page.desk_panel"],
     # (request, deal): a panel of the deal's page, {"template", "context"}, or None.
     "deal_panels": [],
     # (deal): what an accepted quote comes to, {"amount", "currency", "says"}, or None.

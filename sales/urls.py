@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("sales.queue.urls")),
     path("", include("sales.deals.urls")),
     path("", include("sales.close.urls")),
+    path("", include("sales.demos.urls")),
     path("", include("sales.customers.urls")),
     path("", include("sales.reports.urls")),
     path("", include("sales.targets.urls")),

@@ -140,6 +140,8 @@ def places(page: Page, role: str) -> dict[str, str]:
             "form-add": "/marketing/forms/add/", "cost-add": "/marketing/money/costs/add/",
         }  # fmt: skip
     if role in ("owner", "manager", "rep"):
+        found |= {"demos": "/sales/demos/", "booking-page": "/sales/booking/"}
+        found |= {"demo-book": lead and lead.replace("/leads/", "/sales/leads/") + "demo/"}
         found |= {
             "desk": "/sales/", "month": "/sales/month/?period=quarter",
             "mine": linked(page, "/", "/sales/mine/") or "/sales/mine/",

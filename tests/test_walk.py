@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -23,6 +24,7 @@ from funnel.workspaces.models import ApiKey, Holiday, Invitation, TimeOff
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form, Submission
 from sales.deals import actions as deals
+from sales.demos.models import Demo
 from sales.queue.models import Task
 from tests.conftest import make_member
 
@@ -113,6 +115,13 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "sales:give-back": ("POST", SELLING, "lead"),
     "sales:call": ("POST", SELLING, "lead"),
     "sales:next-step": ("POST", SELLING, "lead"),
+    "sales:demos": ("GET", SELLING, ""),
+    "sales:booking": ("GET", SELLING, ""),
+    "sales:demo-book": ("GET", SELLING, "lead"),
+    "sales:demo-move": ("GET", SELLING, "demo"),
+    "sales:demo-cancel": ("POST", SELLING, "demo"),
+    "sales:demo-held": ("POST", SELLING, "demo"),
+    "sales:demo-missed": ("POST", SELLING, "demo"),
     "sales:step-done": ("POST", SELLING, "task"),
     "sales:step-move": ("POST", SELLING, "task"),
     "sales:board": ("GET", ALL, ""),
@@ -170,6 +179,13 @@ def carried(message):
     return [File("hello.txt", "text/plain", b"Hello".strip)]
 
 
+def _demo(at, lead, rep):
+    return Demo.objects.create(
+        workspace=rep.workspace, lead=lead, holder=rep, title="Visit", starts_at=at, ends_at=at + timedelta(hours=1),
+        digest="x", made_at=at, updated_at=at,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def rows(cast, gate, work, settings):
     """One real row for every parameter: a lead that waits for the rep, and what hangs on it."""
@@ -206,6 +222,7 @@ def rows(cast, gate, work, settings):
         return {
             "time_off": [TimeOff.objects.create(member=spare, made_at=at, **days).pk],
             "holiday": [Holiday.objects.create(workspace=owner.workspace, day=today).pk],
+            "demo": [_demo(at, lead, rep).pk],
             "lead": [lead.pk],
             "list": [listed.pk],
             "lead+event": [lead.pk, Event.objects.get(kind="form").pk],

@@ -76,6 +76,12 @@ def server_of(workspace: Workspace) -> Server | None:
     return Server(sender=settings.DEFAULT_FROM_EMAIL) if settings.EMAIL_URL else None
 
 
+def sender_of(workspace: Workspace) -> str:
+    """Who this business's letters come from, whether there is a server yet or not."""
+    own = MailServer.objects.filter(workspace=workspace).values_list("sender", flat=True).first()
+    return own or settings.DEFAULT_FROM_EMAIL
+
+
 @transaction.atomic
 def set_server(workspace: Workspace, values: dict[str, Any], *, by: Member, at: datetime) -> MailServer:
     """Let a business mail by a server of its own; a blank password keeps the one that was typed before.

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event
-from funnel.templatetags.words import long_day, money
+from funnel.templatetags.words import day_time, long_day, money
 
 Told = tuple[SafeString | str, list[SafeString | str]]
 # The stages of deals that a lead has too are called alike.
@@ -72,6 +72,21 @@ def _reopened(event: Event, who: SafeString) -> Told:
     return format_html("{} took back that the deal {} was {}", who, _title(event), event.data.get("was", "")), []
 
 
+def _demo(event: Event, who: SafeString) -> Told:
+    """What became of a demo: booked by whom, for when, and what was said."""
+    data = event.data
+    does = {
+        "demo_booked": "booked", "demo_moved": "moved", "demo_cancelled": "cancelled", "demo_held": "held",
+        "demo_missed": "did not come to",
+    }[event.kind]  # fmt: skip
+    whom: SafeString | str = "The lead" if data.get("by_lead") or event.kind == "demo_missed" else who
+    what = format_html("{} {} “<bdi>{}</bdi>”", whom, does, data.get("title", ""))
+    starts = datetime.fromisoformat(data["starts"]) if data.get("starts") else None
+    on = format_html("{}, with <bdi>{}</bdi>", day_time(starts), data.get("with", "")) if starts else ""
+    said = data.get("reason") or data.get("note")
+    return what, [on, quoted(said)]
+
+
 TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "deal_opened": _opened,
     "deal_moved": _moved,
@@ -79,6 +94,7 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "deal_won": _won,
     "deal_lost": _lost,
     "deal_reopened": _reopened,
+    **dict.fromkeys(("demo_booked", "demo_moved", "demo_cancelled", "demo_held", "demo_missed"), _demo),
 }
 # What such an entry says already needs no entry of its own: the deal's move, and the lead's that follows from it.
 SAYS_MORE = ("deal_opened", "deal_won", "deal_lost", "deal_reopened")

@@ -44,6 +44,7 @@ DEALS = (
     "sales:deal", "sales:deals", "sales:deal-add", "sales:deal-open", "sales:deal-edit", "sales:deal-won",
     "sales:deal-lost",
 )  # fmt: skip
+DEMOS = ("sales:booking", "sales:demo-book", "sales:demo-move")
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
         "hall",
@@ -107,6 +108,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
             Place("sales:mine", "user", "My leads", roles=SELLING),
             Place("sales:board", "layout-kanban", "Deals", under=DEALS),
             Place("sales:customers", "building-store", "Customers"),
+            Place("sales:demos", "calendar", "My demos", roles=SELLING, under=DEMOS),
             Place("sales:month", "calendar-stats", "My month", roles=SELLING),
             Place("sales:targets", "target", "Targets", roles=frozenset(LEADERS)),
         ),
@@ -117,7 +119,7 @@ TABS: dict[str, tuple[str, ...]] = {
     Role.OWNER: ("home", "leads", "handoffs", "sales:desk", "marketing:home"),
     Role.MANAGER: ("home", "leads", "handoffs", "sales:desk", "marketing:home"),
     Role.MARKETER: ("marketing:home", "leads", "marketing:campaigns", "marketing:forms", "handoffs"),
-    Role.REP: ("sales:desk", "sales:mine", "leads", "sales:board", "handoffs"),
+    Role.REP: ("sales:desk", "sales:demos", "leads", "sales:board", "handoffs"),
     Role.VIEWER: ("leads", "handoffs", "marketing:home", "marketing:campaigns"),
 }
 # Pages on which somebody does what makes a mail.

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Any
 
-from django.conf import settings
 from icalendar import Calendar, Event, vCalAddress, vText
 
 from funnel.mail.actions import plain
@@ -25,13 +24,13 @@ def invitation(
     title: str,
     place: str,
     business: str,
+    sender: str,
     says: str = "",
     people: list[tuple[str, str]],
 ) -> bytes:
     """One meeting as METHOD:REQUEST, CANCEL or PUBLISH; `people` are (name, e-mail) of who comes.
 
-    The business's own address is the organiser, because the letters come from there: calendars take a change only
-    from who invited.
+    `sender`, from whom the letters come, is the organiser: calendars take a change only from who invited.
     """
     calendar = Calendar()
     calendar.add("prodid", MAKER)
@@ -49,7 +48,7 @@ def invitation(
         event.add("location", place)
     if says:
         event.add("description", says)
-    event["organizer"] = _person(business, parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
+    event["organizer"] = _person(business, parseaddr(sender)[1])
     if method != "PUBLISH":
         for name, email in people:
             event.add("attendee", _person(name, email, partstat="ACCEPTED", role="REQ-PARTICIPANT"), encode=False)

@@ -14,9 +14,10 @@ from django.utils import timezone
 from funnel.mail import actions as mail
 from funnel.mail.files import File
 from funnel.mail.models import Message
+from funnel.mail.servers import sender_of
 from funnel.outbox.models import Effect, Event
 from funnel.templatetags.words import day_time
-from funnel.workspaces.models import Member
+from funnel.workspaces.models import Member, Workspace
 from sales.demos.calendar import invitation
 from sales.demos.models import Demo, DemoState
 
@@ -139,11 +140,11 @@ def files(message: Message) -> list[File]:
     given = message.context
     if not given.get("method"):
         return []
-    make = partial(appointment, given, message.workspace.name)
+    make = partial(appointment, given, message.workspace)
     return [File("meeting.ics", f"text/calendar; charset=utf-8; method={given['method']}", make)]
 
 
-def appointment(given: dict[str, Any], business: str) -> bytes:
+def appointment(given: dict[str, Any], workspace: Workspace) -> bytes:
     """The appointment as a letter's context tells it."""
     people = [(given["lead"], given["lead_email"]), (given["with"], given["with_email"])]
     return invitation(
@@ -153,8 +154,9 @@ def appointment(given: dict[str, Any], business: str) -> bytes:
         made_at=datetime.fromisoformat(given["stamp"]),
         starts_at=datetime.fromisoformat(given["starts"]),
         ends_at=datetime.fromisoformat(given["ends"]),
-        title=f"{given['meeting']}: {business}, {given['with']}",
+        title=f"{given['meeting']}: {workspace.name}, {given['with']}",
         place=given["place"],
-        business=business,
+        business=workspace.name,
+        sender=sender_of(workspace),
         people=[(name, email) for name, email in people if email],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 
+from funnel.mail.servers import sender_of
 from funnel.workspaces.gate import writing
 from sales.demos import actions as demos
 from sales.demos.calendar import invitation
@@ -55,6 +56,7 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
             title=f"{demo.title}: {visit.workspace.name}, {demo.holder.name}",
             place=demo.place,
             business=visit.workspace.name,
+            sender=sender_of(visit.workspace),
             people=[],
         )
     answer = HttpResponse(body, content_type="text/calendar; charset=utf-8")

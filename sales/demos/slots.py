@@ -13,7 +13,7 @@ from sales.demos.models import TAKES_TIME, BookingPage, Demo
 
 # People outside look this far ahead, and see so many working days at once.
 AHEAD, DAYS = timedelta(days=60), 5
-HALF_HOUR, QUARTER = timedelta(minutes=30), timedelta(minutes=15)
+QUARTER = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -76,12 +76,13 @@ def _days(
 ) -> Iterator[tuple[date, list[datetime]]]:
     """Each working span with its day on the business's clock and its free times, in order."""
     length = timedelta(minutes=page.minutes)
-    step = HALF_HOUR if length >= HALF_HOUR else QUARTER
+    gap = timedelta(minutes=page.gap_minutes)
+    # One after the other, so that a day holds as many as it can; in quarters of an hour, which people remember.
+    step = -(-(length + gap) // QUARTER) * QUARTER
     today = workspace.local(at).date()
     # In UTC, where adding half an hour is half an hour on the day on which the clocks change too.
     begin = datetime.combine(max(since or today, today), time(), workspace.zone).astimezone(UTC)
     earliest, end = at + timedelta(hours=page.notice_hours), at + AHEAD
-    gap = timedelta(minutes=page.gap_minutes)
     if begin > end:
         return
     away, busy = _away(page.member, today, workspace.local(end).date()), _busy(page.member, begin, end, besides)

@@ -19,6 +19,7 @@ from funnel.overview.rows import UNKNOWN, grades_of, minutes_left
 from funnel.scoring.models import LeadScore
 from funnel.templatetags.words import calendar_day, clock_time, day
 from funnel.workspaces.models import Member, Workspace
+from sales.demos.models import Demo
 from sales.queue.models import Task
 
 # A desk is what one person can look through; what doesn't fit stands on "My leads" and "Handoffs".
@@ -71,15 +72,22 @@ def stamp(member: Member, at: datetime) -> str:
     """A word that changes when the list would: what waits, what is planned, and the minute for the clocks."""
     waits = list(new_handoffs(member).values_list("pk", "due_at")[:MOST])
     steps = list(Task.objects.on_desk_of(member).select_related(None).values_list("pk", "due_at")[:MOST])
-    text = f"{member.pk} {waits} {steps} {at:%Y-%m-%d %H:%M}"
+    demos = list(_demos_of(member).select_related(None).values_list("pk", "starts_at")[:MOST])
+    text = f"{member.pk} {waits} {steps} {demos} {at:%Y-%m-%d %H:%M}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _demos_of(member: Member) -> Any:
+    """The member's demos that are to come, and those of which nobody has said how they went."""
+    return Demo.objects.booked().filter(holder=member).select_related("lead").order_by("starts_at", "id")
 
 
 def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group]:
     """The groups of the desk in order, empty ones left out."""
     waiting = list(new_handoffs(member)[:MOST])
     steps = list(Task.objects.on_desk_of(member)[:MOST])
-    seen = {one.lead_id for one in steps}
+    demos = list(_demos_of(member)[:MOST])
+    seen = {one.lead_id for one in steps} | {one.lead_id for one in demos}
     first = [one for one in to_call_first(member)[:MOST] if one.lead_id not in seen]
     seen |= {one.lead_id for one in first}
     score = LeadScore.objects.in_force().filter(lead=OuterRef("pk")).values("total")[:1]
@@ -104,9 +112,10 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group
         groups["new"].rows.append(Row(one.lead, one.card["why"], left=left))
     for one in first:
         groups["today"].rows.append(Row(one.lead, f"Call first: {one.card['why']}", when="Now"))
-    for task in steps:
-        name, when = _place(task, at, today)
-        groups[name].rows.append(Row(task.lead, task.what, when=when))
+    planned = [(task.due_at, task.lead, task.what, _place(task, at, today)) for task in steps]
+    planned += [(demo.starts_at, demo.lead, *_demo(demo, at, today)) for demo in demos]
+    for _, lead, what, (name, when) in sorted(planned, key=lambda one: one[0]):
+        groups[name].rows.append(Row(lead, what, when=when))
     for lead in others:
         groups["others"].rows.append(Row(lead, "Nothing is planned: call, or say what is next"))
     rows = [row for group in groups.values() for row in group.rows]
@@ -126,6 +135,19 @@ def _place(task: Task, at: datetime, today: Any) -> tuple[str, str]:
     if on == today + timedelta(days=1):
         return "tomorrow", hour or "Tomorrow"
     return "later", f"{day(task.due_at)} {hour}".strip()
+
+
+def _demo(demo: Demo, at: datetime, today: Any) -> tuple[str, tuple[str, str]]:
+    """What stands on the desk for a demo: where to be and when, afterwards the question how it went."""
+    on, hour = calendar_day(demo.starts_at), clock_time(demo.starts_at)
+    if demo.ends_at <= at:
+        return f"How did it go? {demo.title}", ("late", hour if on == today else f"{day(demo.starts_at)} {hour}")
+    what = f"{demo.title}, {demo.place}" if demo.place else demo.title
+    if on <= today:
+        return what, ("today", hour)
+    if on == today + timedelta(days=1):
+        return what, ("tomorrow", hour)
+    return what, ("later", f"{day(demo.starts_at)} {hour}")
 
 
 def count(groups: list[Group], *titles: str) -> int:

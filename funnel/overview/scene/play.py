@@ -81,6 +81,8 @@ class Scene:
             )
         for one in CAST["forms"]:
             self.do["form"](by=marketer, at=at, **one)
+        for name in ("Hannah", "Raj"):
+            self.do["booking_page"](self.people[name], at=at)
         for name, (at_first, then) in CAST["targets"].items():
             # The month before, when the reps began, and half a year from now on.
             for ahead in range(-1, 6):
@@ -253,7 +255,11 @@ class Scene:
 
     def plans(self, name: str, rep: Member, what: str, due_at: datetime, at: datetime) -> None:
         lead = self.lead(name)
-        if lead.holder_id == rep.pk:
+        if lead.holder_id != rep.pk:
+            return
+        if what == "Site visit":
+            self.do["demo"](lead, what, starts_at=due_at, by=rep, at=at)
+        else:
             self.do["plan"](lead, what, due_at=due_at, by=rep, at=at)
 
     def way_to(self, stage: str) -> Sequence[Stage]:

@@ -1,0 +1,106 @@
+"""Demos on a lead's page and beside the desk: what is to come, how the last ones went, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from funnel.handoff.models import GiveBackReason
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES, Stage
+from funnel.templatetags.words import day, day_time, plural
+from funnel.workspaces.models import Member
+from funnel.workspaces.roles import may
+from sales.demos.models import Demo, DemoState
+
+SHOWN = 20
+# Who misses two demos is likelier to be won back by marketing than by a third appointment.
+ENOUGH = 2
+
+
+def demos_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
+    """The lead's demos with what this member may do, in one query, two where giving back is suggested."""
+    member: Member = request.member  # type: ignore[attr-defined]
+    at: datetime = request.at  # type: ignore[attr-defined]
+    found = list(Demo.objects.filter(lead=lead).with_people().order_by("-starts_at", "-id")[:SHOWN])
+    rows = [row_of(one, member, at) for one in found]
+    return {
+        "lead": lead,
+        "coming": [row for row in reversed(rows) if row["open"]],
+        "gone": [row for row in rows if not row["open"]],
+        "may_book": may_book(member, lead),
+        "give_back": _give_back(member, lead, found, at),
+    }
+
+
+def row_of(demo: Demo, member: Member, at: datetime) -> dict[str, Any]:
+    """A demo as a list shows it, and what this member may do with it now."""
+    mine = member.leads_others or member.pk in (demo.holder_id, demo.lead.holder_id)
+    is_open = demo.state == DemoState.BOOKED
+    began = demo.starts_at <= at
+    may_act = mine and may(member, "deals.change")
+    return {
+        "demo": demo,
+        "open": is_open,
+        "began": is_open and began,
+        "over": is_open and demo.ends_at <= at,
+        "may_change": may_act and is_open,
+        "may_decide": may_act and began and demo.state != DemoState.CANCELLED,
+        "me": demo.holder_id == member.pk,
+    }
+
+
+def may_book(member: Member, lead: Lead) -> bool:
+    """Whether the member may book a demo with this lead; the verb decides again."""
+    theirs = member.leads_others or lead.holder_id in (None, member.pk)
+    return may(member, "deals.change") and theirs and lead.stage != Stage.DISQUALIFIED
+
+
+def _give_back(member: Member, lead: Lead, found: Sequence[Demo], at: datetime) -> dict[str, Any] | None:
+    """The suggestion after a second no-show in a row: give the lead back, with the reason at hand."""
+    missed = []
+    for demo in found:
+        if demo.state == DemoState.HELD or (demo.state == DemoState.BOOKED and demo.ends_at > at):
+            break
+        if demo.state == DemoState.MISSED:
+            missed.append(demo)
+    mine = lead.holder_id is not None and (lead.holder_id == member.pk or member.leads_others)
+    if len(missed) < ENOUGH or lead.stage not in SALES or not mine or not may(member, "leads.take"):
+        return None
+    reasons = list(GiveBackReason.objects.filter(disqualifies=False, asks_date=False))
+    reason = next((one for one in reasons if one.key == "no-answer"), reasons[0] if reasons else None)
+    days = " and ".join(day(one.starts_at) for one in reversed(missed[:ENOUGH]))
+    note = f"Missed {plural(len(missed), 'demo')}: {days}".replace("\N{NO-BREAK SPACE}", " ")
+    return {"reason": reason, "note": note, "times": len(missed), "days": days} if reason else None
+
+
+def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
+    """The panel "Demos" of the lead's page: SLOTS["lead_panels"]."""
+    context = demos_of(request, lead) | {"next": reverse("lead", args=[lead.pk]) + "#demos"}
+    at_sales = lead.stage in (*SALES, Stage.READY, Stage.CUSTOMER)
+    if not (context["coming"] or context["gone"] or (context["may_book"] and at_sales)):
+        return None
+    return {"side": "left", "template": "sales/_demos_panel.html", "context": context, "actions": []}
+
+
+def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
+    """What is to come with the lead, under it on the desk: SLOTS["desk_panels"]."""
+    context = demos_of(request, lead) | {"next": f"{reverse('sales:desk')}?lead={lead.pk}#lead"}
+    if not (context["coming"] or context["give_back"]):
+        return None
+    return {"template": "sales/_demos_desk.html", "context": context}
+
+
+def next_of(lead_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The next demo of each lead that has one to come, in words, for lists: SLOTS["lead_next"]."""
+    words: dict[UUID, str] = {}
+    rows = Demo.objects.upcoming(timezone.now()).filter(lead__in=list(lead_ids))
+    for lead_id, title, starts_at in rows.values_list("lead_id", "title", "starts_at"):
+        words.setdefault(lead_id, f"{title}, {day_time(starts_at)}")
+    return words

@@ -1,0 +1,211 @@
+"""Book a demo, move it, cancel it, say how it went; the week, and one's own booking page."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from funnel.leads.identity import Refused
+from funnel.leads.models import Lead
+from funnel.templatetags.words import day_time
+from funnel.workspaces.models import Member, Workspace
+from funnel.workspaces.refusals import Refusal
+from funnel.workspaces.roles import allow
+from sales.demos import actions as verbs
+from sales.demos import booking
+from sales.demos.forms import BookingPageForm, DemoForm
+from sales.demos.models import BookingPage, Demo
+from sales.demos.panel import may_book
+from sales.demos.slots import offer
+from sales.demos.week import week_of
+
+# What a refusal is about, where the form names it otherwise.
+FIELDS = {"starts_at": "hour", "ends_at": "minutes", "holder": "holder"}
+
+
+@allow("deals.change")
+@require_GET
+def demos(request: HttpRequest) -> HttpResponse:
+    """My demos of a week; an owner or a manager may look at everybody's."""
+    page = BookingPage.objects.filter(member=_member(request)).first()
+    return render(request, "sales/demos.html", week_of(request) | {"page": page})
+
+
+@allow("deals.change")
+@require_http_methods(["GET", "HEAD", "POST"])
+def book(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Book a demo with a lead."""
+    member, workspace = _member(request), _workspace(request)
+    lead: Lead = get_object_or_404(
+        Lead.objects.visible_to(member).select_related("holder__user", "holder__workspace", "company"), pk=pk
+    )
+    rep = lead.holder if lead.holder is not None and lead.holder.active else member
+    own = BookingPage.objects.filter(member=rep).first()
+    start = DemoForm.start(None, own, workspace) | {"holder": rep.pk} | _chosen(request)
+    form = DemoForm(request.POST or None, workspace=workspace, by=member, initial=start)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            holder = form.cleaned_data.get("holder") or member
+            try:
+                with transaction.atomic():
+                    made = verbs.book(lead, holder=holder, by=member, at=request.at, **form.values())  # type: ignore[attr-defined]
+            except Refusal as refusal:
+                status = _refused(form, refusal)
+            else:
+                messages.success(request, f"Booked: {day_time(made.starts_at)}. Both get the appointment by mail.")
+                return redirect(reverse("lead", args=[lead.pk]) + "#demos")
+    said = f"With {lead}" + (f", {lead.company_name}" if lead.company_name and lead.name else "")
+    context = {"lead": lead, "form": form, "may": may_book(member, lead), "says": said, **_free(request, rep, own)}
+    return render(request, "sales/demo_book.html", context, status=status)
+
+
+@allow("deals.change")
+@require_http_methods(["GET", "HEAD", "POST"])
+def move(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Move a demo to another time, place or rep."""
+    member, workspace = _member(request), _workspace(request)
+    demo = _demo(request, pk)
+    start = DemoForm.start(demo, None, workspace) | _chosen(request)
+    form = DemoForm(request.POST or None, workspace=workspace, by=member, initial=start)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            changes = form.values()
+            if form.cleaned_data.get("holder"):
+                changes["holder"] = form.cleaned_data["holder"]
+            try:
+                with transaction.atomic():
+                    now = verbs.move(demo, changes, by=member, at=request.at)  # type: ignore[attr-defined]
+            except Refusal as refusal:
+                status = _refused(form, refusal)
+            else:
+                same = now.version == demo.version
+                said = (
+                    "Nothing to save: all is as it was." if same else f"Moved. It is on {day_time(now.starts_at)} now."
+                )
+                messages.success(request, said)
+                return redirect(reverse("lead", args=[demo.lead_id]) + "#demos")
+    own = BookingPage.objects.filter(member=demo.holder).first()
+    said = f"With {demo.lead}, now {day_time(demo.starts_at)}"
+    free = _free(request, demo.holder, own, demo)
+    context = {"lead": demo.lead, "demo": demo, "form": form, "may": True, "says": said, **free}
+    return render(request, "sales/demo_book.html", context, status=status)
+
+
+@allow("deals.change")
+@require_POST
+def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Cancel a demo; the lead is told, with the reason."""
+    demo = _demo(request, pk)
+    reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())
+    verbs.cancel(demo, by=_member(request), at=request.at, reason=reason)  # type: ignore[attr-defined]
+    return _done(request, f"Cancelled. {demo.lead} is told by mail.", demo)
+
+
+@allow("deals.change")
+@require_POST
+def held(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say that a demo was held."""
+    demo = _demo(request, pk)
+    verbs.held(demo, by=_member(request), at=request.at, note=_note(request))  # type: ignore[attr-defined]
+    return _done(request, "Noted: it was held.", demo)
+
+
+@allow("deals.change")
+@require_POST
+def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say that the lead did not come."""
+    demo = _demo(request, pk)
+    before = Demo.objects.filter(lead=demo.lead, state="missed").exclude(pk=demo.pk).exists()
+    verbs.no_show(demo, by=_member(request), at=request.at, note=_note(request))  # type: ignore[attr-defined]
+    then = "This was not the first time; you can give the lead back." if before else "They get a link to book again."
+    return _done(request, f"Noted: {demo.lead} did not come. {then}", demo)
+
+
+@allow("deals.change")
+@require_http_methods(["GET", "HEAD", "POST"])
+def booking_page(request: HttpRequest) -> HttpResponse:
+    """One's own page for people outside: open it, change it, copy its address."""
+    member = _member(request)
+    page = BookingPage.objects.filter(member=member).first()
+    if page is None:
+        if request.method == "POST":
+            booking.page_of(member, at=request.at)  # type: ignore[attr-defined]
+            messages.success(request, "Your booking page is open.")
+            return redirect("sales:booking")
+        return render(request, "sales/booking.html", {"page": None})
+    form = BookingPageForm(request.POST or None, instance=page)
+    if request.method == "POST" and form.is_valid():
+        page.refresh_from_db()
+        booking.change_page(page, form.cleaned_data, by=member, at=request.at)  # type: ignore[attr-defined]
+        messages.success(request, "Saved. What is booked stays as it is.")
+        return redirect("sales:booking")
+    context = {"page": page, "form": form, "address": f"{settings.PUBLIC_URL}{page.path}"}
+    return render(request, "sales/booking.html", context, status=422 if form.errors else 200)
+
+
+def _member(request: HttpRequest) -> Member:
+    return request.member  # type: ignore[attr-defined,no-any-return]
+
+
+def _workspace(request: HttpRequest) -> Workspace:
+    return request.workspace  # type: ignore[attr-defined,no-any-return]
+
+
+def _demo(request: HttpRequest, pk: UUID) -> Demo:
+    """The demo; 404 for another business's, 403 for a colleague's."""
+    demo: Demo = get_object_or_404(
+        Demo.objects.select_related("lead__holder__user", "holder__user", "holder__workspace"), pk=pk
+    )
+    member = _member(request)
+    if member.pk not in (demo.holder_id, demo.lead.holder_id) and not member.leads_others:
+        raise verbs.NotYourDemo(f"This demo is with {demo.holder.name}.")
+    return demo
+
+
+def _chosen(request: HttpRequest) -> dict[str, str]:
+    """A free time that was chosen by its link."""
+    return {name: request.GET[name][:10] for name in ("on", "hour") if request.GET.get(name)}
+
+
+def _free(request: HttpRequest, rep: Member, own: BookingPage | None, demo: Demo | None = None) -> dict[str, Any]:
+    """When the rep is free in the next working days, as links that fill the form in."""
+    workspace, at = _workspace(request), request.at  # type: ignore[attr-defined]
+    minutes = int(demo.length.total_seconds() // 60) if demo else own.minutes if own else 30
+    page = BookingPage(member=rep, minutes=minutes, gap_minutes=own.gap_minutes if own else 0, notice_hours=0)
+    found = offer(page, workspace=workspace, at=at, since=None, zone=workspace.zone, besides=demo)
+    return {"rep": rep, "free": [one for one in found.days if one.times], "free_minutes": minutes}
+
+
+def _refused(form: DemoForm, refusal: Refusal) -> int:
+    """Put a refusal to the field that it is about; give the status of the answer."""
+    errors = refusal.errors if isinstance(refusal, Refused) else {refusal.extra.get("field", ""): refusal.sentence}
+    for name, sentence in errors.items():
+        field = FIELDS.get(name, name)
+        form.add_error(field if field in form.fields else None, sentence)
+    return 422 if isinstance(refusal, Refused) else refusal.status
+
+
+def _note(request: HttpRequest) -> str:
+    return request.POST.get("note", "").replace("\x00", "").strip()[:4000]
+
+
+def _done(request: HttpRequest, sentence: str, demo: Demo) -> HttpResponse:
+    """Back to where the form stood, with a sentence."""
+    messages.success(request, sentence)
+    back = request.POST.get("next", "")
+    if back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return HttpResponseRedirect(back)
+    return redirect(reverse("lead", args=[demo.lead_id]) + "#demos")

@@ -1,0 +1,178 @@
+"""The rep's pages: the week, the lead's demos, the desk, and one's own booking page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from funnel.people import away
+from sales.demos.models import BookingPage, Demo, DemoState
+from tests.sales.demos.conftest import slot
+
+pytestmark = pytest.mark.django_db
+
+
+def text(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def test_a_demo_is_booked_on_the_leads_page_and_moved_there(rep, catch, browse, gate):
+    lead = catch(rep)
+    client = browse(rep)
+    form = reverse("sales:demo-book", args=[lead.pk])
+    shown = text(client.get(form))
+    assert "When Rita is free" in shown
+    with gate(rep) as at:
+        starts = slot(rep, at)
+        local = rep.workspace.local(starts)
+    typed = {"on": local.date().isoformat(), "hour": "09:00", "minutes": "45", "title": "Site visit", "place": "Here"}
+    assert "Write a date like" in text(client.post(form, typed | {"on": "2026-02-30"}))
+    assert client.post(form, typed | {"on": "2020-01-06"}).status_code == 422
+    assert "This has passed" in text(client.post(form, typed | {"on": "2020-01-06"}))
+    assert client.post(form, typed).url == f"/leads/{lead.pk}/#demos"
+    with gate(rep):
+        demo = Demo.objects.get()
+        assert (demo.starts_at, demo.length, demo.title) == (starts, timedelta(minutes=45), "Site visit")
+    page = text(client.get(reverse("lead", args=[lead.pk])))
+    assert "Site visit" in page
+    assert "<bdi>Rita</bdi> booked “<bdi>Site visit</bdi>”" in page
+    again = client.post(form, typed)
+    assert again.status_code == 409
+    assert "has another demo at that time" in text(again)
+    moved = client.post(reverse("sales:demo-move", args=[demo.pk]), typed | {"hour": "14:30"})
+    assert moved.status_code == 302
+    with gate(rep):
+        demo.refresh_from_db()
+        assert (f"{rep.workspace.local(demo.starts_at):%H:%M}", demo.sequence) == ("14:30", 1)
+
+
+def test_a_time_that_the_clocks_jump_over_is_refused_with_a_sentence(rep, catch, browse, gate):
+    """Bad input 91: in London it is 02:00 right after 00:59 on 28 March 2027."""
+    lead = catch(rep)
+    typed = {"on": "2027-03-28", "hour": "01:30", "minutes": "30", "title": "Visit", "place": ""}
+    answer = browse(rep).post(reverse("sales:demo-book", args=[lead.pk]), typed)
+    assert answer.status_code == 422
+    assert "the clocks go forward, and this time does not exist" in text(answer)
+    with gate(rep):
+        assert not Demo.objects.exists()
+
+
+def test_todays_demos_stand_on_the_desk_until_somebody_says_how_they_went(rep, past_demo, demo_of, browse, gate, work):
+    demo = past_demo(rep, "Ann Bell", title="Site visit", hours=0.25)
+    demo_of(rep, "Ben Bell", title="Later visit", days=14)
+    desk = text(browse(rep).get(reverse("sales:desk")))
+    assert "Site visit" in desk
+    assert "Later visit" in desk
+    assert "Nothing is planned" not in desk
+    assert "How did it go?" in desk
+    with gate(rep):
+        Demo.objects.filter(pk=demo.pk).update(ends_at=demo.starts_at + timedelta(minutes=1))
+    assert "How did it go? Site visit" in text(browse(rep).get(reverse("sales:desk")))
+    held = browse(rep).post(
+        reverse("sales:demo-held", args=[demo.pk]),
+        {"note": "They like it", "next": f"/sales/?lead={demo.lead_id}#lead"},
+    )
+    assert held.url == f"/sales/?lead={demo.lead_id}#lead"
+    assert "How did it go? Site visit" not in text(browse(rep).get(reverse("sales:desk")))
+    assert "They like it" in text(browse(rep).get(reverse("lead", args=[demo.lead_id])))
+
+
+def test_a_second_no_show_suggests_to_give_the_lead_back_with_one_click(rep, past_demo, browse, gate, work):
+    first = past_demo(rep, hours=50)
+    second = past_demo(rep, lead=first.lead, hours=2)
+    client = browse(rep)
+    where = reverse("lead", args=[first.lead_id])
+    client.post(reverse("sales:demo-missed", args=[first.pk]))
+    assert "Missed" not in text(client.get(where)).replace("Missed the demo", "")
+    client.post(reverse("sales:demo-missed", args=[second.pk]))
+    page = text(client.get(where))
+    assert "Missed 2 demos" in page
+    assert "Could not reach them" in page
+    given = {"reason": "no-answer", "note": "Missed 2 demos"}
+    assert client.post(reverse("lead-give-back", args=[first.lead_id]), given).status_code == 302
+    with gate(rep):
+        assert Lead.objects.get().stage == Stage.NURTURING
+    assert "Missed 2 demos:" not in text(client.get(where))
+
+
+def test_my_week_shows_mine_and_a_leader_everybodys(rep, other_rep, owner, demo_of, browse, gate):
+    mine = demo_of(rep, "Ann Bell")
+    demo_of(other_rep, "Ben Bell")
+    with gate(rep) as at:
+        day = rep.workspace.local(mine.starts_at).date()
+        away.take_off(rep, day, day, by=rep, at=at)
+    week = {"week": day.isoformat()}
+    own = text(browse(rep).get(reverse("sales:demos"), week))
+    assert "Ann Bell" in own
+    assert "Ben Bell" not in own
+    assert "Away that day" in own
+    assert "Ben Bell" not in text(browse(rep).get(reverse("sales:demos"), week | {"who": "all"}))
+    every = text(browse(owner).get(reverse("sales:demos"), week | {"who": "all"}))
+    assert "Ann Bell" in every
+    assert "Ben Bell" in every
+    for odd in ("x", "0001-01-01", "9999-12-31", "2026-13-01"):
+        assert browse(rep).get(reverse("sales:demos"), {"week": odd}).status_code == 200
+
+
+def test_the_week_and_the_desk_cost_the_same_with_one_demo_and_with_ten(rep, demo_of, browse):
+    client = browse(rep)
+    first = demo_of(rep, "Lead 0", hour=9)
+    pages = [(reverse("sales:demos"), {"week": first.starts_at.date().isoformat()}), (reverse("sales:desk"), {})]
+    before = []
+    for address, query in pages:
+        client.get(address, query)
+        with CaptureQueriesContext(connection) as few:
+            client.get(address, query)
+        before.append(len(few))
+    for n in range(7):
+        demo_of(rep, f"Lead {n + 1}", hour=10 + n % 7)
+    for (address, query), count in zip(pages, before, strict=True):
+        with CaptureQueriesContext(connection) as many:
+            client.get(address, query)
+        assert len(many) <= count, address
+
+
+def test_a_rep_opens_a_booking_page_and_says_what_stands_on_it(rep, browse, gate, client):
+    mine = browse(rep)
+    address = reverse("sales:booking")
+    assert "You have no booking page yet" in text(mine.get(address))
+    assert mine.post(address).status_code == 302
+    typed = {
+        "title": "Site visit", "intro": "We look at the roof", "minutes": "60", "place": "At your roof",
+        "before": "Your latest bill", "gap_minutes": "30", "notice_hours": "24", "is_open": "on",
+    }  # fmt: skip
+    assert mine.post(address, typed | {"minutes": "7"}).status_code == 422
+    assert mine.post(address, typed).status_code == 302
+    with gate(rep):
+        page = BookingPage.objects.get()
+        assert (page.minutes, page.gap_minutes, page.notice_hours, page.before) == (60, 30, 24, "Your latest bill")
+    assert page.path in text(mine.get(address))
+    public = text(client.get(page.path))
+    for words in ("Site visit", "We look at the roof", "60 minutes", "At your roof", "Rita Rep"):
+        assert words in public
+    assert mine.post(address, {name: typed[name] for name in typed if name != "is_open"}).status_code == 302
+    assert client.get(page.path).status_code == 410
+
+
+def test_a_colleagues_demo_is_read_not_changed_and_anothers_is_not_there(
+    rep, other_rep, outsider, demo_of, browse, gate
+):
+    demo = demo_of(rep)
+    page = text(browse(other_rep).get(reverse("lead", args=[demo.lead_id])))
+    assert "with <bdi>Rita</bdi>" in page
+    assert reverse("sales:demo-move", args=[demo.pk]) not in page
+    for verb in ("move", "cancel", "held", "missed"):
+        where = reverse(f"sales:demo-{verb}", args=[demo.pk])
+        assert browse(other_rep).post(where).status_code == 403
+        assert browse(outsider).post(where).status_code == 404
+    off = browse(rep).post(reverse("sales:demo-cancel", args=[demo.pk]), {"reason": "They asked"})
+    assert off.status_code == 302
+    with gate(rep):
+        demo.refresh_from_db()
+        assert (demo.state, demo.reason) == (DemoState.CANCELLED, "They asked")
