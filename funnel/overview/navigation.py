@@ -119,7 +119,7 @@ TABS: dict[str, tuple[str, ...]] = {
     Role.OWNER: ("home", "leads", "handoffs", "sales:desk", "marketing:home"),
     Role.MANAGER: ("home", "leads", "handoffs", "sales:desk", "marketing:home"),
     Role.MARKETER: ("marketing:home", "leads", "marketing:campaigns", "marketing:forms", "handoffs"),
-    Role.REP: ("sales:desk", "sales:demos", "leads", "sales:board", "handoffs"),
+    Role.REP: ("sales:desk", "sales:mine", "leads", "sales:board", "handoffs"),
     Role.VIEWER: ("leads", "handoffs", "marketing:home", "marketing:campaigns"),
 }
 # Pages on which somebody does what makes a mail.
