@@ -11,7 +11,7 @@ from funnel.workspaces.models import Member, Workspace
 from sales.demos import actions as demos
 from sales.demos import booking
 
-VISIT = {
+VISIT: dict[str, Any] = {
     "title": "Site visit",
     "intro": "We look at roof, loft and meter together, and you get a fixed price in writing within 3 working days.",
     "minutes": 60,

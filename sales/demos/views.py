@@ -157,11 +157,11 @@ def booking_page(request: HttpRequest) -> HttpResponse:
 
 
 def _member(request: HttpRequest) -> Member:
-    return request.member  # type: ignore[attr-defined,no-any-return]
+    return request.member  # type: ignore[attr-defined]
 
 
 def _workspace(request: HttpRequest) -> Workspace:
-    return request.workspace  # type: ignore[attr-defined,no-any-return]
+    return request.workspace  # type: ignore[attr-defined]
 
 
 def _demo(request: HttpRequest, pk: UUID) -> Demo:
