@@ -381,6 +381,8 @@ SLOTS: dict[str, list[str]] = {
         "sales.deals.page.lead_panel",
         "sales.demos.panel.lead_panel",
     ],
+    # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
+    "desk_rows": ["sales.demos.panel.desk_rows"],
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
     "desk_panels": ["sales.demos.panel.desk_panel", "sales.deals.page.desk_panel"],
     # (request, deal): a panel of the deal's page, {"template", "context"}, or None.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +14,11 @@ from django.utils import timezone
 from funnel.handoff.models import GiveBackReason
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
-from funnel.templatetags.words import day, day_time, plural
+from funnel.templatetags.words import calendar_day, clock_time, day, day_time, plural
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from sales.demos.models import Demo, DemoState
+from sales.queue.desk import MOST, Planned
 
 SHOWN = 20
 # Who misses two demos is likelier to be won back by marketing than by a third appointment.
@@ -104,3 +105,21 @@ def next_of(lead_ids: Sequence[UUID]) -> dict[UUID, str]:
     for lead_id, title, starts_at in rows.values_list("lead_id", "title", "starts_at"):
         words.setdefault(lead_id, f"{title}, {day_time(starts_at)}")
     return words
+
+
+def desk_rows(member: Member, at: datetime) -> list[Planned]:
+    """The member's demos among what is to be done: SLOTS["desk_rows"]. Afterwards each asks how it went."""
+    found = Demo.objects.booked().filter(holder=member).select_related("lead").order_by("starts_at", "id")[:MOST]
+    return [Planned(one.starts_at, one.lead, *_stands(one, at)) for one in found]
+
+
+def _stands(demo: Demo, at: datetime) -> tuple[str, str, str]:
+    on, today, hour = calendar_day(demo.starts_at), calendar_day(at), clock_time(demo.starts_at)
+    if demo.ends_at <= at:
+        return f"How did it go? {demo.title}", "late", hour if on == today else f"{day(demo.starts_at)} {hour}"
+    what = f"{demo.title}, {demo.place}" if demo.place else demo.title
+    if on <= today:
+        return what, "today", hour
+    if on == today + timedelta(days=1):
+        return what, "tomorrow", hour
+    return what, "later", f"{day(demo.starts_at)} {hour}"

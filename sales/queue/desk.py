@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, Subquery
-from django.utils import timezone
 
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
@@ -19,7 +18,7 @@ from funnel.overview.rows import UNKNOWN, grades_of, minutes_left
 from funnel.scoring.models import LeadScore
 from funnel.templatetags.words import calendar_day, clock_time, day
 from funnel.workspaces.models import Member, Workspace
-from sales.demos.models import Demo
+from funnel.workspaces.slots import slot
 from sales.queue.models import Task
 
 # A desk is what one person can look through; what doesn't fit stands on "My leads" and "Handoffs".
@@ -43,6 +42,17 @@ class Group:
 
     title: str
     rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Planned:
+    """Something that is to be done at a moment; `group` is late, today, tomorrow or later."""
+
+    due_at: datetime
+    lead: Lead
+    what: str
+    group: str
+    when: str
 
 
 def new_handoffs(member: Member) -> Any:
@@ -72,22 +82,23 @@ def stamp(member: Member, at: datetime) -> str:
     """A word that changes when the list would: what waits, what is planned, and the minute for the clocks."""
     waits = list(new_handoffs(member).values_list("pk", "due_at")[:MOST])
     steps = list(Task.objects.on_desk_of(member).select_related(None).values_list("pk", "due_at")[:MOST])
-    demos = list(_demos_of(member).select_related(None).values_list("pk", "starts_at")[:MOST])
-    text = f"{member.pk} {waits} {steps} {demos} {at:%Y-%m-%d %H:%M}"
+    others = [(one.lead.pk, one.due_at, one.what) for one in _others(member, at)]
+    text = f"{member.pk} {waits} {steps} {others} {at:%Y-%m-%d %H:%M}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _demos_of(member: Member) -> Any:
-    """The member's demos that are to come, and those of which nobody has said how they went."""
-    return Demo.objects.booked().filter(holder=member).select_related("lead").order_by("starts_at", "id")
+def _others(member: Member, at: datetime) -> list[Planned]:
+    """What other rooms plan with the member's leads: SLOTS["desk_rows"]."""
+    return [one for plugged in slot("desk_rows") for one in plugged(member, at)][:MOST]
 
 
 def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group]:
     """The groups of the desk in order, empty ones left out."""
     waiting = list(new_handoffs(member)[:MOST])
     steps = list(Task.objects.on_desk_of(member)[:MOST])
-    demos = list(_demos_of(member)[:MOST])
-    seen = {one.lead_id for one in steps} | {one.lead_id for one in demos}
+    planned = [Planned(task.due_at, task.lead, task.what, *_place(task, at)) for task in steps]
+    planned += _others(member, at)
+    seen = {one.lead.pk for one in planned}
     first = [one for one in to_call_first(member)[:MOST] if one.lead_id not in seen]
     seen |= {one.lead_id for one in first}
     score = LeadScore.objects.in_force().filter(lead=OuterRef("pk")).values("total")[:1]
@@ -99,7 +110,6 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group
         if lead.pk not in seen
     ][:MOST]
 
-    today = timezone.localtime(at).date()
     groups = {
         name: Group(title)
         for name, title in (
@@ -112,10 +122,8 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group
         groups["new"].rows.append(Row(one.lead, one.card["why"], left=left))
     for one in first:
         groups["today"].rows.append(Row(one.lead, f"Call first: {one.card['why']}", when="Now"))
-    planned = [(task.due_at, task.lead, task.what, _place(task, at, today)) for task in steps]
-    planned += [(demo.starts_at, demo.lead, *_demo(demo, at, today)) for demo in demos]
-    for _, lead, what, (name, when) in sorted(planned, key=lambda one: one[0]):
-        groups[name].rows.append(Row(lead, what, when=when))
+    for one in sorted(planned, key=lambda one: one.due_at):
+        groups[one.group].rows.append(Row(one.lead, one.what, when=one.when))
     for lead in others:
         groups["others"].rows.append(Row(lead, "Nothing is planned: call, or say what is next"))
     rows = [row for group in groups.values() for row in group.rows]
@@ -125,8 +133,8 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group
     return [group for group in groups.values() if group.rows]
 
 
-def _place(task: Task, at: datetime, today: Any) -> tuple[str, str]:
-    on = calendar_day(task.due_at)
+def _place(task: Task, at: datetime) -> tuple[str, str]:
+    on, today = calendar_day(task.due_at), calendar_day(at)
     hour = "" if task.all_day else clock_time(task.due_at)
     if on < today or task.due_at < at:
         return "late", f"{day(task.due_at)} {hour}".strip() if on < today else f"Since {hour}"
@@ -135,19 +143,6 @@ def _place(task: Task, at: datetime, today: Any) -> tuple[str, str]:
     if on == today + timedelta(days=1):
         return "tomorrow", hour or "Tomorrow"
     return "later", f"{day(task.due_at)} {hour}".strip()
-
-
-def _demo(demo: Demo, at: datetime, today: Any) -> tuple[str, tuple[str, str]]:
-    """What stands on the desk for a demo: where to be and when, afterwards the question how it went."""
-    on, hour = calendar_day(demo.starts_at), clock_time(demo.starts_at)
-    if demo.ends_at <= at:
-        return f"How did it go? {demo.title}", ("late", hour if on == today else f"{day(demo.starts_at)} {hour}")
-    what = f"{demo.title}, {demo.place}" if demo.place else demo.title
-    if on <= today:
-        return what, ("today", hour)
-    if on == today + timedelta(days=1):
-        return what, ("tomorrow", hour)
-    return what, ("later", f"{day(demo.starts_at)} {hour}")
 
 
 def count(groups: list[Group], *titles: str) -> int:
