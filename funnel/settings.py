@@ -292,22 +292,13 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
 # Letters whose link is made when they go, by kind: (message) -> the path, blank where it leads nowhere any more. Who
 # has such a link is taken for the person it was sent to, so it is never stored and the mailbox doesn't show it.
 MAIL_LINKS: dict[str, str] = {
-    "demo-booked": "sales.demos.letters.link",
-    "demo-moved": "sales.demos.letters.link",
-    "demo-cancelled": "sales.demos.letters.link",
-    "demo-reminder": "sales.demos.letters.link",
-    "demo-missed": "sales.demos.letters.link",
-    "quote": "sales.negotiation.links.mailed",
-    "quote-accepted": "sales.negotiation.links.mailed",
+    **{f"demo-{kind}": "sales.demos.letters.link" for kind in ("booked", "moved", "cancelled", "reminder", "missed")},
+    **dict.fromkeys(("quote", "quote-accepted"), "sales.negotiation.links.mailed"),
 }
 # What letters carry, by kind: (message) -> funnel.mail.files.File rows.
 MAIL_FILES: dict[str, str] = {
-    "demo-booked": "sales.demos.letters.files",
-    "demo-moved": "sales.demos.letters.files",
-    "demo-cancelled": "sales.demos.letters.files",
-    "demo-rep": "sales.demos.letters.files",
-    "quote": "sales.negotiation.paper.attached",
-    "quote-accepted": "sales.negotiation.paper.attached",
+    **{f"demo-{kind}": "sales.demos.letters.files" for kind in ("booked", "moved", "cancelled", "rep")},
+    **dict.fromkeys(("quote", "quote-accepted"), "sales.negotiation.paper.attached"),
 }
 # Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
 SLOTS: dict[str, list[str]] = {
