@@ -5,12 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from funnel.handoff.models import Handoff
@@ -24,61 +21,6 @@ from .conftest import HEADER, rows_of, text_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rep")]
 PEOPLE = ["Customer no.", "First name", "Surname", "E-mail", "Status", "Looked after by", "First contact", "kWh"]
-
-
-class Desk:
-    """Somebody at the page: uploads, chooses, begins; the worker does its part when told."""
-
-    def __init__(self, client: Any, gate: Any, member: Member, work: Any) -> None:
-        self.client, self.gate, self.member, self.work = client, gate, member, work
-        self.pk: Any = None
-
-    def upload(self, content: str | bytes, name: str = "list.csv", *, read: bool = True) -> Any:
-        raw = content if isinstance(content, bytes) else content.encode()
-        answer = self.client.post(reverse("imports"), {"file": SimpleUploadedFile(name, raw)})
-        if answer.status_code == 302:
-            self.pk = answer.headers["Location"].rstrip("/").rpartition("/")[2]
-            if read:
-                self.work()
-        return answer
-
-    @property
-    def one(self) -> Import:
-        with self.gate(self.member):
-            found: Import = Import.objects.get(pk=self.pk)
-        return found
-
-    @property
-    def page(self) -> str:
-        return str(self.client.get(reverse("import", args=[self.pk])).content.decode())
-
-    def form(self) -> dict[str, str]:
-        """What the form of the columns holds as it stands there."""
-        form = self.client.get(reverse("import", args=[self.pk])).context["form"]
-        found = {f"to-{line.place}": line.target for line in form.lines}
-        for line in form.lines:
-            found[f"shown-{line.place}"] = line.target if line.values else ""
-            found[f"d-{line.place}"] = line.order
-            found |= {one.name: one.means for one in line.values}
-        return found | {"blank": form.blank, "system": form.system}
-
-    def choose(self, **said: str) -> Any:
-        answer = self.post("import-columns", **self.form() | {name.replace("_", "-"): to for name, to in said.items()})
-        self.work()
-        return answer
-
-    def post(self, name: str, **said: str) -> Any:
-        return self.client.post(reverse(name, args=[self.pk]), said)
-
-    def bring_in(self, **said: str) -> None:
-        self.post("import-begin", **said)
-        self.work()
-
-
-@pytest.fixture
-def desk(browse: Any, gate: Any, owner: Member, work: Any, tmp_path: Path, settings: Any) -> Callable[..., Desk]:
-    settings.DATA, settings.MEDIA_ROOT = tmp_path, tmp_path / "files"
-    return lambda member=owner: Desk(browse(member), gate, member, work)
 
 
 def people(*rows: list[str]) -> str:
