@@ -145,6 +145,7 @@ class Stage:
         bare.make_table(sqlite=settings.SQLITE)
         self.port, self.bare_port = settings.PORT, _free_port()
         self.form_path = self.asks.path
+        self.running_as: dict[str, int] = {}
 
     @contextmanager
     def running(self, *names: str) -> Iterator[None]:
@@ -183,6 +184,7 @@ class Stage:
                 cwd=ROOT, env=env, stdout=log, stderr=log,
                 start_new_session=True, preexec_fn=supervisor.end_with_parent,
             )  # fmt: skip
+        self.running_as[name] = process.pid
         ends.callback(_end, process)
 
     def _await(self, name: str) -> None:

@@ -4,9 +4,11 @@ than the database does: the public door writes three rows for every form that is
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from io import StringIO
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,7 +18,10 @@ from django.db.models.base import ModelState
 
 # SQLite takes 32,766 values in a statement.
 VALUES = 32_000
+# From here on PostgreSQL takes rows by COPY in two thirds of the time, and this process writes them in half of it.
+COPIED = 100
 Row = TypeVar("Row", bound=models.Model)
+SPECIAL = re.compile(r"[\\\t\n\r]")
 LEADER = "(SELECT key FROM leader)"
 
 
@@ -56,6 +61,8 @@ def insert_all(rows: Sequence[models.Model]) -> None:
     with connection.cursor() as cursor:
         if settings.SQLITE and not plan.keyless and len(rows) > 1:
             cursor.executemany(plan.head + plan.place, [plan.values(row) for row in rows])
+        elif not settings.SQLITE and len(rows) >= COPIED:
+            plan.copy(cursor, rows)
         else:
             size = VALUES // plan.width
             for start in range(0, len(rows), size):
@@ -109,16 +116,43 @@ class _Plan:
 
     def __init__(self, model: type[models.Model]) -> None:
         meta, quote = model._meta, connection.ops.quote_name
+        self.meta: Any = meta
         self.keyless = isinstance(meta.pk, models.AutoField)
         fields = [field for field in meta.local_concrete_fields if not (self.keyless and field.primary_key)]
         self.columns = [(field.attname, _adapter(field)) for field in fields]
         # Such a field fills itself in when its row is written.
         self.own = [field for field in fields if getattr(field, "auto_now", 0) or getattr(field, "auto_now_add", 0)]
         self.width = len(fields)
-        names = ", ".join(quote(str(field.column)) for field in fields)
-        self.head = f"INSERT INTO {quote(meta.db_table)} ({names}) VALUES "  # noqa: S608
+        self.names = [quote(str(field.column)) for field in fields]
+        self.head = f"INSERT INTO {quote(meta.db_table)} ({', '.join(self.names)}) VALUES "  # noqa: S608
         self.place = f"({', '.join(['%s'] * self.width)})"
         self.tail = f" RETURNING {quote(str(meta.pk.column))}" if self.keyless and meta.pk else ""
+
+    def copy(self, cursor: Any, rows: Sequence[models.Model]) -> None:
+        """Write many rows at once: COPY takes none into a table behind a policy, so they come by a table of their own.
+
+        Rows that get their id from the database get it before, because nothing says in which order they come back.
+        """
+        table, quote, columns = self.meta.db_table, connection.ops.quote_name, [*self.names]
+        values = [self.values(row) for row in rows]
+        if self.keyless:
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+                [quote(table), self.meta.pk.column, len(rows)],
+            )
+            columns.append(quote(str(self.meta.pk.column)))
+            for row, told, (key,) in zip(rows, values, cursor.fetchall(), strict=True):
+                row.pk = key
+                told.append(key)
+        coming, names = quote(f"coming_{table}"), ", ".join(columns)
+        cursor.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {coming} ON COMMIT DELETE ROWS"  # noqa: S608
+            f" AS SELECT {names} FROM {quote(table)} WITH NO DATA"
+        )
+        lines = "\n".join(["\t".join([_as_text(value) for value in told]) for told in values])
+        cursor.copy_expert(f"COPY {coming} ({names}) FROM STDIN", StringIO(lines))
+        cursor.execute(f"INSERT INTO {quote(table)} ({names}) SELECT {names} FROM {coming}")  # noqa: S608
+        cursor.execute(f"DELETE FROM {coming}")  # noqa: S608
 
     def led(self, name: str) -> str:
         """The row's place in a statement in which one value is the leader's key."""
@@ -145,6 +179,16 @@ class _Plan:
 
 
 _plan = cache(_Plan)
+
+
+def _as_text(value: Any) -> str:
+    """A value as COPY reads it."""
+    if value is None:
+        return "\\N"
+    text = value if type(value) is str else str(value)
+    if SPECIAL.search(text):
+        return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text
 
 
 def _adapter(field: Any) -> Callable[[Any], Any] | None:
