@@ -20,7 +20,7 @@ from funnel.transfer.books import Unreadable
 from funnel.transfer.importing import CHUNK, CHUNK_SQLITE, Chunk, Run, make_fields
 from funnel.transfer.looking import Look
 from funnel.transfer.models import Import, RefusedRow, State
-from funnel.transfer.reading import FAULTY, Reading
+from funnel.transfer.reading import Reading, storable
 from funnel.transfer.spool import Line, rows_of, spool
 from funnel.workspaces.gate import tenant
 
@@ -123,7 +123,7 @@ def _bring(one: Import, lines: list[Line], ends: bool, at: datetime) -> Chunk:
     RefusedRow.objects.bulk_create(
         [
             RefusedRow(
-                workspace=one.workspace, of=one, line=line, cells=[_storable(cell) for cell in cells], errors=errors
+                workspace=one.workspace, of=one, line=line, cells=[storable(cell) for cell in cells], errors=errors
             )
             for line, cells, errors in chunk.refused
         ],
@@ -148,8 +148,3 @@ def _look(one: Import, lines: list[Line], ends: bool, at: datetime) -> Chunk:
         look.close(ended=ends)
     one.preview = look.found
     return chunk
-
-
-def _storable(cell: str) -> str:
-    """A cell as the database takes it."""
-    return FAULTY.sub("�", cell).replace("\x00", "")

@@ -17,6 +17,7 @@ from funnel.outbox.models import Event
 from funnel.transfer.importing import Chunk, Run, Seen
 from funnel.transfer.mapping import Mapping, Row
 from funnel.transfer.models import Import
+from funnel.transfer.reading import storable
 from funnel.workspaces.models import Member
 
 EXAMPLES, REASONS, LONGEST = 3, 20, 80
@@ -71,7 +72,7 @@ class Look:
                 return
         header = self.one.header
         place = header.index(column) if column in header else None
-        value = cells[place].strip()[:LONGEST] if place is not None and place < len(cells) else ""
+        value = storable(cells[place].strip()[:LONGEST]) if place is not None and place < len(cells) else ""
         if len(self.found["reasons"]) >= REASONS:
             kind, column, says, value = "…", "", "Other reasons; the file of refused rows will name each.", ""
             if any(one["kind"] == kind for one in self.found["reasons"]):

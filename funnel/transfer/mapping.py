@@ -189,8 +189,8 @@ class Mapping:
         return self.values[place].get(folded, value).strip() if place in self.values else value
 
     def _read(self, place: int, target: str, value: str) -> Any:
-        if not value.isascii() and FAULTY.search(value):
-            raise ValueError("This cell holds bytes that can’t be read in the file’s encoding.")
+        if FAULTY.search(value):
+            raise ValueError("This cell holds what can’t be read as text in the file’s encoding.")
         if target == "stage":
             if value not in STAGES:
                 raise ValueError(f"“{value}” has no stage yet; there are customer, nurturing, lost and disqualified.")

@@ -33,7 +33,8 @@ MOST_COLUMNS = 200
 SAMPLE = 64 * 1024
 # A title or a date may stand above the names of the columns; nobody puts more than this there.
 LOOKED_AT, BANNER, FILLED = 30, 10, 0.6
-FAULTY, FOREIGN = re.compile("[\udc80-\udcff]"), re.compile("[^\x00-\x7f\udc80-\udcff]")
+# A byte that can't be read stands for itself as half a letter; neither it nor a NUL can be stored.
+FAULTY, FOREIGN = re.compile("[\x00\ud800-\udfff]"), re.compile("[^\x00-\x7f\ud800-\udfff]")
 
 
 @dataclass
@@ -148,6 +149,11 @@ def _text_rows(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int,
                 raise Unreadable(
                     f"A quote opens in line {began} and is never closed, so the rows after it can’t be told apart."
                 ) from None
+
+
+def storable(text: str) -> str:
+    """The text as the database takes it."""
+    return text if text.isascii() and "\x00" not in text else FAULTY.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def encoding_of(path: Path, *, most: int = 0) -> str:

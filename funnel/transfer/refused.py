@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import IO
 
 from funnel.transfer.mapping import formula_safe
-from funnel.transfer.reading import FAULTY
+from funnel.transfer.reading import storable
 
 ADDED = ["line", "reason"]
 
@@ -21,4 +21,4 @@ def write_refused(out: IO[str], header: list[str], refused: Iterable[tuple[int, 
     for line, cells, errors in refused:
         padded = [*cells, *[""] * (len(own) - len(cells))][: max(len(own), len(cells) - (len(header) - len(own)))]
         reason = " ".join(f"{column}: {says}" for column, says in errors.items())
-        writer.writerow([formula_safe(FAULTY.sub("�", cell)) for cell in [*padded, str(line), reason]])
+        writer.writerow([formula_safe(storable(cell)) for cell in [*padded, str(line), reason]])

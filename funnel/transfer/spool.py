@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from funnel.transfer.books import Unreadable
-from funnel.transfer.reading import FAULTY, Reading, Table
+from funnel.transfer.reading import FAULTY, Reading, Table, storable
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY, SECONDS, PATIENCE = 700 * 1024 * 1024, 90, 100
@@ -92,7 +92,7 @@ class Column:
     def see(self, text: str) -> None:
         """Take in one cell that isn't blank."""
         if not self.filled:
-            self.eg = FAULTY.sub("�", text)[:EXAMPLE]
+            self.eg = storable(text[:EXAMPLE])
         self.filled += 1
         if self.values is not None:
             key = text.casefold()

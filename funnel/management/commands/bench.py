@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("name", choices=BENCHES)
         parser.add_argument("--seconds", type=float, default=5.0, help="of each measured stretch; 5 unless told")
         parser.add_argument(
-            "--leads", type=int, help="submissions of the drain, 10,000 unless told; rows of an import, 100,000"
+            "--leads", type=int, help="how many the drain submits (10,000) or an import brings in (100,000)"
         )
         parser.add_argument("--inside", action="store_true", help="measure on this installation; what the bench calls")
 
