@@ -309,6 +309,7 @@ SLOTS: dict[str, list[str]] = {
         "marketing.channels.actions.start",
         "marketing.capture.actions.start",
         "sales.close.actions.start",
+        "sales.qualification.actions.start",
     ],
     # (): the addresses that a part adds under /api/v1/.
     "api_routes": [
@@ -322,6 +323,7 @@ SLOTS: dict[str, list[str]] = {
         "sales.targets.api.routes",
         "sales.close.api.routes",
         "sales.deals.api.routes",
+        "sales.qualification.api.routes",
         "sales.negotiation.api.routes",
         "sales.demos.api.routes",
     ],
@@ -368,6 +370,7 @@ SLOTS: dict[str, list[str]] = {
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
     "lead_panels": [
         "sales.queue.pane.lead_panel",
+        "sales.qualification.views.lead_panel",
         "sales.customers.page.lead_panel",
         "sales.deals.page.lead_panel",
         "sales.demos.panel.lead_panel",
@@ -375,7 +378,11 @@ SLOTS: dict[str, list[str]] = {
     # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
     "desk_rows": ["sales.demos.panel.desk_rows"],
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
-    "desk_panels": ["sales.demos.panel.desk_panel", "sales.deals.page.desk_panel"],
+    "desk_panels": [
+        "sales.demos.panel.desk_panel",
+        "sales.qualification.views.lead_panel",
+        "sales.deals.page.desk_panel",
+    ],
     # (request, deal): a panel of the deal's page, {"template", "context"}, or None.
     "deal_panels": [],
     # (deal): what an accepted quote comes to, {"amount", "currency", "says"}, or None.

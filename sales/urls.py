@@ -5,6 +5,7 @@ from django.urls import include, path
 app_name = "sales"
 urlpatterns = [
     path("", include("sales.queue.urls")),
+    path("", include("sales.qualification.urls")),
     path("", include("sales.deals.urls")),
     path("", include("sales.close.urls")),
     path("", include("sales.demos.urls")),

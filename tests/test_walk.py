@@ -135,6 +135,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "sales:deal-lost": ("GET", SELLING, "deal"),
     "sales:deal-undo": ("POST", SELLING, "deal"),
     "sales:customers": ("GET", ALL, ""),
+    "sales:qualify": ("POST", SELLING, "lead"),
 }
 # Whoever has logged in, whatever the business; these look after themselves.
 PERSONAL = {"start", "switch", "me-logout"}

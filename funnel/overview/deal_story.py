@@ -16,6 +16,7 @@ from funnel.templatetags.words import day_time, long_day, money
 Told = tuple[SafeString | str, list[SafeString | str]]
 # The stages of deals that a lead has too are called alike.
 STAGES = {**dict(Stage.choices), "won": "Won", "lost": "Lost"}
+MET = {"met": "is met", "not_met": "is not met", "unknown": "is not known"}
 WORDS = {"title": "title", "amount": "amount", "currency": "currency", "holder": "with whom"}
 
 
@@ -87,7 +88,24 @@ def _demo(event: Event, who: SafeString) -> Told:
     return what, [on, quoted(said)]
 
 
+def _answered(event: Event, who: SafeString) -> Told:
+    told: list[SafeString | str] = []
+    for one in event.data.get("answers", {}).values():
+        words = quoted(one.get("note"))
+        told.append(format_html("{} {}{}", one.get("label", ""), MET.get(one.get("met"), ""), words and f": {words}"))
+    return format_html("{} noted answers", who), told
+
+
+def _qualified(event: Event, who: SafeString) -> Told:
+    if why := event.data.get("overruled"):
+        lacks = ", ".join(event.data.get("missing", ()))
+        return format_html("{} said qualified all the same", who), [quoted(why), lacks.capitalize()]
+    return format_html("{} said qualified", who), []
+
+
 TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
+    "qualification_answered": _answered,
+    "qualified": _qualified,
     "deal_opened": _opened,
     "deal_moved": _moved,
     "deal_edited": _edited,

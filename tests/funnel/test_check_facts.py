@@ -4,6 +4,7 @@ import contextlib
 import json
 from datetime import timedelta
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -13,14 +14,18 @@ from funnel.handoff.models import Handoff
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
+from funnel.ledger.models import Revenue
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event, State
 from funnel.scoring.models import LeadScore, ScorePoint
+from sales.close import actions as close
+from sales.deals import actions as deals
+from sales.deals.models import Deal
 
 
 @pytest.fixture
 def scene(gate, rep, work):
-    """Three leads: one ready, one nurturing, one taken."""
+    """Three leads: one ready, one taken with an open deal, one who bought."""
     with gate(rep) as at:
         receive(
             rep.workspace,
@@ -36,6 +41,9 @@ def scene(gate, rep, work):
         from funnel.handoff.actions import accept
 
         accept(Lead.objects.get(email="c@three.example"), by=rep, at=at)
+        deals.open_deal(Lead.objects.get(email="c@three.example"), by=rep, at=at)
+        bought = deals.open_deal(Lead.objects.get(email="b@two.example"), by=rep, at=at, amount=10_00)
+        close.win(bought, by=rep, at=at)
 
 
 def facts():
@@ -60,7 +68,7 @@ def test_a_sound_business_has_no_difference(scene, rep):
 
 
 def damage_holder(at):
-    Lead.objects.filter(stage="working").update(holder=None)
+    Lead.objects.filter(stage="qualified").update(holder=None)
 
 
 def damage_handoff(at):
@@ -95,6 +103,39 @@ def damage_outcome(at):
     Handoff.objects.filter(outcome="accepted").update(closed_at=None)
 
 
+def damage_customer(at):
+    Lead.objects.filter(email="b@two.example").update(stage="lost", customer_since=None, holder=None)
+
+
+def damage_customer_since(at):
+    Lead.objects.filter(email="b@two.example").update(customer_since=None)
+
+
+def damage_open_deal(at):
+    Lead.objects.filter(email="c@three.example").update(stage="nurturing", holder=None)
+
+
+def damage_won_amount(at):
+    Deal.objects.filter(stage="won").update(amount=99)
+
+
+def damage_booking(at):
+    Revenue.objects.all().delete()
+
+
+def damage_second_booking(at):
+    Revenue.objects.bulk_create([copied(one) for one in Revenue.objects.all()])
+
+
+def damage_won_stage(at):
+    Deal.objects.filter(stage="won").update(stage="demo")
+
+
+def copied(row):
+    row.pk = uuid4()
+    return row
+
+
 @pytest.mark.parametrize(
     ("damage", "fact"),
     [
@@ -107,6 +148,13 @@ def damage_outcome(at):
         (damage_missing_score, "score is missing"),
         (damage_late_effect, "effect is late"),
         (damage_outcome, "handoff outcome"),
+        (damage_customer, "stage by deals"),
+        (damage_customer_since, "stage by deals"),
+        (damage_open_deal, "stage by deals"),
+        (damage_won_amount, "revenue by deal"),
+        (damage_booking, "revenue by deal"),
+        (damage_second_booking, "revenue by deal"),
+        (damage_won_stage, "revenue by deal"),
     ],
 )
 def test_it_fails_on_damage(scene, rep, gate, damage, fact):

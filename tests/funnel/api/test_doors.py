@@ -23,6 +23,7 @@ from sales.negotiation.models import Product
 MARKETING = ("owner", "manager", "marketer")
 SELLING = ("owner", "manager", "rep")
 LEADING = ("owner", "manager")
+MET = {"answers": {key: {"met": True} for key in ("need", "budget", "authority", "timing")}}
 QUOTE = {"deal": {"external_id": "D-1"}, "lines": [{"text": "Roof", "unit_price": "5"}]}
 EVERYBODY = ("owner", "manager", "marketer", "rep", "viewer")
 # Addresses with the id of a row that another business can't see.
@@ -53,6 +54,9 @@ WALK = [
     ("campaign", "get", "campaigns", None, EVERYBODY),
     ("campaign", "patch", "campaigns", {"goal": "More"}, MARKETING),
     ("sources", "get", "campaigns", None, EVERYBODY),
+    ("lead-qualify", "get", "leads", None, EVERYBODY),
+    ("lead-qualify", "post", "leads", MET, SELLING),
+    ("lead-qualify", "patch", "leads", {"answers": {"need": {"met": None}}}, SELLING),
     ("deals", "get", "deals", None, EVERYBODY),
     ("deals", "post", "deals", {"lead": {"external_id": "W-1"}}, SELLING),
     ("deal", "get", "deals", None, EVERYBODY),
@@ -99,6 +103,7 @@ def address(
         "lead-touch": f"{one}touches/",
         "lead-accept": f"{one}accept/",
         "lead-return": f"{one}return/",
+        "lead-qualify": f"{one}qualify/",
         "lead-disqualify": f"{one}disqualify/",
         "lead-events": f"{one}events/",
         "leads-batch": "leads/batch/",

@@ -1,0 +1,81 @@
+"""The questions on the desk and on the lead's page."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES, Stage
+from funnel.overview.back import go_back
+from funnel.workspaces.models import Member
+from funnel.workspaces.roles import allow, may
+from sales.deals.models import Deal
+from sales.qualification import actions
+from sales.qualification.forms import AnswersForm
+from sales.qualification.models import Met
+from sales.qualification.offers import offers_for
+
+
+@allow("deals.change")
+@require_POST
+def qualify(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Keep the answers; with `qualify` say that the lead is qualified, or what is missing."""
+    member, at = request.member, request.at  # type: ignore[attr-defined]
+    seen = Lead.objects.visible_to(member).select_related("holder__user", "workspace")
+    lead: Lead = get_object_or_404(seen, pk=pk)
+    back = reverse("lead", args=[pk])
+    standings = actions.standing(lead)
+    form = AnswersForm(request.POST, standings=standings, offers=offers_for(lead, [one.question for one in standings]))
+    if not form.is_valid():
+        wrong = next(iter(form.errors.items()))
+        messages.warning(request, f"{form.fields[wrong[0]].label}: {wrong[1][0]}")
+        return go_back(request, back)
+    actions.answer(lead, form.said(), by=member, at=at)
+    if "qualify" not in request.POST:
+        messages.success(request, "The answers are saved.")
+        return go_back(request, back)
+    try:
+        actions.qualify(lead, by=member, at=at, overrule=" ".join(form.cleaned_data["overrule"].split()))
+    except actions.NotQualified as refusal:
+        messages.warning(request, f"The answers are saved. {refusal.sentence}")
+    else:
+        messages.success(request, f"{lead} is qualified.")
+    return go_back(request, back)
+
+
+def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
+    """What is known, and what is to be asked: SLOTS["lead_panels"] and SLOTS["desk_panels"]."""
+    member: Member = request.member  # type: ignore[attr-defined]
+    if lead.stage not in (*SALES, Stage.CUSTOMER):
+        return None
+    standings = actions.standing(lead)
+    lacks = actions.missing(standings)
+    works = may(member, "deals.change") and lead.holder_id is not None
+    works = works and (lead.holder_id == member.pk or member.leads_others)
+    answered = any(one.answer for one in standings)
+    # Whoever has a deal has shown enough; what was answered stays readable.
+    asks = lead.stage == Stage.WORKING or (lead.stage in SALES and bool(lacks))
+    if not standings or not (answered or (asks and works)):
+        return None
+    context: dict[str, Any] = {
+        "lead": lead,
+        "standings": standings,
+        "met": sum(one.met == Met.MET for one in standings),
+        "missing": lacks if asks else [],
+        "words": actions.in_words(lacks),
+        "works": works,
+        "may_overrule": works and bool(lacks) and member.leads_others,
+        "is_open": lead.stage != Stage.WORKING and Deal.objects.open().filter(lead=lead).exists(),
+        "next": request.get_full_path(),
+    }
+    if works:
+        offers = offers_for(lead, [one.question for one in standings])
+        context["form"] = AnswersForm(standings=standings, offers=offers)
+    return {"side": "left", "template": "sales/_qualification.html", "context": context}
