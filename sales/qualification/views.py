@@ -69,7 +69,7 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
         "standings": standings,
         "met": sum(one.met == Met.MET for one in standings),
         "missing": lacks if asks else [],
-        "words": actions.in_words(lacks),
+        "begun": answered and lead.stage == Stage.WORKING,
         "works": works,
         "may_overrule": works and bool(lacks) and member.leads_others,
         "is_open": lead.stage != Stage.WORKING and Deal.objects.open().filter(lead=lead).exists(),
