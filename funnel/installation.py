@@ -1,4 +1,4 @@
-"""What this installation was started with: its folder, its address, its key. A bad value stops the start."""
+"""What this installation was started with: folder, address, key, database. A bad value stops the start."""
 
 import secrets
 import socket
@@ -55,3 +55,26 @@ def secret_key() -> str:
 
 
 SECRET_KEY = secret_key()
+
+_database = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA / 'baton.sqlite3'}"
+try:
+    DATABASES = {"default": env.db_url_config(_database)}
+except (ValueError, KeyError, ImproperlyConfigured):
+    raise ImproperlyConfigured(
+        "DATABASE_URL can't be read; write it like postgres://user:password@host:5432/name."
+    ) from None
+SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+if SQLITE:
+    # A page waits at most a second for the one write lock, the worker twenty (design.md, Events and effects).
+    # The log is moved into the file by the worker, beside the write lock; a commit does it only when that is away.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": env.float("SQLITE_TIMEOUT", default=20.0),
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        " PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=8000;",
+    }
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA / "test.sqlite3")}
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = not SQLITE

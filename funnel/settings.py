@@ -2,9 +2,21 @@
 
 from django.core.exceptions import ImproperlyConfigured
 
-from funnel.installation import BASE_DIR, DATA, HOST, HTTPS, PORT, PUBLIC, PUBLIC_URL, SECRET_KEY, env
+from funnel.installation import (
+    BASE_DIR,
+    DATA,
+    DATABASES,
+    HOST,
+    HTTPS,
+    PORT,
+    PUBLIC,
+    PUBLIC_URL,
+    SECRET_KEY,
+    SQLITE,
+    env,
+)
 
-__all__ = ["PORT", "SECRET_KEY"]  # they are read from here
+__all__ = ["DATABASES", "PORT", "SECRET_KEY", "SQLITE"]  # they are read from here
 
 REDIS_URL = env.str("REDIS_URL", default="")
 EMAIL_URL = env.str("EMAIL_URL", default="")
@@ -82,28 +94,6 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-_database = env.str("DATABASE_URL", default="") or f"sqlite:///{DATA / 'baton.sqlite3'}"
-try:
-    DATABASES = {"default": env.db_url_config(_database)}
-except (ValueError, KeyError, ImproperlyConfigured):
-    raise ImproperlyConfigured(
-        "DATABASE_URL can't be read; write it like postgres://user:password@host:5432/name."
-    ) from None
-SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
-if SQLITE:
-    # A page waits at most a second for the one write lock, the worker twenty (design.md, Events and effects).
-    # The log is moved into the file by the worker, beside the write lock; a commit does it only when that is away.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": env.float("SQLITE_TIMEOUT", default=20.0),
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
-        " PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=8000;",
-    }
-    DATABASES["default"]["TEST"] = {"NAME": str(DATA / "test.sqlite3")}
-else:
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-DATABASES["default"]["CONN_MAX_AGE"] = 600
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = not SQLITE
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIGRATION_MODULES: dict[str, str] = {}
 
@@ -343,6 +333,7 @@ SLOTS: dict[str, list[str]] = {
     "demo": [
         "marketing.capture.demo.verbs",
         "sales.queue.demo.verbs",
+        "sales.qualification.demo.verbs",
         "sales.close.demo.verbs",
         "sales.demos.demo.verbs",
         "marketing.costs.demo.verbs",

@@ -91,8 +91,8 @@ def _demo(event: Event, who: SafeString) -> Told:
 def _answered(event: Event, who: SafeString) -> Told:
     told: list[SafeString | str] = []
     for one in event.data.get("answers", {}).values():
-        words = quoted(one.get("note"))
-        told.append(format_html("{} {}{}", one.get("label", ""), MET.get(one.get("met"), ""), words and f": {words}"))
+        words = format_html(": {}", quoted(one["note"])) if one.get("note") else ""
+        told.append(format_html("{} {}{}", one.get("label", ""), MET.get(one.get("met"), ""), words))
     return format_html("{} noted answers", who), told
 
 

@@ -252,6 +252,7 @@ class Scene:
         lead = self.lead(name)
         if lead.holder_id == rep.pk:
             self.do["call"](lead, "SPOKE", by=rep, at=at, note=next(self.words))
+            self.selling.asks(lead, by=rep, at=at, only=1)
 
     def plans(self, name: str, rep: Member, what: str, due_at: datetime, at: datetime) -> None:
         lead = self.lead(name)

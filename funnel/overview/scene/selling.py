@@ -35,7 +35,15 @@ class Selling:
         """A meeting brings the deal on; whoever bought meanwhile doesn't begin anew."""
         if lead.holder_id == by.pk and lead.stage != Stage.CUSTOMER:
             touch(lead, "meeting", at=at, by=by)
+            if stage == Stage.QUALIFIED:
+                self.asks(lead, by=by, at=at)
             self.do["deal"](lead, stage, by=by, at=at, **self.about(lead.name))
+
+    def asks(self, lead: Lead, *, by: Member, at: datetime, only: int | None = None) -> None:
+        """Note what they said to the questions, or to the first of them."""
+        dice = random.Random(f"{lead.name} says")  # noqa: S311
+        said = {key: dice.choice(words) for key, words in self.cast["said"].items()}
+        self.do["answers"](lead, dict(list(said.items())[:only]), by=by, at=at)
 
     def wins(self, lead: Lead, *, by: Member, at: datetime) -> None:
         self.do["win"](lead, by=by, at=at, reason=next(self.why_won), **self.about(lead.name))
