@@ -157,7 +157,7 @@ def places(page: Page, role: str) -> dict[str, str]:
             "status": "/status/", "fields": "/fields/", "start": "/start/",
         }  # fmt: skip
     if role == "owner":
-        found |= {"keys": "/keys/", "business": "/business/", "mailbox": "/mailbox/"}
+        found |= {"currencies": "/currencies/", "keys": "/keys/", "business": "/business/", "mailbox": "/mailbox/"}
     return {name: path for name, path in found.items() if path}
 
 

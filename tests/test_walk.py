@@ -86,6 +86,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "letterhead": ("POST", OWNER, ""),
     "mail-server": ("POST", OWNER, ""),
     "mail-test": ("POST", OWNER, ""),
+    "currencies": ("GET", OWNER, ""),
     "mailbox": ("GET", OWNER, ""),
     "letter-again": ("POST", OWNER, "message"),
     "letter-file": ("GET", OWNER, "message+file"),

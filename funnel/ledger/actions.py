@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from funnel.ledger.money import converted, digits
 from funnel.outbox.actions import record
 from funnel.outbox.models import Event
 from funnel.workspaces.models import AuditEntry, Member, Workspace
+from funnel.workspaces.months import begins_on
 from funnel.workspaces.refusals import Refusal
 
 SCALE = Decimal(10) ** 8
@@ -44,6 +45,8 @@ def set_rate(currency: str, rate: Decimal, *, from_day: date, by: Member, at: da
         raise Refused({"currency": "This is the business’s own currency."})
     if not rate.is_finite() or not Decimal("0.00000001") <= rate < 10**8:
         raise Refused({"rate": "Write what one unit is worth, like 0.86."})
+    if rate * SCALE != int(rate * SCALE):
+        raise Refused({"rate": "Write at most 8 digits after the point."})
     kept: Rate
     kept, _ = Rate.objects.update_or_create(
         workspace=by.workspace, currency=currency, from_day=from_day, defaults={"rate": int(rate * SCALE)}
@@ -64,9 +67,9 @@ def _revalue(rate: Rate) -> int:
     after = Rate.objects.filter(currency=rate.currency, from_day__gt=rate.from_day).order_by("from_day").first()
     changed = 0
     for kind in (Revenue, Cost):
-        rows = kind.objects.filter(currency=rate.currency, occurred_at__gte=_begin(rate.from_day, workspace))
+        rows = kind.objects.filter(currency=rate.currency, occurred_at__gte=begins_on(rate.from_day, workspace))
         if after is not None:
-            rows = rows.filter(occurred_at__lt=_begin(after.from_day, workspace))
+            rows = rows.filter(occurred_at__lt=begins_on(after.from_day, workspace))
         stale = []
         for row in rows.select_for_update().order_by("pk"):
             value = worth(row.amount, rate, workspace)
@@ -78,10 +81,6 @@ def _revalue(rate: Rate) -> int:
     return changed
 
 
-def _begin(day: date, workspace: Workspace) -> datetime:
-    return datetime.combine(day, time.min, workspace.zone)
-
-
 def in_base(amount: int, currency: str, *, workspace: Workspace, moment: datetime) -> int:
     """An amount in the business's own currency at the rate of that day, in minor units; raise NoRate."""
     if currency == workspace.currency:
@@ -90,7 +89,7 @@ def in_base(amount: int, currency: str, *, workspace: Workspace, moment: datetim
     found = Rate.objects.filter(currency=currency, from_day__lte=day).order_by("-from_day").first()
     if found is None:
         raise NoRate(
-            f"There is no rate for {currency} on {day.isoformat()}. The owner enters it under Business.",
+            f"There is no rate for {currency} on {day.isoformat()}. The owner enters it under Currencies.",
             field="currency",
         )
     return worth(amount, found, workspace)

@@ -32,6 +32,7 @@ SETTINGS = (
     ("business", "Business and mail", "business", ("letterhead", "mail-server")),
     ("people", "People", "people", ("member-remove", "invite", "member-password", "member-logout", "time-off-add")),
     ("holidays", "Holidays", "people", ()),
+    ("currencies", "Currencies", "business", ()),
     ("keys", "Keys", "business", ("api-docs",)),
     ("fields", "Fields", "business", ()),
     ("mailbox", "Mailbox", "business", ("letter-file",)),

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from funnel.overview import adding, fields, handoffs, health, home, listing, rules, status
+from funnel.overview import adding, currencies, fields, handoffs, health, home, listing, rules, status
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("handoffs/<uuid:pk>/pass/", handoffs.handoff_pass, name="handoff-pass"),
     path("rules/", rules.rules, name="rules"),
     path("fields/", fields.fields, name="fields"),
+    path("currencies/", currencies.currencies, name="currencies"),
     path("status/", status.stuck, name="stuck"),
     path("status/again/", status.again_all, name="stuck-all"),
     path("status/<int:pk>/again/", status.again, name="stuck-again"),
