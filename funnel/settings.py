@@ -271,6 +271,10 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "time_off": {"away": "funnel.people.away.leave"},
     "next_step_moved": {"prompt": "sales.queue.handlers.prompt"},
+    "week_planned": {
+        "weekly": "funnel.overview.weekly.write_letters",
+        "next_week": "funnel.overview.weekly.plan_next",
+    },
     "mail_queued": {"send": "funnel.mail.sending.send"},
     "list_uploaded": {
         "read_list": "funnel.transfer.handlers.read_list",
@@ -300,6 +304,7 @@ SLOTS: dict[str, list[str]] = {
         "marketing.capture.actions.start",
         "sales.close.actions.start",
         "sales.qualification.actions.start",
+        "funnel.overview.weekly.start",
     ],
     # (): the addresses that a part adds under /api/v1/.
     "api_routes": [
@@ -325,6 +330,8 @@ SLOTS: dict[str, list[str]] = {
     "home_cards": ["marketing.reports.cards.channels_of_the_period", "sales.reports.cards.won_by_day"],
     # (request): {"template", "context"} of a card on a rep's own month, or None.
     "month_cards": [],
+    # (workspace, week, at): what a part of the house says in the owner's weekly letter; see funnel/overview/weekly.py.
+    "weekly": ["funnel.overview.weekly.of_the_hall", "sales.reports.weekly.of_sales"],
     # (workspace): what the open deals are worth: {"stages": by stage, "all": together}.
     "stage_values": ["sales.reports.cards.open_by_stage"],
     # (lead_ids): what is next with leads that sales has, in words, by lead.

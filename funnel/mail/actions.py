@@ -23,6 +23,7 @@ SUBJECTS = {
     "password": "Your link to choose a new password",
     "test": "A test mail from Baton",
     "task": "Due: {what}, {lead}",
+    "weekly": "{head}",
     "asked-again": "{lead} asks to be contacted again",
     "demo-booked": "{meeting}: {when}",
     "demo-moved": "Moved: {meeting}, now {when}",

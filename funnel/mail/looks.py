@@ -20,6 +20,12 @@ STYLES = {
     "box_head": "margin:0 0 6px;font-size:14px;line-height:20px;font-weight:600;",
     "box_say": "margin:0;font-size:18px;line-height:27px;",
     "list": "margin:0;padding:0 0 0 22px;font-size:16px;line-height:26px;",
+    "table": "width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums;",
+    "th": "padding:0 0 8px;font-size:13px;line-height:18px;font-weight:400;color:#50525a;"
+    "border-bottom:1px solid #e3e1db;vertical-align:bottom;",
+    "row": "padding:10px 0;font-size:15px;line-height:21px;font-weight:400;border-bottom:1px solid #e3e1db;"
+    "vertical-align:top;",
+    "small": "font-size:13px;line-height:18px;font-weight:400;color:#50525a;",
     "button": "display:inline-block;padding:13px 24px;font-size:16px;line-height:22px;font-weight:600;color:#ffffff;"
     "background:#4549bd;border:1px solid #4549bd;border-radius:8px;text-decoration:none;",
     "link": "color:#1c1d21;",
@@ -31,7 +37,8 @@ STYLES = {
 SCREENS = """<style>
 @media (prefers-color-scheme: dark) {
   .m-ground { background: #131417 !important; } .m-page { background: #1a1b1f !important; color: #eeeeec !important; }
-  .m-quiet, .m-foot { color: #babbc1 !important; } .m-box { background: #23243d !important; }
+  .m-quiet, .m-foot, .m-th, .m-small { color: #babbc1 !important; } .m-box { background: #23243d !important; }
+  .m-th, .m-row { border-color: #33353b !important; }
   .m-page a:not(.m-button) { color: #eeeeec !important; }
 }
 @media (max-width: 480px) {

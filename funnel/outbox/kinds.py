@@ -78,6 +78,7 @@ KINDS: dict[str, Kind] = {
     "list_begun": Kind("List brought in"),
     "cost_corrected": Kind("Cost taken back"),
     "source_seen": Kind("New source"),
+    "week_planned": Kind("Weekly letter planned"),
     "workspace_started": Kind("Business started"),
     "invited": Kind("Invited"),
     "time_off": Kind("Time off"),
