@@ -138,7 +138,7 @@ def _taken(week: Week, workspace: Workspace) -> int:
     return rows.values("lead").distinct().count()
 
 
-def _waiting(week: Week, workspace: Workspace, at: datetime) -> Iterable[dict[str, str]]:
+def _waiting(week: Week, workspace: Workspace, at: datetime) -> Iterable[dict[str, Any]]:
     late = Handoff.objects.open().filter(due_at__lt=at).with_lead().order_by("due_at", "id")
     if many := late.count():
         names = ", ".join(str(one.lead) for one in late[:NAMED])
@@ -149,11 +149,11 @@ def _waiting(week: Week, workspace: Workspace, at: datetime) -> Iterable[dict[st
         }
     if many := Lead.objects.filter(waits_since__isnull=False).count():
         words = f"{plural(many, 'lead')} {'is' if many == 1 else 'are'} ready and {'waits' if many == 1 else 'wait'}"
-        yield {"what": f"{words} for your go.", "more": "Sales hears of them when you say so."}
+        yield {"what": f"{words} for your go.", "more": ["Sales hears of them when you say so."]}
     back = Handoff.objects.filter(**week.within("given_back_at", workspace))
     if many := back.count():
         told = back.select_related("lead", "reason", "closed_by__user").order_by("-given_back_at", "-id")[:NAMED]
-        yield {"what": f"{plural(many, 'lead')} came back.", "more": " ".join(_back(one, at) for one in told)}
+        yield {"what": f"{plural(many, 'lead')} came back.", "more": [_back(one, at) for one in told]}
     if many := Effect.objects.filter(state=State.STUCK).count():
         yield {
             "what": f"{plural(many, 'piece')} of work {'is' if many == 1 else 'are'} stuck.",

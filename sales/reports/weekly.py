@@ -75,16 +75,17 @@ def _ending(workspace: Workspace, at: datetime) -> Any:
     if not many:
         return
     told = ending.whole().order_by("ends_at", "id")[:NAMED]
-    named = ". ".join(
-        f"{one.quote.deal.lead}, {money(one.net, one.quote.currency)}, until {one.valid_until:%A}" for one in told
-    )
+    named = [
+        f"{one.quote.deal.lead}, {money(one.net, one.quote.currency)}, until {one.valid_until:%A}." for one in told
+    ]
     own = ending.filter(quote__currency=workspace.currency)
     sums = f", {about(own.aggregate(sum=Sum('net'))['sum'], workspace.currency)} in all" if many == own.count() else ""
     words = f"{plural(many, 'quote')} {'ends' if many == 1 else 'end'} this week"
-    rest = f" And {number(many - NAMED)} more." if many > NAMED else ""
+    if many > NAMED:
+        named.append(f"And {number(many - NAMED)} more.")
     yield {
         "what": f"{words}{sums}.",
-        "more": f"{named}.{rest}",
+        "more": named,
         "tail": f"{plural(many, 'quote')} that {'ends' if many == 1 else 'end'} this week",
     }
 
