@@ -42,6 +42,8 @@ WORK = {
     "ask_again": "Missed demos, to write a link to book again",
     "ask": "Wishes to be called, to pass to a rep",
     "prompt": "Next steps to remind of",
+    "weekly": "Weekly letters to the owner",
+    "next_week": "Weeks to plan",
     "away": "Leads to pass on from somebody who is off",
     "read_list": "Lists to read",
     "look_through": "Lists to look through",
