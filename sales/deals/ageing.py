@@ -12,7 +12,7 @@ from funnel.outbox.models import Event
 from sales.deals.models import OPEN, DealStage
 
 # From fewer deals nobody can say what is usual; older ones say little about today.
-ENOUGH, LATEST = 5, 400
+ENOUGH, LATEST = 5, 200
 # Past so many times the usual, the board says so in words.
 TOO_LONG = 2
 DAY = timedelta(days=1)

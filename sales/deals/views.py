@@ -32,7 +32,12 @@ def board(request: HttpRequest) -> HttpResponse:
     """Every open deal by stage; with `of` and `after` one stage goes on."""
     drawn = Board(request)
     only = request.GET.get("of", "") if request.htmx else ""  # type: ignore[attr-defined]
-    context: dict[str, Any] = {"columns": drawn.columns(only), "page": CARDS, "asked": drawn.asked}
+    context: dict[str, Any] = {
+        "columns": drawn.columns(only),
+        "page": CARDS,
+        "asked": drawn.asked,
+        "home": reverse("sales:board"),
+    }
     if only:
         return render(request, "sales/board.html#columns", context)
     ended = drawn.ended()
