@@ -52,6 +52,14 @@ class Impatient(Connection):
         options = {"interval_start": 1, "interval_step": 1, "interval_max": 3, **options}
         return super()._ensure_connection(*args, **options)
 
+    def _do_close_transport(self) -> None:
+        """Let go of the transport without making it forget where it led.
+
+        A channel of it may still have a message to give back: kombu's own closes a lost one twice, then looks for the
+        host of nothing, and the worker ends by an error that it takes for beyond repair.
+        """
+        self._transport = None
+
 
 class Amqp(AMQP):
     """Celery's messaging with our connection."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import http.client
 import json
 import os
 import secrets
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -23,6 +26,7 @@ from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a-long-enough-word"
+BUSINESS = "business.json"
 
 
 def until(question: Callable[[], Any], seconds: float, every: float = 0.2) -> Any:
@@ -67,6 +71,17 @@ class Stack:
         """Run a line of Python beside the application's models and give what it prints as JSON."""
         printed = self.manage("shell", "--no-imports", "-c", f"import json\n{code}")
         return json.loads(printed.strip().splitlines()[-1])
+
+    def look(self, question: str) -> list[tuple[Any, ...]]:
+        """Ask the database itself: at once, where a command of manage.py takes seconds."""
+        if database := self.env.get("DATABASE_URL"):
+            workspace = json.loads((self.folder / BUSINESS).read_text())["workspace"]["id"]
+            with contextlib.closing(psycopg2.connect(database)) as wire, wire.cursor() as cursor:
+                cursor.execute("SELECT set_config('baton.workspace', %s, false)", [workspace])
+                cursor.execute(question)
+                return cursor.fetchall()
+        with contextlib.closing(sqlite3.connect(self.folder / "baton.sqlite3", timeout=20)) as file:
+            return file.execute(question).fetchall()
 
     def start(self, *names: str) -> None:
         """Start the named parts: web, worker, beat; a second of a kind is named worker2, beat2."""
@@ -144,41 +159,76 @@ class Stack:
 
 
 def start_business(stack: Stack) -> dict[str, Any]:
-    """Make a workspace by the command, with a key of its owner and the address of its contact form."""
-    made: dict[str, Any] = json.loads(
+    """Give the business that every installation here begins with: its key, and the address of its contact form."""
+    made: dict[str, Any] = json.loads((stack.folder / BUSINESS).read_text())
+    stack.key = made["api_key"]
+    return made
+
+
+def _begin(stack: Stack) -> None:
+    """Make the tables, and a workspace by the command."""
+    stack.manage("migrate", "-v", "0")
+    made = json.loads(
         stack.manage(
             "workspace", "create", "Harbour Bikes", "--owner", "owner@harbour.example", "--password-stdin",
             "--country", "GB", "--timezone", "Europe/London", "--with-key", "all", stdin=PASSWORD,
         )
     )  # fmt: skip
-    stack.key = made["api_key"]
     made["form"] = stack.ask(
         "from marketing.capture.models import Form\nfrom funnel.workspaces.gate import tenant\n"
         f"from uuid import UUID\nwith tenant(UUID('{made['workspace']['id']}')):\n"
         "    print(json.dumps('/f/' + Form.objects.get(name='Contact us').token + '/'))"
     )
-    return made
+    (stack.folder / BUSINESS).write_text(json.dumps(made))
 
 
-@contextmanager
+def _mould(moulds: Path, database: str) -> tuple[Path, str]:
+    """A folder and a database to copy installations from, made once per run of the suite by whoever comes first."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"alone{os.getpid()}"
+    folder, name = moulds / run, f"mould_{run}" if database else ""
+    moulds.mkdir(parents=True, exist_ok=True)
+    with (moulds / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / BUSINESS).exists():
+            _break_moulds(moulds, database)
+            folder.mkdir()
+            if database:
+                _run(database, f'CREATE DATABASE "{name}"')
+            _begin(Stack(folder, _named(database, name), ""))
+    return folder, name
+
+
+def _break_moulds(moulds: Path, database: str) -> None:
+    """Clear up what an earlier run left."""
+    for folder in moulds.iterdir():
+        if folder.is_dir():
+            shutil.rmtree(folder)
+            if database:
+                _run(database, f'DROP DATABASE IF EXISTS "mould_{folder.name}"')
+
+
+def _named(database: str, name: str) -> str:
+    return urlsplit(database)._replace(path=f"/{name}").geturl() if database else ""
+
+
+@contextlib.contextmanager
 def running(folder: Path, *, redis: str = "") -> Iterator[Stack]:
-    """An installation on the database that this pass is about: a fresh SQLite file, or a fresh PostgreSQL database."""
+    """An installation with one business, on the database of this pass: a file, or a PostgreSQL database, of its own."""
     from django.conf import settings
 
-    database, name = "", ""
-    if not settings.SQLITE:
-        given = urlsplit(os.environ["DATABASE_URL"])
-        name = f"stack_{secrets.token_hex(4)}"
-        database = given._replace(path=f"/{name}").geturl()
-        _run(os.environ["DATABASE_URL"], f'CREATE DATABASE "{name}"')
-    stack = Stack(folder, database, redis)
+    given = "" if settings.SQLITE else os.environ["DATABASE_URL"]
+    name = f"stack_{secrets.token_hex(4)}" if given else ""
+    mould, database = _mould(settings.DATA / "moulds", given)
+    shutil.copytree(mould, folder, dirs_exist_ok=True)
+    if given:
+        _run(given, f'CREATE DATABASE "{name}" TEMPLATE "{database}"')
+    stack = Stack(folder, _named(given, name), redis)
     try:
-        stack.manage("migrate", "-v", "0")
         yield stack
     finally:
         stack.stop()
         if name:
-            _run(os.environ["DATABASE_URL"], f'DROP DATABASE "{name}" WITH (FORCE)')
+            _run(given, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _run(url: str, statement: str) -> None:
