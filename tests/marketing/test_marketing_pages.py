@@ -17,7 +17,7 @@ from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.actions import open_form, send_in
 from marketing.capture.models import Form
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

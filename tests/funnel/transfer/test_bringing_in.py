@@ -20,7 +20,7 @@ from funnel.workspaces.models import Member
 
 from .conftest import HEADER, rows_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 Bring = Callable[..., dict[str, Any]]
 
 

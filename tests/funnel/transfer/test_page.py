@@ -19,7 +19,7 @@ from funnel.workspaces.models import Member
 
 from .conftest import HEADER, rows_of, text_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rep")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rep")]
 PEOPLE = ["Customer no.", "First name", "Surname", "E-mail", "Status", "Looked after by", "First contact", "kWh"]
 
 
@@ -274,6 +274,7 @@ def test_a_marketer_brings_in_but_hands_nobody_over(
         assert not Handoff.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_is_kept_of_a_list_is_forgotten_after_a_while(desk: Any, gate: Any, owner: Member, work: Any) -> None:
     from datetime import timedelta
 

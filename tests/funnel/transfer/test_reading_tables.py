@@ -14,7 +14,7 @@ from funnel.workspaces.models import Member
 
 from .conftest import rows_of, text_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 Bring = Callable[..., dict[str, Any]]
 SMALL = ["Id", "Name", "City"]
 PLAN = {"Id": "external_id", "Name": "name", "City": "fields.city"}

@@ -14,7 +14,7 @@ from marketing.campaigns.models import Campaign, Placement
 from marketing.channels.models import Channel
 from marketing.reports.figures import CAMPAIGN, CHANNEL, begins, brought, summed, whole
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def come(owner: Any, at: Any, *sources: tuple[str, str]) -> None:

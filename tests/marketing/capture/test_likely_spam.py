@@ -17,7 +17,7 @@ from marketing.capture.public import _stamp
 
 from .conftest import TYPED
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def stamp(form: Form, at: Any, ago: float) -> str:

@@ -15,7 +15,7 @@ from marketing.capture.models import Form
 
 from .conftest import TYPED
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def test_a_form_is_shown_without_a_cookie_and_under_a_strict_policy(visitor: Client, form: Form) -> None:
@@ -66,6 +66,7 @@ def test_a_plain_html_form_of_another_site_may_send_it_urlencoded(
     assert kept.origin["referrer"].startswith("https://else.example/contact")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_capture_needs_at_most_six_statements(visitor: Client, form: Form) -> None:
     visitor.post(form.path, TYPED)
     with CaptureQueriesContext(

@@ -11,7 +11,7 @@ from marketing.capture.models import Form
 
 from .conftest import TYPED
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 PLAIN = "application/x-www-form-urlencoded"
 
 

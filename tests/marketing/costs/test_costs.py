@@ -24,7 +24,7 @@ from marketing.reports.figures import CAMPAIGN, CHANNEL, Figures, brought, summe
 from sales.close import actions as close
 from sales.deals import actions as deals
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
