@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHEET, DOCS = ROOT / "build" / "screenshots", ROOT / "docs"
 LOOKS = [(width, theme) for width in (1280, 390) for theme in ("light", "dark")]
 # Whose window shows a page best; all others are the owner's.
-REPS = {"desk", "desk-lead", "desk-give-back", "mine"}
+REPS = {"booking-page", "demos", "desk", "desk-lead", "desk-give-back", "mine"}
 STYLE = """
 body { margin: 24px; font: 14px system-ui, sans-serif; background: #e9e9ec; color: #222 }
 section { display: flex; gap: 12px; align-items: flex-start; margin-bottom: 28px }
@@ -81,7 +81,7 @@ class Camera:
             if rep.page.goto(lead) and rep.page.locator("a[href='#give-back']").count():
                 self.take(rep, "desk-give-back", f"{lead}#lead", scene, click="a[href='#give-back']")
 
-    def visitors(self, scene: str, owner: Window, guest: Window) -> None:
+    def visitors(self, scene: str, owner: Window, rep: Window, guest: Window) -> None:
         """What a visitor sees of the business's first form."""
         form = linked(owner.page, "/marketing/forms/", r"/marketing/forms/[0-9a-f-]{36}/")
         public = linked(owner.page, form, r"(https?://[^/]+)?/f/[^/]+/")
@@ -89,6 +89,9 @@ class Camera:
         for name, path in (("form", public), ("form-thanks", f"{public}thanks/"), ("form-framed", f"{public}frame/")):
             self.take(guest, f"public-{name}", path, scene)
         self.take(guest, "public-form-error", public, scene, click="button[type=submit]")
+        if booking := linked(rep.page, "/sales/booking/", r"/b/[^/]+/"):
+            self.take(guest, "public-booking", booking, scene)
+            self.take(guest, "public-booking-confirm", linked(guest.page, booking, r"/b/[^/]+/confirm/.*"), scene)
 
     def sheet(self) -> None:
         """Write the page that shows all, and pictures of it."""
@@ -129,7 +132,7 @@ def shoot(browser: Browser, home: str, logins: list[dict[str, Any]], folder: Pat
         window.page.goto(path)
         window.page.screenshot(path=docs / f"{name}.png")
     camera.business("full", owner, rep)
-    camera.visitors("full", owner, guest)
+    camera.visitors("full", owner, rep, guest)
     for name, path in DOORS.items():
         camera.take(guest, name, path, "door")
 
@@ -143,7 +146,7 @@ def shoot(browser: Browser, home: str, logins: list[dict[str, Any]], folder: Pat
     guest.page.wait_for_url(f"{home}/")
     stranger = camera.window(home)
     camera.business("empty", guest, guest)
-    camera.visitors("empty", guest, stranger)
+    camera.visitors("empty", guest, guest, stranger)
     camera.sheet()
     return [trouble for window in camera.windows for trouble in window.troubles]
 

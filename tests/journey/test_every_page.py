@@ -63,6 +63,10 @@ def window(browser, stack):
 ALL = {390: ("dark", "light"), 1280: ("dark", "light")}
 
 
+# States of a page that was looked at in every way differ in little.
+LESS = {390: ("light",)}
+
+
 def inspect(window, name, looks=ALL):
     """Look at the page that is open, wide and narrow, light and dark; give what is wrong with it."""
     page = window.page
@@ -149,6 +153,48 @@ def test_what_a_visitor_sees(window, stack):
     wrong += inspect(visitor, "framed")
     page.goto(f"{path}thanks/")
     wrong += inspect(visitor, "thanks")
+    assert wrong == []
+    assert visitor.context.cookies() == []
+
+
+def test_what_somebody_sees_who_books_a_meeting_moves_it_and_cancels_it(window):
+    """Chosen and booked by a rep's page; on the rep's desk and in the letters afterwards."""
+    rep, visitor = window("rep"), window()
+    booking = linked(rep.page, "/sales/booking/", r"/b/[^/]+/")
+    page, wrong = visitor.page, []
+    visitor.refused |= {f"{booking}confirm/"}
+    page.goto(f"{booking}?zone=Europe/Berlin")
+    assert "Times are for Berlin" in page.content()
+    wrong += inspect(visitor, "booking")
+    times = page.locator("a.time")
+    taken, other = times.nth(0).get_attribute("href"), times.nth(1).get_attribute("href")
+    page.goto(taken)
+    wrong += inspect(visitor, "booking-confirm")
+    page.get_by_role("button", name="Book").click()
+    page.locator("#wrong").wait_for()
+    wrong += inspect(visitor, "booking-errors", LESS)
+    page.fill("#name", "Nia Beddoes")
+    page.fill("#email", "nia@clunforge.example")
+    time.sleep(2.2)
+    page.get_by_role("button", name="Book").click()
+    page.wait_for_url(lambda url: "/m/" in url and "booked" in url)
+    wrong += inspect(visitor, "meeting-booked")
+    meeting = urlsplit(page.url).path
+    page.goto(taken)
+    assert "is not free any more" in page.content()
+    wrong += inspect(visitor, "booking-taken", LESS)
+    page.goto(f"{meeting}times/")
+    wrong += inspect(visitor, "meeting-times", LESS)
+    page.goto(other.replace(booking, meeting))
+    time.sleep(2.2)
+    page.get_by_role("button", name="Move it to").click()
+    page.wait_for_url(lambda url: "/m/" in url and "booked" in url)
+    rep.page.goto("/sales/")
+    rep.page.get_by_text("Nia Beddoes").first.wait_for()
+    page.get_by_text("Cancel the meeting").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("This meeting is cancelled").wait_for()
+    wrong += inspect(visitor, "meeting-cancelled", LESS)
     assert wrong == []
     assert visitor.context.cookies() == []
 
