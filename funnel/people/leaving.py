@@ -64,8 +64,10 @@ def remove(
         successor.refresh_from_db(fields=["active", "role"])
     if successor is not None and (successor.pk == member.pk or not successor.active or successor.role not in SELLERS):
         raise CantTakeOver(f"{successor.name} can’t take over: only somebody who sells can.")
-    # Leads before members, as everywhere: somebody may be taking one of these at this moment.
-    Lead.objects.locked(Handoff.objects.open().filter(offered_to=member).values_list("lead_id", flat=True))
+    # Leads before members, as everywhere: somebody may be taking one of these, or booking it, at this moment.
+    offered = Handoff.objects.open().filter(offered_to=member).values("lead_id")
+    theirs = Lead.objects.filter(held_by(member) | Q(pk__in=offered)).order_by("pk")
+    list(theirs.select_for_update(of=("self",)).values_list("pk", flat=True))
     member.active = member.takes_leads = False
     member.save(update_fields=["active", "takes_leads"])
     takers = [successor] if successor else heirs(member)

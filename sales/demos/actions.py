@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -65,6 +66,7 @@ def book(
     zone: str = "",
     words: str = "",
     past: bool = False,
+    pk: UUID | None = None,
 ) -> Demo:
     """Book a demo with a member; the lead's deal goes on to demo, or is opened.
 
@@ -80,7 +82,7 @@ def book(
         _may_book(lead, holder, by)
     reserve(holder, starts_at, ends_at, past=gone_by)
     deal = _advance(lead, holder, by=by, at=at, occurred_at=starts_at if gone_by else None)
-    pk = uuid7()
+    pk = pk or uuid7()
     demo = Demo(
         pk=pk,
         workspace_id=lead.workspace_id,

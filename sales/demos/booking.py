@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -81,13 +82,15 @@ def book(
     lead: Lead | None = None,
     zone: str = "",
     words: str = "",
+    pk: UUID | None = None,
 ) -> Demo:
     """Book what a visitor chose, by the one door for leads where we don't know them by their link.
 
     The rule of whom it is with: who has the lead, whether in conversation or as a customer, else whom the lead waits
     for, as long as that one is free at this time; else whose page it is. So nobody's lead changes hands because of the
     page that somebody found: the lead keeps its holder, and only a lead that nobody has goes to the rep of the meeting.
-    The rep of a visitor who comes by a link of their own was chosen before, and `page` is that rep's.
+    The rep of a visitor who comes by a link of their own was chosen before, and `page` is that rep's. The visit is a
+    touch, but no wish to be called: who has a meeting waits for nobody.
 
     Raises NotKnown, Taken or SoManyAlready.
     """
@@ -109,6 +112,7 @@ def book(
         place=page.place,
         zone=zone,
         words=words,
+        pk=pk,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -163,10 +165,14 @@ def _confirm(request: HttpRequest, visit: Visit) -> HttpResponse:
         form.add_error(None, "That was faster than we expected. Please press the button once more.")
         return _ask(visit, starts_at, form, status=422)
     typed = form.cleaned_data
+    # Pressed twice, the page as it was shown books once.
+    once = uuid5(visit.workspace.pk, request.POST["shown"])
     try:
         with writing():
-            demo = _book(visit, starts_at, typed)
+            demo = _book(visit, starts_at, typed, once)
     except demos.Taken:
+        if (made := Demo.objects.filter(pk=once).first()) is not None:
+            return HttpResponseRedirect(f"{made.path}?booked=1", status=303)
         return _just_taken(visit, starts_at, typed)
     except meetings.NotKnown as wrong:
         for name, sentence in wrong.errors.items():
@@ -178,7 +184,7 @@ def _confirm(request: HttpRequest, visit: Visit) -> HttpResponse:
     return HttpResponseRedirect(f"{demo.path}?booked=1", status=303)
 
 
-def _book(visit: Visit, starts_at: datetime, typed: dict[str, str]) -> Demo:
+def _book(visit: Visit, starts_at: datetime, typed: dict[str, str], once: UUID) -> Demo:
     zone = "" if visit.zone.key == visit.workspace.time_zone else visit.zone.key
     words = typed.get("note", "")
     if (moves := visit.moves) is not None:
@@ -198,6 +204,7 @@ def _book(visit: Visit, starts_at: datetime, typed: dict[str, str]) -> Demo:
         lead=visit.demo.lead if visit.demo else None,
         zone=zone,
         words=words,
+        pk=once,
     )
 
 
@@ -213,7 +220,7 @@ def _ask(visit: Visit, starts_at: datetime, form: WhoForm, *, status: int = 200)
         "at": _stamp_of(starts_at),
         "zone": visit.zone.key,
         "zone_words": zone_words(visit.zone.key),
-        "shown": _signer(visit.token).sign(str(int(visit.at.timestamp() * 1000))),
+        "shown": _stamp(visit.token, visit.at),
         "masked": masked(visit.demo.lead.email) if visit.demo else "",
         "moves": visit.moves,
         "times_path": visit.times_path,
@@ -242,10 +249,15 @@ def _signer(token: str) -> signing.Signer:
     return signing.Signer(salt=f"booking:{token}")
 
 
+def _stamp(token: str, at: datetime) -> str:
+    """When the page was shown, and a word that no other showing of it has."""
+    return _signer(token).sign(f"{int(at.timestamp() * 1000)}.{secrets.token_hex(8)}")
+
+
 def _is_script(token: str, request: HttpRequest, at: datetime) -> bool:
     """Whether the trap is filled in, or it came faster than anybody types; a person presses once more."""
     try:
-        shown_at = int(_signer(token).unsign(request.POST.get("shown", "")[:200]))
+        shown_at = int(_signer(token).unsign(request.POST.get("shown", "")[:200]).partition(".")[0])
     except (signing.BadSignature, ValueError):
         return True
     since = int(at.timestamp() * 1000) - shown_at

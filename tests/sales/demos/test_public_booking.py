@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -39,9 +39,12 @@ def page(rep, gate):
         return booking.change_page(made, {"title": "Site visit", "place": "At your roof"}, by=rep, at=at)
 
 
+WORDS = count()
+
+
 def stamped(token, *, ago=5000):
     moment = int(timezone.now().timestamp() * 1000) - ago
-    return signing.Signer(salt=f"booking:{token}").sign(str(moment))
+    return signing.Signer(salt=f"booking:{token}").sign(f"{moment}.{next(WORDS)}")
 
 
 def address(html, which="confirm"):
@@ -129,6 +132,18 @@ def test_times_stand_on_the_visitors_clock_and_an_unknown_zone_is_refused(page, 
         assert Demo.objects.get().zone == "America/New_York"
     for wrong in ("Mars/Olympus", "../etc/passwd", "Europe/London\x00", "x" * 300):
         assert client.get(page.path, {"zone": wrong}).status_code == 400
+
+
+def test_a_button_that_is_pressed_twice_books_once(page, rep, gate):
+    with gate(rep) as at:
+        when = slot(rep, at)
+    shown = stamped(page.token)
+    first, second = (send(page, when, shown=shown, **NIA) for _ in range(2))
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.url == second.url
+    assert send(page, when, **NIA).status_code == 409, "another showing of the page is another wish"
+    with gate(rep):
+        assert Demo.objects.count() == 1
 
 
 def test_a_slot_keeps_its_length_on_the_day_the_clocks_change(rep, gate):
@@ -277,8 +292,7 @@ def test_closed_unknown_and_others_addresses_say_so(page, rep, gate, outsider):
     closed = Client().get(page.path)
     assert closed.status_code == 410
     assert form.name in closed.content.decode()
-    with gate(rep) as at:
-        assert send(page, slot(rep, at), **NIA).status_code == 410
+    assert send(page, slot(rep, timezone.now()), **NIA).status_code == 410
 
 
 def test_a_script_that_posts_on_and_on_is_stopped(page, rep, gate, settings):
