@@ -256,7 +256,8 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "handoff_reminded": {"escalate": "funnel.handoff.handlers.escalate"},
     "handoff_escalated": {"pass_on": "funnel.handoff.handlers.pass_on"},
     "handoff_given_back": {"cool": "funnel.handoff.handlers.cool", "clear": "sales.queue.handlers.clear"},
-    "deal_lost": {"cool": "funnel.handoff.handlers.cool"},
+    "deal_won": {"quote_settle": "sales.negotiation.answers.settle"},
+    "deal_lost": {"cool": "funnel.handoff.handlers.cool", "quote_settle": "sales.negotiation.answers.settle"},
     "passed_on": {
         "follow": "sales.queue.handlers.follow",
         "deals_follow": "sales.deals.handlers.follow",
@@ -327,7 +328,11 @@ SLOTS: dict[str, list[str]] = {
     # (request): {"template", "context"} of what the owner's home begins with, or None; the first that has something.
     "home_headline": ["sales.reports.cards.headline"],
     # (request): {"template", "context"} of a card on the owner's home, or None; months.asked(request) is its period.
-    "home_cards": ["marketing.reports.cards.channels_of_the_period", "sales.reports.cards.won_by_day"],
+    "home_cards": [
+        "sales.negotiation.listing.running_out_card",
+        "marketing.reports.cards.channels_of_the_period",
+        "sales.reports.cards.won_by_day",
+    ],
     # (request): {"template", "context"} of a card on a rep's own month, or None.
     "month_cards": [],
     # (workspace, week, at): what a part of the house says in the owner's weekly letter; see funnel/overview/weekly.py.
@@ -343,6 +348,7 @@ SLOTS: dict[str, list[str]] = {
         "sales.qualification.demo.verbs",
         "sales.close.demo.verbs",
         "sales.demos.demo.verbs",
+        "sales.negotiation.demo.verbs",
         "marketing.costs.demo.verbs",
         "sales.targets.demo.verbs",
     ],
@@ -371,6 +377,7 @@ SLOTS: dict[str, list[str]] = {
         "sales.qualification.views.lead_panel",
         "sales.customers.page.lead_panel",
         "sales.deals.page.lead_panel",
+        "sales.negotiation.page.lead_panel",
         "sales.demos.panel.lead_panel",
     ],
     # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
@@ -380,11 +387,12 @@ SLOTS: dict[str, list[str]] = {
         "sales.demos.panel.desk_panel",
         "sales.qualification.views.lead_panel",
         "sales.deals.page.desk_panel",
+        "sales.negotiation.page.desk_panel",
     ],
     # (request, deal): a panel of the deal's page, {"template", "context"}, or None.
-    "deal_panels": [],
+    "deal_panels": ["sales.negotiation.page.deal_panel"],
     # (deal): what an accepted quote comes to, {"amount", "currency", "says"}, or None.
-    "won_for": [],
+    "won_for": ["sales.negotiation.page.won_for"],
     # (member, successor or None, at): after the leads of somebody who leaves went to others.
     "member_leaves": [
         "sales.queue.actions.hand_tasks",

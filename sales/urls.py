@@ -12,4 +12,5 @@ urlpatterns = [
     path("", include("sales.customers.urls")),
     path("", include("sales.reports.urls")),
     path("", include("sales.targets.urls")),
+    path("", include("sales.negotiation.urls")),
 ]

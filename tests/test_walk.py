@@ -25,6 +25,9 @@ from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form, Submission
 from sales.deals import actions as deals
 from sales.demos.models import Demo
+from sales.negotiation import actions as quotes
+from sales.negotiation import pricelist
+from sales.negotiation.models import Product
 from sales.queue.models import Task
 from tests.conftest import make_member
 
@@ -137,6 +140,19 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "sales:deal-undo": ("POST", SELLING, "deal"),
     "sales:customers": ("GET", ALL, ""),
     "sales:qualify": ("POST", SELLING, "lead"),
+    "sales:quotes": ("GET", ALL, ""),
+    "sales:quote": ("GET", ALL, "quote"),
+    "sales:quote-write": ("POST", SELLING, "quote"),
+    "sales:quote-send": ("POST", SELLING, "quote"),
+    "sales:quote-change": ("POST", SELLING, "quote"),
+    "sales:quote-discard": ("POST", SELLING, "quote"),
+    "sales:quote-pdf": ("GET", ALL, "quote"),
+    "sales:quote-add": ("POST", SELLING, "deal"),
+    "sales:quote-with": ("POST", SELLING, "lead"),
+    "sales:products": ("GET", ALL, ""),
+    "sales:product-add": ("GET", LEADING, ""),
+    "sales:product": ("GET", LEADING, "product"),
+    "sales:product-archive": ("POST", LEADING, "product"),
 }
 # Whoever has logged in, whatever the business; these look after themselves.
 PERSONAL = {"start", "switch", "me-logout"}
@@ -216,6 +232,8 @@ def rows(cast, gate, work, settings):
         task = Task.objects.create(workspace=owner.workspace, lead=lead, holder=rep, what="Call", due_at=at, made_at=at)
         (buyer,) = receive(owner.workspace, [Capture(email="b@one.example")], at=at)
         deal = deals.open_deal(buyer.lead, by=rep, at=at, amount=100)
+        quote = quotes.draft(deal, [quotes.LineDraft("Roof", 10_000, 500)], by=rep, at=at).quote
+        product = pricelist.add(Product(name="Roof"), {"GBP": 500}, by=owner, at=at)
         today = owner.workspace.local(at).date()
         days = {"workspace": owner.workspace, "first": today, "last": today}
         listed = Import.objects.create(
@@ -241,6 +259,8 @@ def rows(cast, gate, work, settings):
             "placement": [Placement.objects.first().pk],
             "task": [task.pk],
             "deal": [deal.pk],
+            "quote": [quote.pk],
+            "product": [product.pk],
             "cost": [cost.pk],
             "": [],
         }

@@ -65,7 +65,6 @@ KINDS: dict[str, Kind] = {
     "demo_held": Kind("Demo held", contact=True, group="deals"),
     "demo_missed": Kind("Missed the demo", group="deals"),
     "quote_sent": Kind("Quote sent", group="deals"),
-    "quote_opened": Kind("Opened the quote", group="deals"),
     "quote_asked": Kind("Asked about the quote", group="deals"),
     "quote_accepted": Kind("Accepted the quote", group="deals"),
     "quote_declined": Kind("Declined the quote", group="deals"),

@@ -70,6 +70,8 @@ def _lost(event: Event, who: SafeString) -> Told:
 
 
 def _reopened(event: Event, who: SafeString) -> Told:
+    if event.actor is None:
+        return format_html("The deal {} is open again, because the quote was accepted", _title(event)), []
     return format_html("{} took back that the deal {} was {}", who, _title(event), event.data.get("was", "")), []
 
 
@@ -103,6 +105,41 @@ def _qualified(event: Event, who: SafeString) -> Told:
     return format_html("{} said qualified", who), []
 
 
+def _quote(event: Event) -> SafeString:
+    number = event.data.get("number", 1)
+    version = f", version {number}" if number > 1 else ""
+    return format_html("{}{}: <bdi>{}</bdi>", event.data.get("name", "the quote"), version, event.data.get("title", ""))
+
+
+def _net(event: Event) -> str:
+    net, currency = event.data.get("net"), event.data.get("currency")
+    return f"{money(net, currency, exact=True)} net" if net is not None and currency else ""
+
+
+def _quote_sent(event: Event, who: SafeString) -> Told:
+    to = event.data.get("to")
+    how = format_html("to <bdi>{}</bdi>", to) if to else "by a link"
+    return format_html("{} sent {}", who, _quote(event)), [format_html("{}, {}", _net(event), how)]
+
+
+def _quote_asked(event: Event, who: SafeString) -> Told:
+    return format_html("Asked about {}", _quote(event)), [quoted(event.data.get("text"))]
+
+
+def _quote_accepted(event: Event, who: SafeString) -> Told:
+    signed = format_html("Signed by <bdi>{}</bdi>", event.data.get("signed", ""))
+    return format_html("Accepted {}", _quote(event)), [_net(event), signed]
+
+
+def _quote_declined(event: Event, who: SafeString) -> Told:
+    says = event.data.get("says", "")
+    return format_html("Declined {}", _quote(event)), [says, quoted(event.data.get("note"))]
+
+
+def _quote_ended(event: Event, who: SafeString) -> Told:
+    return format_html("Ended without an answer: {}", _quote(event)), [_net(event)]
+
+
 TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "qualification_answered": _answered,
     "qualified": _qualified,
@@ -113,6 +150,11 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "deal_lost": _lost,
     "deal_reopened": _reopened,
     **dict.fromkeys(("demo_booked", "demo_moved", "demo_cancelled", "demo_held", "demo_missed"), _demo),
+    "quote_sent": _quote_sent,
+    "quote_asked": _quote_asked,
+    "quote_accepted": _quote_accepted,
+    "quote_declined": _quote_declined,
+    "quote_ended": _quote_ended,
 }
 # What such an entry says already needs no entry of its own: the deal's move, and the lead's that follows from it.
 SAYS_MORE = ("deal_opened", "deal_won", "deal_lost", "deal_reopened")
@@ -121,6 +163,8 @@ SAYS_MORE = ("deal_opened", "deal_won", "deal_lost", "deal_reopened")
 def follows(event: Event, at_once: dict[datetime, set[str]]) -> bool:
     """Whether the event only follows from another one of the same moment, which tells it."""
     kinds = at_once.get(event.occurred_at, set())
+    if event.kind == "deal_edited":
+        return "quote_sent" in kinds
     if event.kind == "deal_moved":
-        return bool(kinds & set(SAYS_MORE))
+        return bool(kinds & {*SAYS_MORE, "quote_sent"})
     return event.kind == "moved" and bool(kinds & {*SAYS_MORE, "deal_moved"})

@@ -46,6 +46,9 @@ DEALS = (
     "sales:deal-lost",
 )  # fmt: skip
 DEMOS = ("sales:booking", "sales:demo-book", "sales:demo-move")
+QUOTES = (
+    "sales:quote", "sales:quote-write", "sales:quote-send", "sales:products", "sales:product", "sales:product-add",
+)  # fmt: skip
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
         "hall",
@@ -112,6 +115,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
             Place("sales:demos", "calendar", "My demos", roles=SELLING, under=DEMOS),
             Place("sales:month", "calendar-stats", "My month", roles=SELLING),
             Place("sales:targets", "target", "Targets", roles=frozenset(LEADERS)),
+            Place("sales:quotes", "file-invoice", "Quotes", under=QUOTES),
         ),
     ),
 )
@@ -136,6 +140,7 @@ MAILING = frozenset(
         "lead-pass",
         "marketing:form",
         "marketing:form-add",
+        "sales:quote",
     }
 )
 

@@ -27,6 +27,7 @@ from sales.negotiation.models import Product, Quote, QuoteCounter, QuoteLine, Qu
 from sales.negotiation.reckoning import fits, net_of, reckon
 
 MOST_LINES = 100
+MINUTE = timedelta(minutes=1)
 USUALLY_VALID = timedelta(days=30)
 # A price that holds for longer is a slip of the keyboard.
 LONGEST_VALID = timedelta(days=366 * 3)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from funnel.leads.models import Lead
 from funnel.mail import actions as mail
@@ -14,13 +15,15 @@ from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import Member, Role
 from funnel.workspaces.refusals import Refusal
 from sales.close import actions as close
-from sales.deals.models import Deal, DealStage
-from sales.negotiation.actions import told
+from sales.deals.models import OPEN, Deal, DealStage
+from sales.negotiation.actions import MINUTE, end_of, told
 from sales.negotiation.document import in_words
-from sales.negotiation.models import DeclineReason, QuoteVersion, State
+from sales.negotiation.models import DeclineReason, Quote, QuoteVersion, State
 from sales.queue.models import Task
 
 WHAT = 300
+# The step that looks after a quote.
+CALL = "Call about {}"
 
 
 class Over(Refusal):
@@ -138,6 +141,16 @@ def expire(version: QuoteVersion | None, *, at: datetime) -> bool:
     return True
 
 
+def settle(effects: list[Effect], at: datetime) -> None:
+    """A deal has ended: the steps about its quotes end with it. EVENT_ROUTES["deal_won"] and ["deal_lost"]."""
+    events = Event.objects.filter(pk__in=[one.event_id for one in effects])
+    ended = Deal.objects.filter(pk__in=[one.data["deal"] for one in events]).exclude(stage__in=OPEN)
+    for quote in Quote.objects.filter(deal__in=ended).exclude(number=None).select_related("deal"):
+        # The blank tells Q-2026-0012 from Q-2026-00121.
+        about = Q(what__startswith=f"{quote.name} ") | Q(what__startswith=f"{quote.name}:") | Q(what=CALL.format(quote))
+        Task.objects.open().filter(about, lead=quote.deal.lead_id).update(done_at=at)
+
+
 def _tell(version: QuoteVersion, event: Event, how: str, *, what: str, at: datetime, words: str, **also: Any) -> None:
     """Put it on the rep's desk at once, and mail it."""
     deal = version.quote.deal
@@ -145,8 +158,11 @@ def _tell(version: QuoteVersion, event: Event, how: str, *, what: str, at: datet
     if rep is None:
         return
     if what:
+        workspace = deal.lead.workspace
+        # A step for today: late only when nobody has looked after it by the evening.
+        today = end_of(workspace.local(at).date(), workspace) - MINUTE
         Task.objects.create(
-            workspace_id=version.workspace_id, lead=deal.lead, holder=rep, what=_cut(what), due_at=at, made_at=at
+            workspace=workspace, lead=deal.lead, holder=rep, what=_cut(what), due_at=today, all_day=True, made_at=at
         )
     seen = in_words(version.document)
     context = {

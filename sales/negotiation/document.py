@@ -55,6 +55,7 @@ def write(version: QuoteVersion, lines: Sequence[QuoteLine], at: datetime) -> di
             "address": workspace.address,
             "tax_number": workspace.tax_number,
             "logo": workspace.logo,
+            "brand": workspace.brand,
             "person": deal.holder.name,
             "email": deal.holder.email,
         },

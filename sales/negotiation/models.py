@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import LEADERS, Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
-from sales.deals.models import Deal
+from sales.deals.models import OPEN, Deal
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -158,8 +158,17 @@ class VersionQuerySet(models.QuerySet["QuoteVersion"]):
         return self.filter(quote__deal__holder=member) if member.role == "rep" else self.none()
 
     def running(self, at: datetime) -> VersionQuerySet:
-        """Sent, undecided and not over yet."""
-        return self.filter(state=State.SENT, ends_at__gt=at)
+        """Sent, undecided and not over yet, for a deal that is open; one that was lost may still be accepted."""
+        return self.filter(state=State.SENT, ends_at__gt=at, quote__deal__stage__in=OPEN)
+
+    def over(self, at: datetime) -> VersionQuerySet:
+        """Declined, ended, or of a deal that is not open any more, and nothing newer was sent."""
+        later = QuoteVersion.objects.filter(
+            quote=OuterRef("quote"), number__gt=OuterRef("number"), sent_at__isnull=False
+        )
+        closed = Q(ends_at__lte=at) | ~Q(quote__deal__stage__in=OPEN)
+        ended = Q(state__in=(State.DECLINED, State.EXPIRED)) | Q(closed, state=State.SENT)
+        return self.filter(ended).exclude(Exists(later))
 
 
 class QuoteVersion(TenantRow):

@@ -13,6 +13,7 @@ import typst
 from django.utils.text import slugify
 
 from funnel.mail.files import File
+from funnel.mail.looks import BRAND
 from funnel.mail.models import Message
 from funnel.templatetags.words import long_day
 from funnel.workspaces.logos import folder_of
@@ -46,6 +47,7 @@ def pdf_of(version: QuoteVersion, at: datetime) -> bytes:
     said = in_words(document)
     said |= {
         "fonts": FAMILIES,
+        "accent": document["from"].get("brand") or BRAND,
         "document_title": f"{document['quote'] or 'Draft'}: {document['title']}",
         "headline": headline(said),
         "digest": version.digest,

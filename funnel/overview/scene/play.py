@@ -46,7 +46,7 @@ class Scene:
             self.do |= verbs(workspace)
         self.ways: dict[str, Sequence[str]] = CAST["ways"]
         self.words = cycle(CAST["calls"])
-        self.selling = Selling(CAST["deals"], self.do)
+        self.selling = Selling(CAST["deals"], self.do, now)
         self.number = 100
 
     def run(self) -> None:
@@ -59,6 +59,8 @@ class Scene:
         self.crowd()
         for one in CAST["deals"]["again"]:
             self.play.at(self.play.day(one["days"], "11:40"), partial(self.sells_more, one))
+        for name, days, how, words in CAST["deals"]["answers"]:
+            self.play.at(self.play.day(days, "15:05"), partial(self.answers, name, how, words=words))
         for one in CAST["costs"]:
             self.play.at(self.play.day(one["day"], "16:30"), partial(self.spends, one))
         for one in CAST["waits"]:
@@ -72,6 +74,11 @@ class Scene:
 
     def set_up(self, at: datetime) -> None:
         owner, marketer = self.people["Gwen"], self.people["Nia"]
+        for name, value in CAST["letterhead"].items():
+            setattr(self.workspace, name, value)
+        self.workspace.save(update_fields=[*CAST["letterhead"]])
+        for one in CAST["products"]:
+            self.do["product"](*one, by=owner, at=at)
         for label, kind, choices in CAST["fields"]:
             define(label, kind, choices=choices, by=owner, at=at)
         for one in CAST["campaigns"]:
@@ -238,6 +245,7 @@ class Scene:
             self.play.at(met, partial(self.moves, one["name"], rep, stage))
             onward += timedelta(days=gap)
         if one["stage"] == Stage.CUSTOMER:
+            self.play.at(self.play.day(one["won"], "10:20"), partial(self.answers, one["name"], "accept"))
             self.play.at(self.play.day(one["won"], "14:10"), partial(self.wins, one["name"], rep))
         elif one["stage"] == Stage.LOST:
             self.play.at(self.play.day(one["won"], "16:20"), partial(self.loses, one["name"], rep))
@@ -271,6 +279,9 @@ class Scene:
 
     def moves(self, name: str, rep: Member, stage: Stage, at: datetime) -> None:
         self.selling.moves(self.lead(name), stage, by=rep, at=at)
+
+    def answers(self, name: str, how: str, at: datetime, *, words: str = "") -> None:
+        self.selling.answers(self.lead(name), how, words=words, at=at)
 
     def wins(self, name: str, rep: Member, at: datetime) -> None:
         self.selling.wins(self.lead(name), by=rep, at=at)
