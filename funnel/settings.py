@@ -295,6 +295,15 @@ MAIL_FILES: dict[str, str] = {
     **{f"demo-{kind}": "sales.demos.letters.files" for kind in ("booked", "moved", "cancelled", "rep")},
     **dict.fromkeys(("quote", "quote-accepted"), "sales.negotiation.paper.attached"),
 }
+_FACTS = [
+    "funnel.handoff.facts.holders_follow_stages", "funnel.handoff.facts.handoffs_follow_stages",
+    "funnel.handoff.facts.outcomes_are_whole", "funnel.scoring.facts.scores_add_up",
+    "funnel.leads.facts.arrivals_follow_moves", "funnel.ledger.facts.bookings_are_worth_their_rate",
+    "funnel.ledger.facts.corrections_cancel", "funnel.outbox.facts.nothing_is_late",
+    "funnel.workspaces.facts.references_stay", "sales.deals.facts.leads_follow_deals",
+    "sales.deals.facts.revenue_follows_deals", "sales.negotiation.facts.quotes_add_up",
+    "sales.negotiation.facts.numbers_have_no_gap", "sales.demos.facts.demos_do_not_overlap",
+]  # fmt: skip
 # Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
 SLOTS: dict[str, list[str]] = {
     # (workspace, at): what a new business starts with.
@@ -355,22 +364,7 @@ SLOTS: dict[str, list[str]] = {
     # (): the channels as (key, name) and the campaigns that somebody can come from.
     "origins": ["marketing.channels.origins.origins"],
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.
-    "facts": [
-        "funnel.handoff.facts.holders_follow_stages",
-        "funnel.handoff.facts.handoffs_follow_stages",
-        "funnel.handoff.facts.outcomes_are_whole",
-        "funnel.scoring.facts.scores_add_up",
-        "funnel.leads.facts.arrivals_follow_moves",
-        "funnel.ledger.facts.bookings_are_worth_their_rate",
-        "funnel.ledger.facts.corrections_cancel",
-        "funnel.outbox.facts.nothing_is_late",
-        "funnel.workspaces.facts.references_stay",
-        "sales.deals.facts.leads_follow_deals",
-        "sales.deals.facts.revenue_follows_deals",
-        "sales.negotiation.facts.quotes_add_up",
-        "sales.negotiation.facts.numbers_have_no_gap",
-        "sales.demos.facts.demos_do_not_overlap",
-    ],
+    "facts": _FACTS,
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
     "lead_panels": [
         "sales.queue.pane.lead_panel",
