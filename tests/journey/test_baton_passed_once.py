@@ -5,55 +5,16 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 
-from tests.browser import Window, chromium, program
-from tests.servers import redis
-from tests.stack import PASSWORD, running, start_business
+from tests.browser import program
+from tests.journey.steps import VISITOR, invites, joins, sends_the_form
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(program() is None, reason="Chromium is not installed")]
 
 PROMISE = 5.0  # seconds from the handoff to the desk
-VISITOR, NOTE, WORDS = "Wilma Wren", "Asks for two bikes until May", "Only wants a brochure for now"
-
-
-@pytest.fixture
-def broker():
-    """A Redis of this test's own; none where the doorbell is a file."""
-    if settings.SQLITE:
-        yield ""
-    else:
-        with redis() as url:
-            yield url
-
-
-@pytest.fixture
-def stack(tmp_path, broker):
-    with running(tmp_path, redis=broker) as made:
-        made.business = start_business(made)
-        made.start("web", "worker", "beat")
-        made.wait_ready()
-        yield made
-
-
-@pytest.fixture
-def windows(stack):
-    """Make windows of people of their own; none of them may have seen anything broken."""
-    opened = []
-    with chromium() as browser:
-
-        def window(**options):
-            opened.append(Window(browser, stack.url, **options))
-            return opened[-1]
-
-        yield window
-        troubles = [trouble for one in opened for trouble in one.troubles]
-        for one in opened:
-            one.close()
-    assert troubles == []
+NOTE, WORDS = "Asks for two bikes until May", "Only wants a brochure for now"
 
 
 OPENED = """
@@ -79,50 +40,6 @@ def test_the_baton_is_passed_and_given_back(stack, windows):
 
     facts = json.loads(stack.manage("check_facts"))
     assert not facts.get("differences"), facts
-
-
-def invites(owner):
-    """The owner logs in and copies the link of an invitation."""
-    owner.log_in("owner@harbour.example", PASSWORD)
-    page = owner.page
-    page.goto("/people/")
-    page.get_by_label("E-mail").fill("rita@harbour.example")
-    page.locator("#invite").get_by_label("Role").select_option("rep")
-    page.get_by_role("button", name="Invite", exact=True).click()
-    owner.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy link").click()
-    page.get_by_text("Copied").first.wait_for()
-    link = page.evaluate("navigator.clipboard.readText()")
-    assert link == page.get_by_label("Link for rita@harbour.example").input_value()
-    return link
-
-
-def joins(rep, link):
-    """The rep follows the link, and lands on an empty desk."""
-    page = rep.page
-    page.goto(link)
-    page.get_by_label("Your name").fill("Rita Rep")
-    page.get_by_label("Choose a password").fill(PASSWORD)
-    page.get_by_role("button", name="Join").click()
-    page.wait_for_url("**/sales/**")
-    assert page.locator("#desk-title").inner_text() == "Your desk is clear"
-    assert page.title() == "Desk · Baton"
-    # A reload would lose this mark.
-    page.evaluate("window.sameDocument = true")
-
-
-def sends_the_form(visitor, address):
-    """A visitor without script sends the form and is thanked."""
-    page = visitor.page
-    page.goto(address)
-    page.get_by_role("textbox", name="Name").fill(VISITOR)
-    page.get_by_role("textbox", name="Phone").fill("01632 960123")
-    page.get_by_role("textbox", name="E-mail").fill("wilma@wren.example")
-    time.sleep(2.2)  # what comes sooner than a person types is held back
-    page.get_by_role("button").click()
-    page.get_by_role("heading", name="Thank you").wait_for()
-    assert urlsplit(page.url).path.endswith("/thanks/")
-    assert visitor.context.cookies() == []
 
 
 def the_desk_hears_of_it(stack, rep):
