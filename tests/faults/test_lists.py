@@ -106,14 +106,14 @@ from funnel.leads.models import Lead, LeadKey
 from funnel.outbox.models import Effect, Event
 from funnel.scoring.models import LeadScore
 from funnel.transfer.models import Import
-with tenant(UUID('{workspace}')):
+with tenant(UUID('{workspace}')) as at:
     print(json.dumps(dict(
         leads=Lead.objects.count(), keys=LeadKey.objects.count(),
         customers=Lead.objects.filter(stage="customer").count(),
         received=Event.objects.filter(kind="received").count(), scores=LeadScore.objects.in_force().count(),
         moved=Event.objects.filter(kind="moved", data__to="customer").count(),
         lists=[[one.state, one.done, one.counts] for one in Import.objects.order_by("made_at")],
-        waits=Effect.objects.filter(state="due").exclude(handler="forget_list").count())))
+        waits=Effect.objects.filter(state="due", due_at__lte=at).count())))
 """
 
 
