@@ -177,7 +177,7 @@ def test_the_clock_reminds_escalates_and_passes_on_each_once(asked, rep, other_r
         for _ in range(2):
             work(at=moment + timedelta(seconds=5))
     with gate(rep):
-        kinds = list(Message.objects.order_by("created_at").values_list("kind", "to_email"))
+        kinds = list(Message.objects.exclude(kind="weekly").order_by("created_at").values_list("kind", "to_email"))
         assert kinds == [
             ("handoff", rep.email),
             ("handoff-reminder", rep.email),
