@@ -373,6 +373,7 @@ SLOTS: dict[str, list[str]] = {
         "sales.deals.page.lead_panel",
         "sales.negotiation.page.lead_panel",
         "sales.demos.panel.lead_panel",
+        "sales.negotiation.page.lead_panel",
     ],
     # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
     "desk_rows": ["sales.demos.panel.desk_rows"],

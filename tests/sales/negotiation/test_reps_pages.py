@@ -1,0 +1,212 @@
+"""A rep writes a quote, sends it and looks after it; everybody reads it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from sales.close import actions as close
+from sales.deals.models import Deal
+from sales.negotiation import actions as quotes
+from sales.negotiation import answers, pricelist
+from sales.negotiation.links import url_of
+from sales.negotiation.models import Product, Quote, QuoteVersion
+from sales.queue.models import Task
+
+pytestmark = pytest.mark.django_db
+ROW = {"what": "Panels", "more": "", "quantity": "14", "price": "1,128.00", "less": "5 %", "tax": "20", "product": ""}
+
+
+def typed(version, *rows, **also):
+    """What the draft's form sends."""
+    given = {"title": "Roof", "words": "As we saw", "terms": "", "valid_until": version.valid_until.isoformat()}
+    for place, row in enumerate(rows):
+        given |= {f"{name}-{place}": value for name, value in (ROW | row).items()}
+    return given | also
+
+
+def latest(gate, member):
+    with gate(member):
+        return QuoteVersion.objects.whole().order_by("-number").first()
+
+
+def lines(gate, member):
+    with gate(member):
+        return [(one.text, one.unit_price, one.discount) for one in latest_lines(member)]
+
+
+def latest_lines(member):
+    return QuoteVersion.objects.order_by("-number").first().ordered_lines()
+
+
+def test_a_rep_makes_a_quote_from_the_leads_page_and_a_deal_is_open(catch, rep, browse, gate):
+    lead = catch(rep)
+    client = browse(rep)
+    made = client.post(reverse("sales:quote-with", args=[lead.pk]))
+    page = client.get(made["Location"]).content.decode()
+    assert "Quote for <bdi>Ann Bell</bdi>" in page
+    with gate(rep):
+        assert Deal.objects.get().stage == "qualified"
+        assert Quote.objects.get().name == ""
+
+
+def test_lines_are_typed_reckoned_saved_and_sent(drafted, rep, browse, gate):
+    version = drafted(rep, lines=[])
+    client, write = browse(rep), reverse("sales:quote-write", args=[version.quote_id])
+    drawn = client.post(write, typed(version, {}, do="text")).content.decode()
+    assert "£15,002.40" in drawn
+    assert 'name="what-1"' in drawn
+    assert lines(gate, rep) == [], "drawing again saves nothing"
+    assert client.post(write, typed(version, {}, {"what": "", "price": ""}, do="save")).status_code == 302
+    assert lines(gate, rep) == [("Panels", 1128_00, 5_000)]
+    sheet = client.post(write, typed(version, {}, do="send"))
+    assert sheet["Location"].endswith("?send=1#send")
+    page = client.get(sheet["Location"]).content.decode()
+    assert "Send £18,002.88 to" in page
+    send = reverse("sales:quote-send", args=[version.quote_id])
+    assert client.post(send, {"to": "nobody at all"}).status_code == 422
+    sent = client.post(send, {"to": "ann.bell@bell.example", "remind": "soon"})
+    shown = client.get(sent["Location"]).content.decode()
+    kept = latest(gate, rep)
+    assert (kept.state, kept.sent_to) == ("sent", "ann.bell@bell.example")
+    assert url_of(kept) in shown
+    with gate(rep):
+        assert Task.objects.get().what == f"Call about {kept.quote.name}"
+    assert client.post(write, typed(version, {})).status_code == 409
+    assert client.post(send, {"to": ""}).status_code == 409
+
+
+def test_a_line_that_cannot_be_read_is_said_beside_it_and_nothing_is_saved(drafted, rep, browse, gate):
+    version = drafted(rep, lines=[])
+    wrong = {"quantity": "-1", "price": "1.005", "less": "101", "tax": "x"}
+    answer = browse(rep).post(
+        reverse("sales:quote-write", args=[version.quote_id]), typed(version, {}, wrong, {"what": ""}, do="save")
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    for said in ("Line 2: GBP has 2 digits", "Line 2: This must be more than nothing", "Line 3: Say what it is"):
+        assert said in page
+    assert 'value="-1"' in page
+    assert lines(gate, rep) == []
+    past = typed(version, {}, do="save", valid_until="2020-01-01")
+    answer = browse(rep).post(reverse("sales:quote-write", args=[version.quote_id]), past)
+    assert "This day has passed" in answer.content.decode()
+
+
+def test_a_product_brings_its_price_and_a_line_can_go(drafted, owner, rep, browse, gate):
+    with gate(owner) as at:
+        product = pricelist.add(Product(name="Battery", tax_rate=20_000), {"GBP": 3950_00}, by=owner, at=at)
+    version = drafted(rep, lines=[])
+    client, write = browse(rep), reverse("sales:quote-write", args=[version.quote_id])
+    drawn = client.post(write, typed(version, {}, do="product", **{"from-list": str(product.pk)})).content.decode()
+    assert 'value="Battery"' in drawn
+    assert 'value="3950.00"' in drawn
+    drawn = client.post(write, typed(version, {}, {"what": "Second"}, do="remove-0")).content.decode()
+    assert 'name="what-0" value="Second"' in drawn
+    assert 'name="what-1"' not in drawn
+    for nonsense in ("remove-٣", "remove-99999999999", "remove-", "product"):
+        assert client.post(write, typed(version, {}, do=nonsense, **{"from-list": "x"})).status_code == 200
+
+
+def test_a_change_makes_the_next_version_and_a_draft_can_be_thrown_away(sent, rep, browse, gate):
+    version = sent(rep)
+    client = browse(rep)
+    client.post(reverse("sales:quote-change", args=[version.quote_id]))
+    following = latest(gate, rep)
+    assert (following.number, following.state) == (2, "draft")
+    assert lines(gate, rep)[0] == ("Solar panels, 440 W", 128_00, 0)
+    old = client.get(reverse("sales:quote", args=[version.quote_id]), {"version": 1}).content.decode()
+    assert "Go on with version 2" in old
+    client.post(reverse("sales:quote-discard", args=[version.quote_id]))
+    assert latest(gate, rep).number == 1
+    assert client.post(reverse("sales:quote-discard", args=[version.quote_id])).status_code == 409
+
+
+def test_a_colleague_reads_the_quote_and_changes_nothing(sent, drafted, rep, other_rep, manager, browse, gate):
+    version = sent(rep)
+    draft = drafted(rep, "Bob Ray")
+    client = browse(other_rep)
+    for one in (version, draft):
+        page = client.get(reverse("sales:quote", args=[one.quote_id])).content.decode()
+        assert "Solar panels" in page
+        assert "Send quote" not in page
+        for name in ("write", "send", "change", "discard"):
+            assert client.post(reverse(f"sales:quote-{name}", args=[one.quote_id])).status_code == 403
+    assert client.get(reverse("sales:quote-pdf", args=[draft.quote_id])).status_code == 200
+    assert "Send quote" in browse(manager).get(reverse("sales:quote", args=[draft.quote_id])).content.decode()
+
+
+def test_the_list_shows_what_became_of_each_at_the_same_cost(sent, drafted, rep, owner, browse, gate):
+    client, address = browse(rep), reverse("sales:quotes")
+
+    def cost(what):
+        client.get(address, {"is": what})
+        with CaptureQueriesContext(connection) as asked:
+            page = client.get(address, {"is": what})
+        return len(asked), page.content.decode()
+
+    made = [sent(rep), drafted(rep, "Bob Ray")]
+    few, page = cost("open")
+    assert ("Ann Bell" in page, "Bob Ray" in page) == (True, False)
+    assert "Bob Ray" in cost("drafts")[1]
+    made += [sent(rep, f"Cy Lane{place}") for place in range(9)]
+    assert cost("open")[0] <= few
+    with gate(rep) as at:
+        answers.accept(QuoteVersion.objects.whole().get(pk=made[0].pk), signed="Ann Bell", at=at)
+        QuoteVersion.objects.filter(pk=made[2].pk).update(ends_at=at - timedelta(seconds=1))
+    assert "Ann Bell" in cost("accepted")[1]
+    assert "Cy Lane0" in cost("over")[1]
+    assert "Cy Lane0" not in cost("open")[1]
+    assert "Ann Bell" not in browse(owner).get(address, {"of": "mine", "is": "accepted"}).content.decode()
+    assert client.get(address, {"after": "rubbish"}).status_code == 400
+
+
+def test_winning_asks_for_what_was_accepted_and_clears_the_desk(sent, rep, browse, gate, work):
+    version = sent(rep)
+    with gate(rep) as at:
+        answers.accept(QuoteVersion.objects.whole().get(pk=version.pk), signed="Ann Bell", at=at)
+        deal = Deal.objects.get()
+    sheet = browse(rep).get(reverse("sales:deal-won", args=[deal.pk])).content.decode()
+    assert 'value="5544.50"' in sheet
+    assert f"As Ann Bell accepted it in {version.quote.name}" in sheet
+    with gate(rep) as at:
+        assert any("win the deal" in one.what for one in Task.objects.open())
+        close.win(deal, by=rep, at=at, amount=5544_50)
+    work()
+    with gate(rep):
+        assert not Task.objects.open().exists()
+
+
+def test_the_owners_home_names_quotes_about_to_run_out(drafted, rep, owner, browse, gate):
+    with gate(rep) as at:
+        near = owner.workspace.local(at).date() + timedelta(days=2)
+    version = drafted(rep, valid_until=near)
+    far = drafted(rep, "Bob Ray", valid_until=near + timedelta(days=30))
+    home = reverse("home")
+    assert "Quotes about to run out" not in browse(owner).get(home).content.decode()
+    with gate(rep) as at:
+        for one in (version, far):
+            quotes.send(one, by=rep, at=at)
+    page = browse(owner).get(home).content.decode()
+    card = page[page.index("Quotes about to run out") :][:1500]
+    assert ("Ann Bell" in card, "Bob Ray" in card, "2 days left" in card.replace("\xa0", " ")) == (True, False, True)
+
+
+def test_the_price_list_is_kept_by_those_who_lead(owner, rep, browse, gate):
+    client = browse(owner)
+    product = {"name": "Battery", "description": "", "price-GBP": "3,950", "tax_rate": "20 %"}
+    assert client.post(reverse("sales:product-add"), product | {"price-GBP": "0"}).status_code == 422
+    assert client.post(reverse("sales:product-add"), product).status_code == 302
+    assert "£3,950.00" in browse(rep).get(reverse("sales:products")).content.decode()
+    with gate(owner):
+        made = Product.objects.get()
+    assert client.post(reverse("sales:product", args=[made.pk]), product | {"price-GBP": "4000"}).status_code == 302
+    client.post(reverse("sales:product-archive", args=[made.pk]))
+    client.get(reverse("sales:products"))  # the toasts are read
+    assert "Battery" not in client.get(reverse("sales:products")).content.decode()
+    archived = client.get(reverse("sales:products"), {"is": "archived"}).content.decode()
+    assert "£4,000.00" in archived
