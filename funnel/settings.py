@@ -343,7 +343,7 @@ SLOTS: dict[str, list[str]] = {
         "sales.reports.cards.won_by_day",
     ],
     # (request): {"template", "context"} of a card on a rep's own month, or None.
-    "month_cards": [],
+    "month_cards": ["sales.negotiation.listing.my_card"],
     # (workspace, week, at): what a part of the house says in the owner's weekly letter; see funnel/overview/weekly.py.
     "weekly": ["funnel.overview.weekly.of_the_hall", "sales.reports.weekly.of_sales"],
     # (workspace): what the open deals are worth: {"stages": by stage, "all": together}.
@@ -373,7 +373,6 @@ SLOTS: dict[str, list[str]] = {
         "sales.deals.page.lead_panel",
         "sales.negotiation.page.lead_panel",
         "sales.demos.panel.lead_panel",
-        "sales.negotiation.page.lead_panel",
     ],
     # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
     "desk_rows": ["sales.demos.panel.desk_rows"],

@@ -116,10 +116,23 @@ def linked(page: Page, path: str, like: str) -> str:
 ID = "[0-9a-f-]{36}"
 
 
+def rooms(page: Page) -> dict[str, str]:
+    """What leads see of quotes: one that is open, and one that was accepted; each linked from its page."""
+    found = {}
+    for name, which in (("quote", "open"), ("quote-accepted", "accepted")):
+        ours = linked(page, f"/sales/quotes/?is={which}&of=all", rf"/sales/quotes/{ID}/(\?version=\d+)?")
+        if theirs := ours and linked(page, ours, "/q/[a-z2-7]+/"):
+            found[name] = theirs
+    return found
+
+
 def places(page: Page, role: str) -> dict[str, str]:
     """Every page that this role finds by the navigation or from a list, by name; without rows, fewer."""
     lead = linked(page, "/leads/", f"/leads/{ID}/")
     deal = linked(page, "/sales/board/", f"/sales/deals/{ID}/")
+    quote = linked(page, "/sales/quotes/?of=all", f"/sales/quotes/{ID}/")
+    whose = "mine" if role == "rep" else "all"
+    draft = linked(page, f"/sales/quotes/?is=drafts&of={whose}", f"/sales/quotes/{ID}/")
     campaign = linked(page, "/marketing/campaigns/", f"/marketing/campaigns/{ID}/")
     form = linked(page, "/marketing/forms/", f"/marketing/forms/{ID}/")
     found = {
@@ -130,6 +143,8 @@ def places(page: Page, role: str) -> dict[str, str]:
         "spent": "/marketing/money/?period=all", "won": "/marketing/money/?is=won&period=all",
         "api-docs": "/api/v1/docs/",
         "board": "/sales/board/", "deal": deal, "deals-ended": "/sales/deals/",
+        "quotes": "/sales/quotes/?of=all", "quotes-accepted": "/sales/quotes/?is=accepted&of=all", "quote": quote,
+        "products": "/sales/products/",
         "customers": "/sales/customers/",
     }  # fmt: skip
     if role != "viewer":
@@ -148,10 +163,12 @@ def places(page: Page, role: str) -> dict[str, str]:
             "mine": linked(page, "/", "/sales/mine/") or "/sales/mine/",
             "deal-add": "/sales/deals/add/", "deal-open": lead and f"/sales{lead}deal/",
             "deal-edit": deal and f"{deal}edit/", "deal-won": deal and f"{deal}won/",
-            "deal-lost": deal and f"{deal}lost/",
+            "deal-lost": deal and f"{deal}lost/", "quote-edit": draft, "quote-send": draft and f"{draft}?send=1",
         }  # fmt: skip
     if role in ("owner", "manager"):
+        product = linked(page, "/sales/products/", f"/sales/products/{ID}/")
         found |= {
+            "product": product, "product-add": "/sales/products/add/",
             "people": "/people/", "people-remove": linked(page, "/people/", f"/people/{ID}/remove/"),
             "holidays": "/holidays/", "targets": "/sales/targets/",
             "status": "/status/", "fields": "/fields/", "start": "/start/",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tests.browser import DOORS, PHONE, ROOT, WIDE, Window, chromium, linked, places, program
+from tests.browser import DOORS, PHONE, ROOT, WIDE, Window, chromium, linked, places, program, rooms
 from tests.stack import PASSWORD, Stack
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Camera:
                 self.take(rep, "desk-give-back", f"{lead}#lead", scene, click="a[href='#give-back']")
 
     def visitors(self, scene: str, owner: Window, rep: Window, guest: Window) -> None:
-        """What a visitor sees of the business's first form."""
+        """What a visitor sees of the business's first form, and a lead of its quotes."""
         form = linked(owner.page, "/marketing/forms/", r"/marketing/forms/[0-9a-f-]{36}/")
         public = linked(owner.page, form, r"(https?://[^/]+)?/f/[^/]+/")
         guest.refused.add(urlsplit(public).path)
@@ -92,6 +92,8 @@ class Camera:
         if booking := linked(rep.page, "/sales/booking/", r"/b/[^/]+/"):
             self.take(guest, "public-booking", booking, scene)
             self.take(guest, "public-booking-confirm", linked(guest.page, booking, r"/b/[^/]+/confirm/.*"), scene)
+        for name, path in rooms(owner.page).items():
+            self.take(guest, f"public-{name}", path, scene)
 
     def sheet(self) -> None:
         """Write the page that shows all, and pictures of it."""

@@ -37,10 +37,11 @@ def quote(
     until: date,
     tax: str,
     lines: Sequence[tuple[str, int]],
+    sends: bool = True,
     by: Member,
     at: datetime,
 ) -> None:
-    """Send a quote that comes to so much net: products of the price list, and what is left as work."""
+    """Write a quote that comes to so much net, and send it: products of the price list, and what is left as work."""
     deal = deals.first_open(lead)
     if deal is None:
         deal = deals.open_deal(lead, by=by, at=at, title=title, amount=amount, stage=DealStage.DEMO)
@@ -53,7 +54,8 @@ def quote(
             left -= many * price
     drafts.append(LineDraft("Planning, fitting and papers", QUANTITY, left, 0, rate, "At a fixed price"))
     made = actions.draft(deal, drafts, by=by, at=at, title=title, words=words, valid_until=until)
-    actions.send(made, by=by, at=at)
+    if sends:
+        actions.send(made, by=by, at=at)
 
 
 def answer(lead: Lead, how: str, *, words: str = "", at: datetime) -> None:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.templatetags.words import plural
 from funnel.workspaces.models import Member
+from sales.deals.models import OPEN
 from sales.negotiation.models import QuoteVersion, State
 
 # Less than this before its end a quote wants a call.
@@ -92,3 +93,14 @@ def running_out_card(request: HttpRequest) -> dict[str, Any] | None:
         return None
     rows = [{"version": one, "left": left(one, at)} for one in found[:CARD]]
     return {"template": "sales/_quotes_card.html", "context": {"rows": rows, "more": len(found) > CARD}}
+
+
+def my_card(request: HttpRequest) -> dict[str, Any] | None:
+    """My quotes that wait: to be won first, then the open ones by their end. SLOTS["month_cards"]."""
+    member: Member = request.member  # type: ignore[attr-defined]
+    at: datetime = request.at  # type: ignore[attr-defined]
+    accepted = rows_of(member, "accepted", mine=True, at=at).filter(quote__deal__stage__in=OPEN)
+    running = rows_of(member, "open", mine=True, at=at).order_by("ends_at", "id")
+    found = [*accepted.order_by("decided_at", "id")[:CARD], *running[: CARD + 1]]
+    rows = [{"version": one, "state": one.state_at(at), "left": left(one, at)} for one in found[:CARD]]
+    return {"template": "sales/_my_quotes_card.html", "context": {"rows": rows, "more": len(found) > CARD}}

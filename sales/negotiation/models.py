@@ -214,7 +214,10 @@ class QuoteVersion(TenantRow):
             models.UniqueConstraint(fields=["workspace", "quote"], name="quoteversion_sent", condition=Q(state="sent")),
             models.UniqueConstraint(fields=["workspace", "door"], name="quoteversion_door", condition=~Q(door="")),
         ]
-        indexes = [models.Index(fields=["workspace", "state", "ends_at", "id"], name="quoteversion_ends")]
+        indexes = [
+            models.Index(fields=["workspace", "state", "ends_at", "id"], name="quoteversion_ends"),
+            models.Index(fields=["workspace", "state", "-updated_at", "-id"], name="quoteversion_recent"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.quote.name or 'Draft'}, version {self.number}"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser import DOORS, ID, PHONE, WIDE, Window, chromium, linked, places, program
+from tests.browser import DOORS, ID, PHONE, WIDE, Window, chromium, linked, places, program, rooms
 from tests.stack import running, start_business
 
 pytestmark = [
@@ -97,6 +97,7 @@ def test_every_page_of_a_business_that_is_at_work(window):
     one = window("owner")
     found = places(one.page, "owner")
     assert {"lead", "campaign", "form", "submissions", "people-remove", "desk", "keys", "business"} <= set(found)
+    assert {"quote", "quote-edit", "quote-send", "product"} <= set(found)
     assert walk(one, found) == []
 
 
@@ -153,6 +154,16 @@ def test_what_a_visitor_sees(window, stack):
     wrong += inspect(visitor, "framed")
     page.goto(f"{path}thanks/")
     wrong += inspect(visitor, "thanks")
+    theirs = rooms(owner.page)
+    assert set(theirs) == {"quote", "quote-accepted"}
+    visitor.refused |= {theirs["quote"]}
+    for name, path in theirs.items():
+        page.goto(path)
+        wrong += inspect(visitor, name)
+    page.goto(theirs["quote"])
+    page.get_by_role("button", name="Accept for").click()
+    page.locator("#wrong").wait_for()
+    wrong += inspect(visitor, "quote with errors")
     assert wrong == []
     assert visitor.context.cookies() == []
 

@@ -59,6 +59,8 @@ class Scene:
         self.crowd()
         for one in CAST["deals"]["again"]:
             self.play.at(self.play.day(one["days"], "11:40"), partial(self.sells_more, one))
+        for name in CAST["deals"]["drafts"]:
+            self.play.at(self.play.day(-1, "15:40"), partial(self.drafts, name))
         for name, days, how, words in CAST["deals"]["answers"]:
             self.play.at(self.play.day(days, "15:05"), partial(self.answers, name, how, words=words))
         for one in CAST["costs"]:
@@ -279,6 +281,11 @@ class Scene:
 
     def moves(self, name: str, rep: Member, stage: Stage, at: datetime) -> None:
         self.selling.moves(self.lead(name), stage, by=rep, at=at)
+
+    def drafts(self, name: str, at: datetime) -> None:
+        lead = self.lead(name)
+        if lead.holder is not None:
+            self.selling.offers(lead, by=lead.holder, at=at, sends=False)
 
     def answers(self, name: str, how: str, at: datetime, *, words: str = "") -> None:
         self.selling.answers(self.lead(name), how, words=words, at=at)

@@ -49,15 +49,15 @@ class Selling:
         said = {key: dice.choice(words) for key, words in self.cast["said"].items()}
         self.do["answers"](lead, dict(list(said.items())[:only]), by=by, at=at)
 
-    def offers(self, lead: Lead, *, by: Member, at: datetime) -> None:
-        """Send a quote; some of them end on a day that is near, all others after the quarter."""
+    def offers(self, lead: Lead, *, by: Member, at: datetime, sends: bool = True) -> None:
+        """Send a quote, or begin one; some of them end on a day that is near, all others after the quarter."""
         if lead.holder_id != by.pk or lead.stage == Stage.CUSTOMER:
             return
         days, words = self.cast["quotes"].get(lead.name, (21, self.cast["quote"]))
         until, firm = (self.now + timedelta(days=days)).date(), bool(lead.company_name)
         self.do["quote"](
             lead, by=by, at=at, words=words.format(lead.name.split()[0]), until=until, tax="20" if firm else "0",
-            lines=self.cast["kits"]["firm" if firm else "home"], **self.about(lead.name),
+            lines=self.cast["kits"]["firm" if firm else "home"], sends=sends, **self.about(lead.name),
         )  # fmt: skip
 
     def answers(self, lead: Lead, how: str, *, at: datetime, words: str = "") -> None:
