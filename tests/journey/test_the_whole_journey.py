@@ -146,7 +146,7 @@ def spends_on_the_campaign(owner):
     page.get_by_label("Channel").select_option(label="Radio")
     page.get_by_label("What for").fill("Ten spots at 07:40")
     page.get_by_role("button", name="Enter the cost").click()
-    page.get_by_text("Ten spots at 07:40").first.wait_for()
+    page.get_by_text("Ten spots at 07:40").first.wait_for(state="attached")
 
 
 def the_campaign(page):
