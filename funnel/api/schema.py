@@ -33,6 +33,11 @@ class Described(AutoSchema):
     def _is_list_view(self, serializer: Any = None) -> bool:
         return False
 
+    def get_operation_id(self) -> str:
+        """Name an operation by its address and method, so that a list and one of its rows are told apart."""
+        words = [word.strip("{}").replace("-", "_") for word in self.path.split("/") if word not in ("", "api", "v1")]
+        return "_".join([*words, self.method.lower()])
+
 
 @cache
 def described() -> dict[str, Any]:
