@@ -42,6 +42,7 @@ WORK = {
     "ask_again": "Missed demos, to write a link to book again",
     "ask": "Wishes to be called, to pass to a rep",
     "prompt": "Next steps to remind of",
+    "quote_settle": "Quotes to close with their deal",
     "weekly": "Weekly letters to the owner",
     "next_week": "Weeks to plan",
     "away": "Leads to pass on from somebody who is off",
