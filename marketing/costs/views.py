@@ -71,7 +71,7 @@ def money(request: Any) -> HttpResponse:
         "currency": request.workspace.currency,
         "since": since,
         "next_url": f"?{urlencode({**here, 'after': after})}" if after else "",
-        "tabs": [
+        "kinds": [
             (label, f"?{urlencode({**here, 'is': name})}", (name == "won") == is_won)
             for name, label in (("spent", "Spent"), ("won", "Won"))
         ],
