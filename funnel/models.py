@@ -11,7 +11,6 @@ from funnel.transfer.models import Import, RefusedRow
 from funnel.workspaces.models import (
     ApiKey,
     AuditEntry,
-    Holiday,
     Invitation,
     Member,
     PublicDoor,
@@ -22,7 +21,7 @@ from funnel.workspaces.models import (
 
 __all__ = [
     "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "Feed", "FieldDefinition",
-    "GiveBackReason", "Handoff", "Heartbeat", "Holiday", "Import", "Invitation", "KeptAnswer", "Lead", "LeadKey",
+    "GiveBackReason", "Handoff", "Heartbeat", "Import", "Invitation", "KeptAnswer", "Lead", "LeadKey",
     "LeadScore", "MailServer", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RuleVersion",
     "ScorePoint", "Source", "Suspect", "TimeOff", "User", "Workspace",
 ]  # fmt: skip

@@ -115,7 +115,7 @@ def browse() -> Callable[[Member], Client]:
 
     def logged_in(member: Member) -> Client:
         client = Client()
-        client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(member.user, backend="funnel.workspaces.login.LoginBackend")
         session = client.session
         session["workspace"] = str(member.workspace_id)
         session.save()

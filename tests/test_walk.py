@@ -19,8 +19,9 @@ from funnel.ledger.actions import book_cost
 from funnel.mail.files import File
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event
+from funnel.people import away
 from funnel.transfer.models import Import
-from funnel.workspaces.models import ApiKey, Holiday, Invitation, TimeOff
+from funnel.workspaces.models import ApiKey, Invitation, TimeOff
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form, Submission
 from sales.deals import actions as deals
@@ -204,6 +205,12 @@ def _demo(at, lead, rep):
     )  # fmt: skip
 
 
+def _closed(owner, at):
+    day = owner.workspace.local(at).date()
+    away.close(owner.workspace, day, day, "", by=owner, at=at)
+    return day.isoformat()
+
+
 @pytest.fixture
 def rows(cast, gate, work, settings):
     """One real row for every parameter: a lead that waits for the rep, and what hangs on it."""
@@ -241,7 +248,7 @@ def rows(cast, gate, work, settings):
         )
         return {
             "time_off": [TimeOff.objects.create(member=spare, made_at=at, **days).pk],
-            "holiday": [Holiday.objects.create(workspace=owner.workspace, day=today).pk],
+            "holiday": [_closed(owner, at)],
             "demo": [_demo(at, lead, rep).pk],
             "lead": [lead.pk],
             "list": [listed.pk],

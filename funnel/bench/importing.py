@@ -33,7 +33,7 @@ from funnel.workspaces.uploads import Kept
 ROWS, LONGEST = 100_000, 1800.0
 MEMORY = 300.0
 RATE, QUIET = 10.0, 20.0
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "funnel.workspaces.login.LoginBackend"
 HEADER = "Customer no.,First name,Surname,E-mail,Phone,Company,Status,First contact,Source,City"
 
 

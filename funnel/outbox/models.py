@@ -51,6 +51,11 @@ class Event(TenantRow):
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
 
+    @property
+    def is_in_force(self) -> bool:
+        """Neither taken back nor itself the taking back of another; read with timeline()."""
+        return self.voids_id is None and getattr(self, "voided_by", None) is None
+
 
 class Feed(TenantRow):
     """How far a workspace's feed of events goes; whoever lengthens it holds this row."""

@@ -96,12 +96,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         .order_by("-opened_at")[:20]
     )
     waiting = next((one for one in handoffs if one.is_open), None)
-    marks = list(
-        Event.objects.filter(lead=lead)
-        .filter(Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise"))
-        .select_related("source")
-        .order_by("occurred_at", "id")
-    )
+    marks = [one for one in reversed(story.events_of(lead)) if story.is_mark(one)]
     way = story.Way(lead.received_at, [one for one in marks if one.kind == "moved"])
     allowed = can(member, lead, waiting)
     panels = [panel for make in slot("lead_panels") if (panel := make(request, lead))]
@@ -194,14 +189,16 @@ def _consents(lead: Lead) -> dict[str, Any]:
 
 def _timeline(request: HttpRequest, lead: Lead, way: story.Way, allowed: Can) -> dict[str, Any]:
     show = request.GET.get("show", "")
-    rows = Event.objects.filter(lead=lead).exclude(kind__in=story.UNTOLD).timeline()
-    if show in dict(story.GROUPS):
-        rows = rows.filter(kind__in=story.kinds_of(show))
-    else:
+    if show not in dict(story.GROUPS):
         show = ""
-    if after := read("lead-timeline", request.GET.get("after", ""), 2):
-        rows = rows.filter(beyond("occurred_at", "id", after, falling=True))
-    events = list(rows[: story.PAGE + 1])
+    after = read("lead-timeline", request.GET.get("after", ""), 2)
+    if show or after:
+        rows = Event.objects.filter(lead=lead).exclude(kind__in=story.UNTOLD).timeline()
+        rows = rows.filter(kind__in=story.kinds_of(show)) if show else rows
+        rows = rows.filter(beyond("occurred_at", "id", after, falling=True)) if after else rows
+        events = list(rows[: story.PAGE + 1])
+    else:
+        events = [one for one in story.events_of(lead) if one.kind not in story.UNTOLD][: story.PAGE + 1]
     more = len(events) > story.PAGE
     events = events[: story.PAGE]
     told = story.entries(events, way, may_void=allowed.void)

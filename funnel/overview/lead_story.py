@@ -10,11 +10,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from django.db.models import Prefetch, Q, prefetch_related_objects
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from funnel.handoff.card import says
-from funnel.leads.models import Source
+from funnel.leads.models import Lead, Source
 from funnel.leads.stages import Stage, side_of
 from funnel.outbox.kinds import HIDDEN, KINDS, TOUCHES
 from funnel.outbox.models import Event
@@ -33,6 +34,24 @@ PASSES = ("handoff_opened", "handoff_accepted", "handoff_given_back", "passed_on
 # A voiding is told at the entry that it takes back.
 UNTOLD = (*HIDDEN, "voided")
 WORDS = {"name": "name", "email": "e-mail", "phone": "phone", "company_name": "company", "external_id": "external id"}
+
+
+def is_mark(event: Event) -> bool:
+    """Whether the page says something of this event outside the timeline, however old it is."""
+    return event.kind == "moved" or "differs" in event.data or "promise" in event.data
+
+
+def events_of(lead: Lead) -> list[Event]:
+    """The timeline's latest PAGE + 1 entries and every mark of a lead, latest first.
+
+    They are read once for this instance of the lead, in one query, whichever panels ask.
+    """
+    latest = Event.objects.filter(lead=lead).exclude(kind__in=UNTOLD).order_by("-occurred_at", "-id")
+    marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise")
+    told = Event.objects.filter(marks | Q(pk__in=latest.values("pk")[: PAGE + 1])).timeline()
+    prefetch_related_objects([lead], Prefetch("events", told, to_attr="told_events"))
+    found: list[Event] = lead.told_events
+    return found
 
 
 @dataclass(slots=True)

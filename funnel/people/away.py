@@ -10,7 +10,7 @@ from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
 from funnel.people.actions import audit, pass_offers_on
 from funnel.templatetags.words import day
-from funnel.workspaces.models import Holiday, Member, TimeOff, Workspace
+from funnel.workspaces.models import Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 
 # A clock must find its working hours within what hours.spans walks, however few a week has.
@@ -91,13 +91,12 @@ def close(workspace: Workspace, first: date, last: date, name: str, *, by: Membe
     """
     _in_order(first, last, workspace.local(at).date())
     days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
-    ahead = Holiday.objects.filter(day__gte=workspace.local(at).date())
-    known = set(ahead.values_list("day", flat=True))
-    new = [one for one in days if one not in known]
-    if len(known) + len(new) > MOST_HOLIDAYS:
+    closed = _closed(workspace)
+    new = [one for one in days if one.isoformat() not in closed]
+    today = workspace.local(at).date().isoformat()
+    if sum(day >= today for day in closed) + len(new) > MOST_HOLIDAYS:
         raise WrongDays(f"{MOST_HOLIDAYS} days to come can be closed at most; a promise to a lead must end some day.")
-    Holiday.objects.bulk_create([Holiday(workspace=workspace, day=one, name=name) for one in new])
-    _forget(workspace)
+    _keep(workspace, closed | {one.isoformat(): name for one in new})
     if new:
         shown = {"first": first.isoformat(), "last": last.isoformat()}
         audit(by, "holiday", name or first.isoformat(), at=at, workspace=workspace, **shown)
@@ -105,12 +104,24 @@ def close(workspace: Workspace, first: date, last: date, name: str, *, by: Membe
 
 
 @transaction.atomic
-def reopen(holiday: Holiday, *, by: Member, at: datetime) -> None:
-    """Open the business on a day that was to be closed."""
-    audit(by, "holiday taken back", holiday.name or "", at=at, workspace=by.workspace, day=holiday.day.isoformat())
-    holiday.delete()
-    _forget(by.workspace)
+def reopen(workspace: Workspace, day: str, *, by: Member, at: datetime) -> bool:
+    """Open the business on a day, like 2026-12-25, that was to be closed; False where it was not."""
+    closed = _closed(workspace)
+    name = closed.pop(day, None)
+    if name is None:
+        return False
+    audit(by, "holiday taken back", name, at=at, workspace=workspace, day=day)
+    _keep(workspace, closed)
+    return True
 
 
-def _forget(workspace: Workspace) -> None:
+def _closed(workspace: Workspace) -> dict[str, str]:
+    """The closed days as they are now, locked: two people may enter some at once."""
+    days: dict[str, str] = Workspace.objects.select_for_update().get(pk=workspace.pk).closed
+    return days
+
+
+def _keep(workspace: Workspace, closed: dict[str, str]) -> None:
+    workspace.closed = dict(sorted(closed.items()))
+    workspace.save(update_fields=["closed"])
     workspace.__dict__.pop("holidays", None)

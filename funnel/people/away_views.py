@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.people import away
 from funnel.templatetags.words import plural
-from funnel.workspaces.models import Holiday, Member, TimeOff, Workspace
+from funnel.workspaces.models import Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 
@@ -119,14 +119,17 @@ def holidays(request: HttpRequest) -> HttpResponse:
                 said = f"Closed on {plural(made, 'day')} more. Clocks that run already keep their end."
                 messages.success(request, said if made else "These days were closed already.")
                 return redirect("holidays")
-    context = {"form": form, "days": Holiday.objects.filter(day__gte=timezone.localtime(at).date()).order_by("day")}
+    today = timezone.localtime(at).date()
+    days = [(date.fromisoformat(day), name) for day, name in workspace.closed.items()]
+    context = {"form": form, "days": [one for one in days if one[0] >= today]}
     return render(request, "funnel/people/holidays.html", context, status=status)
 
 
 @require_POST
 @allow("people")
-def reopen(request: HttpRequest, pk: int) -> HttpResponse:
+def reopen(request: HttpRequest, day: str) -> HttpResponse:
     """Open on a day that was to be closed."""
-    away.reopen(get_object_or_404(Holiday, pk=pk), by=request.member, at=request.at)  # type: ignore[attr-defined]
+    if not away.reopen(request.workspace, day, by=request.member, at=request.at):  # type: ignore[attr-defined]
+        raise Http404
     messages.success(request, "Open on that day again.")
     return redirect("holidays")

@@ -22,7 +22,7 @@ from funnel.workspaces.gate import tenant
 from funnel.workspaces.models import Invitation, Role, User, Workspace
 from funnel.workspaces.roles import public
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "funnel.workspaces.login.LoginBackend"
 MAY = {
     Role.OWNER: "You can do and decide everything.",
     Role.MANAGER: "You can change leads, campaigns and forms, decide for others, and invite people.",

@@ -50,6 +50,8 @@ class User(AbstractBaseUser):
 
     USERNAME_FIELD = "email"
     objects = UserManager()
+    # Their active memberships, where they came in by a log-in (login.py).
+    places: list[Member]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -74,6 +76,8 @@ class Workspace(models.Model):
     currency = models.CharField(max_length=3)
     time_zone = models.CharField(max_length=64)
     hours = models.JSONField(default=office_hours)
+    # The days on which the whole business is closed, and what for: {"2026-12-25": "Christmas Day"}.
+    closed = models.JSONField(default=dict)
     promise_hours = models.PositiveSmallIntegerField(default=8)
     # What stands on quotes and on pages for people outside. `logo` names a file in the workspace's folder,
     # `brand` is a colour like #f2b200.
@@ -99,8 +103,8 @@ class Workspace(models.Model):
 
     @cached_property
     def holidays(self) -> frozenset[date]:
-        """The days on which nobody works, read once for this instance; who changes them forgets it here."""
-        return frozenset(Holiday.objects.filter(workspace=self).values_list("day", flat=True))
+        """The days on which nobody works: no clock runs, and nobody can be booked."""
+        return frozenset(map(date.fromisoformat, self.closed))
 
 
 class Role(models.TextChoices):
@@ -192,16 +196,6 @@ class TimeOff(TenantRow):
             models.CheckConstraint(condition=models.Q(first__lte=models.F("last")), name="time_off_in_order")
         ]
         indexes = [models.Index(fields=["workspace", "last", "member"], name="time_off_last")]
-
-
-class Holiday(TenantRow):
-    """A day on which the whole business is closed: no clock runs, and nobody can be booked."""
-
-    day = models.DateField()
-    name = models.CharField(max_length=80, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "day"], name="holiday_once")]
 
 
 class Invitation(TenantRow):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Sum, Window
 from django.http import HttpRequest
 
 from funnel.leads.models import Lead
@@ -14,7 +14,7 @@ from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.workspaces.models import SELLERS, Member
 from funnel.workspaces.slots import slot
 from sales.deals.models import Deal, DealStage
-from sales.deals.page import may_open
+from sales.deals.page import deals_of, may_open
 
 # As many bookings as a person looks through; what is older is one row.
 BOOKED = 50
@@ -70,25 +70,23 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
         return None
     member: Member = request.member  # type: ignore[attr-defined]
     booked = Revenue.objects.readable_by(member).filter(lead=lead)
-    sums = booked.aggregate(many=Count("pk"), sum=Sum("base_amount"))
-    rows = list(booked.select_related("holder__user").order_by("-occurred_at", "-recorded_at", "-id")[:BOOKED])
-    rest = sums["many"] - len(rows)
-    deals = Deal.objects.filter(lead=lead).order_by().values_list("stage").annotate(many=Count("pk"))
-    by_stage: dict[str, int] = dict(deals)
-    won = by_stage.pop(DealStage.WON, 0)
-    by_stage.pop(DealStage.LOST, 0)
+    counted = booked.annotate(many=Window(Count("pk")), sum=Window(Sum("base_amount")))
+    rows = list(counted.select_related("holder__user").order_by("-occurred_at", "-recorded_at", "-id")[:BOOKED])
+    total = rows[0].sum if rows else None
+    rest = rows[0].many - len(rows) if rows else 0
+    deals = deals_of(lead)
     return {
         "side": "left",
         "template": "sales/_customer_panel.html",
         "context": {
             "lead": lead,
             "currency": request.workspace.currency,  # type: ignore[attr-defined]
-            "total": sums["sum"],
+            "total": total,
             "rows": rows,
             "rest": rest,
-            "rest_sum": (sums["sum"] or 0) - sum(one.base_amount for one in rows) if rest else 0,
-            "won": won,
-            "open": sum(by_stage.values()),
+            "rest_sum": total - sum(one.base_amount for one in rows) if rest else 0,
+            "won": sum(one.stage == DealStage.WON for one in deals),
+            "open": sum(one.is_open for one in deals),
             "only_own": member.role == "rep",
             "may_open": may_open(member, lead),
         },

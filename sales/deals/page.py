@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
@@ -20,7 +21,8 @@ from sales.deals.ageing import DAY, in_days, latest_in_time, usual_stay
 from sales.deals.board import may_change
 from sales.deals.models import OPEN, Deal, DealStage
 
-TOLD, SHOWN = 60, 20
+# As many deals as anybody has with one lead, and so much of what is beside a deal.
+MOST, TOLD, SHOWN = 200, 60, 20
 
 
 def deal_of(pk: UUID) -> Deal:
@@ -73,8 +75,13 @@ def may_open(member: Member, lead: Lead) -> bool:
 
 
 def deals_of(lead: Lead) -> list[Deal]:
-    """The deals with a lead: open ones first, the furthest on top; then those that ended, latest first."""
-    rows = list(Deal.objects.filter(lead=lead).select_related("holder__user").order_by("-stage_since", "-id")[:SHOWN])
+    """The deals with a lead: open ones first, the furthest on top; then those that ended, latest first.
+
+    They are read once for this instance of the lead, whichever panels ask.
+    """
+    latest = Deal.objects.select_related("holder__user").order_by("-stage_since", "-id")[:MOST]
+    prefetch_related_objects([lead], Prefetch("deals", latest, to_attr="latest_deals"))
+    rows: list[Deal] = lead.latest_deals
     return sorted(rows, key=lambda one: -OPEN.index(DealStage(one.stage)) if one.is_open else 1)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
@@ -17,11 +19,12 @@ from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from sales.deals.board import may_change
 from sales.deals.models import Deal
+from sales.deals.page import deals_of
 from sales.negotiation.document import changed, document_of, in_words, write
 from sales.negotiation.forms import QuoteForm, Row, SendForm, kept_rows, new_row, usual_rates
 from sales.negotiation.links import path_of, url_of
 from sales.negotiation.listing import is_soon, left
-from sales.negotiation.models import Product, Quote, QuoteLine, QuoteVersion, State
+from sales.negotiation.models import Product, QuoteLine, QuoteVersion, State
 from sales.negotiation.paper import headline
 from sales.negotiation.reckoning import Totals, net_of, reckon
 
@@ -163,7 +166,7 @@ def deal_panel(request: HttpRequest, deal: Deal) -> dict[str, Any] | None:
     """The quotes of a deal: SLOTS["deal_panels"]."""
     member, at = _who(request)
     makes = deal.is_open and may_change(member, deal)
-    rows = _latest(Quote.objects.filter(deal=deal), at)
+    rows = _latest([deal], at)
     if not rows and not makes:
         return None
     return {"template": "sales/_quotes_panel.html", "context": {"rows": rows, "deal": deal if makes else None}}
@@ -174,7 +177,7 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     member, at = _who(request)
     makes = may(member, "deals.change") and lead.holder_id is not None
     makes = makes and (member.leads_others or lead.holder_id == member.pk)
-    rows = _latest(Quote.objects.filter(deal__lead=lead), at)
+    rows = _latest(deals_of(lead), at)
     if not rows and not makes:
         return None
     context = {"rows": rows, "lead": lead if makes else None}
@@ -187,17 +190,12 @@ def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     return panel if panel and panel["context"]["rows"] else None
 
 
-def _latest(quotes: Any, at: datetime) -> list[dict[str, Any]]:
-    """The quotes, latest made first, each by its latest version: two queries."""
-    found = list(quotes.order_by("-made_at", "-id")[:SHOWN])
-    rows: dict[UUID, QuoteVersion] = {}
-    for one in QuoteVersion.objects.filter(quote__in=found).select_related("quote__deal").order_by("number"):
-        rows[one.quote_id] = one
-    return [
-        {"version": rows[quote.pk], "state": rows[quote.pk].state_at(at), "left": left(rows[quote.pk], at)}
-        for quote in found
-        if quote.pk in rows
-    ]
+def _latest(deals: Sequence[Deal], at: datetime) -> list[dict[str, Any]]:
+    """The quotes of the deals, latest made first, each by its latest version: one query."""
+    later = QuoteVersion.objects.filter(quote=OuterRef("quote"), number__gt=OuterRef("number"))
+    found = QuoteVersion.objects.filter(~Exists(later), quote__deal__in=deals).select_related("quote__deal")
+    rows = found.order_by("-quote__made_at", "-quote_id")[:SHOWN]
+    return [{"version": one, "state": one.state_at(at), "left": left(one, at)} for one in rows]
 
 
 def _who(request: HttpRequest) -> tuple[Member, datetime]:

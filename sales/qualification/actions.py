@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import FilteredRelation, Q
 
 from funnel.leads.models import Lead
 from funnel.outbox.actions import record
@@ -79,9 +80,10 @@ def start(workspace: Workspace, **_: Any) -> None:
 
 
 def standing(lead: Lead) -> list[Standing]:
-    """Every question in order with the lead's answer. Two queries."""
-    answers = {one.question_id: one for one in Answer.objects.filter(lead=lead).select_related("by__user")}
-    return [Standing(question, answers.get(question.pk)) for question in Question.objects.all()]
+    """Every question in order with the lead's answer. One query."""
+    given = FilteredRelation("answers", condition=Q(answers__lead=lead))
+    asked = Question.objects.annotate(given=given).select_related("given__by__user")
+    return [Standing(question, getattr(question, "given", None)) for question in asked]
 
 
 def missing(standings: Sequence[Standing]) -> list[Standing]:

@@ -10,11 +10,12 @@ from typing import Any
 from funnel.leads.models import FieldDefinition, Lead
 from funnel.outbox.kinds import KINDS
 from funnel.outbox.models import Event
+from funnel.overview.lead_story import events_of
 from funnel.templatetags.words import short_day
 from sales.qualification.models import Question
 
-# So many entries of a lead are looked through, and so many of each question's are shown.
-LATEST, SHOWN, LONGEST = 60, 3, 400
+# So many words are shown for each question, and so much of them.
+SHOWN, LONGEST = 3, 400
 HEARD = ("form", "received", "contact_request", "call", "call_made", "meeting", "note", "visit", "promo_event")
 
 
@@ -27,14 +28,9 @@ class Offer:
 
 
 def offers_for(lead: Lead, questions: Sequence[Question]) -> dict[str, list[Offer]]:
-    """By the question's key, the latest first. Two queries, whatever there is."""
+    """By the question's key, the latest first, out of the latest entries of the lead's timeline."""
     fields = {one.name: one for one in FieldDefinition.objects.all()} if lead.fields else {}
-    events = list(
-        Event.objects.in_force()
-        .filter(lead=lead, kind__in=HEARD)
-        .select_related("actor__user")
-        .order_by("-occurred_at", "-id")[:LATEST]
-    )
+    events = [one for one in events_of(lead) if one.kind in HEARD and one.is_in_force]
     found: dict[str, list[Offer]] = {}
     for question in questions:
         told = [*_of_fields(lead, fields, question.hears), *_of_events(events, question.hears)]

@@ -16,7 +16,7 @@ from funnel.leads.stages import SALES, Stage
 from funnel.overview.back import go_back
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import allow, may
-from sales.deals.models import Deal
+from sales.deals.page import deals_of
 from sales.qualification import actions
 from sales.qualification.forms import AnswersForm
 from sales.qualification.models import Met
@@ -72,7 +72,7 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
         "begun": answered and lead.stage == Stage.WORKING,
         "works": works,
         "may_overrule": works and bool(lacks) and member.leads_others,
-        "is_open": lead.stage != Stage.WORKING and Deal.objects.open().filter(lead=lead).exists(),
+        "is_open": lead.stage != Stage.WORKING and any(one.is_open for one in deals_of(lead)),
         "next": request.get_full_path(),
     }
     if works:

@@ -147,7 +147,7 @@ def test_only_those_pages_of_allauth_have_an_address_that_are_used():
 def test_somebody_without_a_business_is_led_to_starting_one(db):
     user = User.objects.create_user("alone@nowhere.example", PASSWORD, name="Alone")
     client = Client()
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="funnel.workspaces.login.LoginBackend")
     answer = client.get(reverse("people"))
     assert (answer.status_code, answer["Location"]) == (302, reverse("start"))
     assert client.get(reverse("start")).status_code == 200
