@@ -50,7 +50,7 @@ def events_of(lead: Lead) -> list[Event]:
     marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise")
     told = Event.objects.filter(marks | Q(pk__in=latest.values("pk")[: PAGE + 1])).timeline()
     prefetch_related_objects([lead], Prefetch("events", told, to_attr="told_events"))
-    found: list[Event] = lead.told_events
+    found: list[Event] = lead.told_events  # type: ignore[attr-defined]
     return found
 
 

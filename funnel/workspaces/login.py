@@ -10,7 +10,7 @@ from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import Member, User
 
 
-class LoginBackend(AuthenticationBackend):  # type: ignore[misc]
+class LoginBackend(AuthenticationBackend):
     """The log-in of django-allauth, whose person comes with `places`: their active memberships, demo last."""
 
     def get_user(self, user_id: Any) -> User | None:

@@ -81,7 +81,7 @@ def deals_of(lead: Lead) -> list[Deal]:
     """
     latest = Deal.objects.select_related("holder__user").order_by("-stage_since", "-id")[:MOST]
     prefetch_related_objects([lead], Prefetch("deals", latest, to_attr="latest_deals"))
-    rows: list[Deal] = lead.latest_deals
+    rows: list[Deal] = lead.latest_deals  # type: ignore[attr-defined]
     return sorted(rows, key=lambda one: -OPEN.index(DealStage(one.stage)) if one.is_open else 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,10 +81,14 @@ def to_call_first(member: Member) -> Any:
 
 def stamp(member: Member, at: datetime) -> str:
     """A word that changes when the list would: what waits, what is planned, and the minute for the clocks."""
-    waits = list(new_handoffs(member).values_list("pk", "due_at")[:MOST])
-    steps = list(Task.objects.on_desk_of(member).select_related(None).values_list("pk", "due_at")[:MOST])
-    others = [(one.lead.pk, one.due_at, one.what) for one in _others(member, at)]
-    text = f"{member.pk} {waits} {steps} {others} {at:%Y-%m-%d %H:%M}"
+    waits = new_handoffs(member).values_list("pk", "due_at")[:MOST]
+    steps = Task.objects.on_desk_of(member).select_related(None).values_list("pk", "due_at")[:MOST]
+    return _stamp(member, at, waits, steps, _others(member, at))
+
+
+def _stamp(member: Member, at: datetime, waits: Iterable[Any], steps: Iterable[Any], others: list[Planned]) -> str:
+    more = [(one.lead.pk, one.due_at, one.what) for one in others]
+    text = f"{member.pk} {list(waits)} {list(steps)} {more} {at:%Y-%m-%d %H:%M}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -92,12 +97,14 @@ def _others(member: Member, at: datetime) -> list[Planned]:
     return [one for plugged in slot("desk_rows") for one in plugged(member, at)][:MOST]
 
 
-def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group]:
-    """The groups of the desk in order, empty ones left out."""
+def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list[Group], str]:
+    """The groups of the desk in order, empty ones left out, and its stamp()."""
     waiting = list(new_handoffs(member)[:MOST])
     steps = list(Task.objects.on_desk_of(member)[:MOST])
     planned = [Planned(task.due_at, task.lead, task.what, *_place(task, at)) for task in steps]
-    planned += _others(member, at)
+    rest = _others(member, at)
+    mark = _stamp(member, at, [(one.pk, one.due_at) for one in waiting], [(one.pk, one.due_at) for one in steps], rest)
+    planned += rest
     seen = {one.lead.pk for one in planned}
     first = [one for one in to_call_first(member)[:MOST] if one.lead_id not in seen]
     seen |= {one.lead_id for one in first}
@@ -130,7 +137,7 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> list[Group
     grades = grades_of([row.lead.pk for row in rows], at=at)
     for row in rows:
         row.grade = grades.get(row.lead.pk, UNKNOWN)
-    return [group for group in groups.values() if group.rows]
+    return [group for group in groups.values() if group.rows], mark
 
 
 def _place(task: Task, at: datetime) -> tuple[str, str]:

@@ -171,7 +171,7 @@ def _done(request: HttpRequest, sentence: str, pk: UUID | None = None) -> HttpRe
 
 def _list(request: HttpRequest) -> dict[str, Any]:
     member, at = request.member, request.at  # type: ignore[attr-defined]
-    groups = desk_of(member, at=at, workspace=request.workspace)  # type: ignore[attr-defined]
+    groups, mark = desk_of(member, at=at, workspace=request.workspace)  # type: ignore[attr-defined]
     rows = [row for group in groups for row in group.rows]
     return {
         "groups": groups,
@@ -179,7 +179,7 @@ def _list(request: HttpRequest) -> dict[str, Any]:
         "to_do": count(groups, *DUE),
         "new": count(groups, "New handoffs"),
         "upcoming": next((row for group in groups if group.title == "Later" for row in group.rows), None),
-        "stamp": stamp(member, at),
+        "stamp": mark,
         "at": at,
         "promise_minutes": request.workspace.promise_hours * 60,  # type: ignore[attr-defined]
     }
