@@ -1,4 +1,4 @@
-"""What breaks under load costs time, never a lead: faults 2, 6 to 9 and 19, each ending with check_facts.
+"""What breaks under load costs time, never a lead: faults 2, 6 to 10, 19 and 30, each ending with check_facts.
 
 FAULT_SECONDS sets how long a broker stays away; two minutes by hand, less in the suite.
 """
@@ -6,18 +6,24 @@ FAULT_SECONDS sets how long a broker stays away; two minutes by hand, less in th
 from __future__ import annotations
 
 import contextlib
+import http.client
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import pytest
 import redis
 from django.conf import settings
 
+from tests.person import Person
 from tests.servers import redis as redis_server
 from tests.stack import ROOT, running, start_business, until
 from tests.wire import wire
@@ -163,6 +169,51 @@ def test_with_redis_hanging_or_behind_a_wall_capture_stays_quick(tmp_path, broke
             os.kill(pid, signal.SIGCONT)
         settle(stack, number)
         holds(stack, number)
+
+
+@pytest.mark.postgres
+def test_with_redis_full_capture_goes_on_and_nobody_guesses_passwords(stack, broker):
+    """Fault 10: Redis takes nothing more. Its other half, a Redis that stands still, is in the test above."""
+    stack.start("web", "worker", "beat")
+    stack.wait_ready()
+    server = redis.Redis.from_url(broker)
+    server.config_set("maxmemory", "1")
+    number = capture_for(stack, AWAY / 2, 0)
+    with pytest.raises(HTTPError) as closed:
+        Person(stack, "owner@harbour.example")
+    assert closed.value.code == 503
+    server.config_set("maxmemory", "0")
+    settle(stack, number)
+    assert "Harbour Bikes" in Person(stack, "owner@harbour.example").get("/")
+    holds(stack, number)
+
+
+def test_a_web_part_that_is_asked_to_stop_at_full_load_keeps_what_it_thanked_for(stack):
+    """Fault 30: TERM while eight visitors send forms without a pause; whoever was thanked is a lead."""
+    stack.start("web", "worker", "beat")
+    thanked, sent = set(), itertools.count()
+
+    def visit():
+        while not over.is_set():
+            number = next(sent)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                fields = {"name": f"Visitor {number}", "email": f"visitor{number}@town.example", "phone": ""}
+                if stack.post_form(stack.business["form"], fields)[0] == 303:
+                    thanked.add(f"visitor{number}@town.example")
+
+    over = threading.Event()
+    with ThreadPoolExecutor(8) as pool:
+        visits = [pool.submit(visit) for _ in range(8)]
+        assert until(lambda: len(thanked) > 40, 30, 0.05)
+        stack.processes["web"].send_signal(signal.SIGTERM)
+        assert stack.processes["web"].wait(30) == 0
+        over.set()
+        for one in visits:
+            one.result()
+    stack.end("web")
+    kept = lambda: {email for (email,) in stack.look("SELECT email FROM funnel_lead")}  # noqa: E731
+    assert until(lambda: thanked <= kept(), BACK_WITHIN), thanked - kept()
+    assert counts(stack)["leads"] <= next(sent)
 
 
 def test_two_beats_and_three_workers_change_nothing(stack):
