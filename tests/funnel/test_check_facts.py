@@ -14,6 +14,7 @@ from funnel.handoff.models import Handoff
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
+from funnel.leads.stages import Stage
 from funnel.ledger.models import Revenue
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event, State
@@ -65,6 +66,24 @@ def test_a_sound_business_has_no_difference(scene, rep):
     found = facts()
     assert found["ok"]
     assert (found["leads"], found["differences"]) == (3, 0)
+
+
+@pytest.mark.once
+def test_three_times_as_many_leads_take_three_times_the_work(rep, gate):
+    connection.ensure_connection()
+
+    def steps(first, last):
+        with gate(rep) as at:
+            captures = [Capture(external_id=str(n)) for n in range(first, last)]
+            receive(rep.workspace, captures, at=at, lane=None)
+            Lead.objects.filter(stage="new").move(Stage.WORKING, at=at, by=rep, holder=rep)
+        taken = []
+        connection.connection.set_progress_handler(lambda: taken.append(1), 100)
+        facts()
+        connection.connection.set_progress_handler(None, 0)
+        return len(taken)
+
+    assert 4 * steps(0, 100) > steps(100, 300)
 
 
 def damage_holder(at):
