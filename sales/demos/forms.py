@@ -13,13 +13,15 @@ from sales.demos.models import MEETING, BookingPage, Demo
 
 LENGTHS = (15, 20, 30, 45, 60, 90, 120, 180, 240)
 GAPS = (0, 10, 15, 30, 60, 90, 120)
+FAR = "This is too long ago or too far ahead."
 GONE = "On that day the clocks go forward, and this time does not exist. Choose another one."
 
 
 def moment_on(day: date, hour: time, zone: ZoneInfo) -> datetime | None:
     """The moment of a day and a time on a clock, None where the clock jumps over it.
 
-    Of a time that comes twice, because the clocks go back, it is the first.
+    Of a time that comes twice, because the clocks go back, it is the first. Raises OverflowError at the ends of the
+    calendar.
     """
     local = datetime.combine(day, hour, zone)
     there = local.astimezone(UTC)
@@ -66,7 +68,12 @@ class DemoForm(forms.Form):
         """Bring day and time together on the business's clock."""
         given = super().clean() or self.cleaned_data
         if given.get("on") and given.get("hour"):
-            begins = moment_on(given["on"], given["hour"], self.workspace.zone)
+            try:
+                begins = moment_on(given["on"], given["hour"], self.workspace.zone)
+            except OverflowError:
+                # The ends of the calendar have no other time zones any more.
+                self.add_error("on", FAR)
+                return given
             if begins is None:
                 self.add_error("hour", GONE)
             else:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.people import away
+from funnel.workspaces.models import Workspace
 from sales.demos.models import BookingPage, Demo, DemoState
 from tests.sales.demos.conftest import slot
 
@@ -59,6 +60,20 @@ def test_a_time_that_the_clocks_jump_over_is_refused_with_a_sentence(rep, catch,
     answer = browse(rep).post(reverse("sales:demo-book", args=[lead.pk]), typed)
     assert answer.status_code == 422
     assert "the clocks go forward, and this time does not exist" in text(answer)
+    with gate(rep):
+        assert not Demo.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hour"), [("Europe/Berlin", "0001-01-01", "00:30"), ("America/New_York", "9999-12-31", "23:30")]
+)
+def test_a_day_at_the_end_of_the_calendar_is_refused_with_a_sentence(rep, catch, browse, gate, zone, day, hour):
+    """Bad input 93."""
+    lead = catch(rep)
+    Workspace.objects.filter(pk=rep.workspace_id).update(time_zone=zone)
+    typed = {"on": day, "hour": hour, "minutes": "30", "title": "Visit", "place": ""}
+    answer = browse(rep).post(reverse("sales:demo-book", args=[lead.pk]), typed)
+    assert (answer.status_code, "This is too long ago or too far ahead." in text(answer)) == (422, True)
     with gate(rep):
         assert not Demo.objects.exists()
 
