@@ -19,7 +19,7 @@ from funnel.outbox.models import Effect, State
 from funnel.overview.entries import entries
 from funnel.overview.rows import minutes_left
 from funnel.people.checklist import steps
-from funnel.templatetags.words import plural
+from funnel.templatetags.words import number, plural
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
 from funnel.workspaces.months import Period, asked, periods_at
 from funnel.workspaces.roles import allow, may
@@ -28,6 +28,8 @@ from funnel.workspaces.slots import slot
 HOMES = {Role.MARKETER: "marketing:home", Role.REP: "sales:desk", Role.VIEWER: "leads"}
 # So many are named one by one; the page of handoffs shows all.
 NAMED = 5
+# So many of those who hold leads are named over the way.
+HOLDERS = 8
 FRESH = timedelta(days=7)
 
 
@@ -36,8 +38,11 @@ def month_of(workspace: Workspace, at: datetime) -> datetime:
     return workspace.local(at).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[str, Any]], int]:
-    """The way with how many stand at each stage, for components/way.html, and how many are on their way."""
+def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[str, Any]], int, int]:
+    """The way with how many stand at each stage, for components/way.html.
+
+    Then how many are on it, and how many of them are held by nobody active.
+    """
     by_stage = dict(Lead.objects.order_by().values_list("stage").annotate(many=Count("pk")))
     held = (
         Lead.objects.filter(stage__in=SALES, holder__isnull=False)
@@ -45,10 +50,12 @@ def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[st
         .values_list("holder")
         .annotate(many=Count("pk"))
     )
-    people = {one.pk: one.first_name for one in Member.objects.select_related("user")}
-    per_person = ", ".join(
-        f"{people[pk]} {many}" for pk, many in sorted(held, key=lambda pair: -pair[1]) if pk in people
-    )
+    people = {one.pk: one for one in Member.objects.select_related("user")}
+    most = sorted(held, key=lambda pair: -pair[1])
+    named = [f"{people[pk].first_name} {number(many)}" for pk, many in most[:HOLDERS]]
+    if others := most[HOLDERS:]:
+        named.append(f"{plural(len(others), 'other')} {number(sum(many for _, many in others))}")
+    left = sum(many for pk, many in most if not people[pk].active)
     won = Lead.objects.filter(customer_since__gte=month_of(workspace, at)).count()
 
     def stop(stage: Stage, state: str = "done") -> dict[str, Any]:
@@ -60,20 +67,28 @@ def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[st
     selling = [stop(stage) for stage in SALES if by_stage.get(stage) or stage == Stage.WORKING]
     selling.append({"label": "Customer, this month", "count": won, "state": "ahead"})
     ready = by_stage.get(Stage.READY, 0)
-    return [
-        {"side": "marketing", "holder": f"Marketing {together(MARKETING)}", "stops": [stop(one) for one in MARKETING]},
-        {
-            "side": "hall",
-            "holder": f"Handoff {ready}",
-            "note": f"{late} late" if late else "",
-            "stops": [stop(Stage.READY)],
-        },
-        {"side": "sales", "holder": f"Sales {together(SALES)}", "note": per_person, "stops": selling},
-    ], together((*MARKETING, Stage.READY, *SALES))
+    return (
+        [
+            {
+                "side": "marketing",
+                "holder": f"Marketing {number(together(MARKETING))}",
+                "stops": [stop(one) for one in MARKETING],
+            },
+            {
+                "side": "hall",
+                "holder": f"Handoff {number(ready)}",
+                "note": f"{late} late" if late else "",
+                "stops": [stop(Stage.READY)],
+            },
+            {"side": "sales", "holder": f"Sales {number(together(SALES))}", "note": ", ".join(named), "stops": selling},
+        ],
+        together((*MARKETING, Stage.READY, *SALES)),
+        left,
+    )
 
 
 def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: dict[str, int]) -> dict[str, Any]:
-    """What a leader should look at: who is late or waits for them, what waits for a go, is stuck, or was given back."""
+    """What a leader should look at: who is late, waits for them or is with nobody active, what is stuck, came back."""
     waiting = list(Handoff.objects.open().with_lead().order_by("due_at", "id")[: NAMED + 1])
     named = [(one, minutes_left(one, at=at, workspace=workspace)) for one in waiting[:NAMED]]
     back = list(
@@ -93,7 +108,7 @@ def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: di
         "more": numbers["waiting"] - len(named),
         "back": back,
         "stuck": stuck,
-        "things": len(late) + len(yours) + bool(numbers["go"]) + len(back) + bool(stuck),
+        "things": len(late) + len(yours) + bool(numbers["go"]) + bool(numbers["left"]) + len(back) + bool(stuck),
     }
 
 
@@ -108,7 +123,7 @@ def home(request: Any) -> HttpResponse:
     if all(step["done"] for step in todo):
         todo = []
     numbers = _numbers(at)
-    way, on_the_way = legs(at=at, workspace=workspace, late=numbers["late"])
+    way, on_the_way, numbers["left"] = legs(at=at, workspace=workspace, late=numbers["late"])
     demo = next((one for one in request.memberships if one.workspace.is_demo), None)
     context: dict[str, Any] = {
         "today": timezone.localtime(at),

@@ -36,6 +36,7 @@ FILTERS = {
     "go": "Waiting for a go",
     "ready": "Ready for sales",
     "sales": "With sales",
+    "left": "With nobody active",
     "marketing": "With marketing",
     "new": "New",
     "customers": "Customers",
@@ -94,6 +95,8 @@ def leads_of(asked: Asked, member: Member, at: datetime) -> LeadQuerySet:
         found = found.filter(pk__in=waiting.values("lead_id"))
     elif asked.kind == "sales":
         found = found.filter(stage__in=SALES)
+    elif asked.kind == "left":
+        found = found.filter(holder__in=Member.objects.filter(active=False), stage__in=SALES)
     elif asked.kind == "marketing":
         found = found.filter(stage__in=MARKETING)
     elif asked.kind == "new":
@@ -131,7 +134,9 @@ def counts(member: Member, at: datetime) -> dict[str, int]:
     """How many stand in the lists that are short by nature; the long ones aren't counted."""
     waiting = Handoff.objects.open().aggregate(ready=Count("pk"), late=Count("pk", filter=Q(due_at__lt=at)))
     held = Lead.objects.filter(holder__isnull=False, stage__in=SALES).aggregate(
-        sales=Count("pk"), mine=Count("pk", filter=Q(holder=member))
+        sales=Count("pk"),
+        mine=Count("pk", filter=Q(holder=member)),
+        left=Count("pk", filter=Q(holder__in=Member.objects.filter(active=False))),
     )
     return {**waiting, **held, "go": Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()}
 
@@ -154,7 +159,7 @@ def leads(request: Any) -> HttpResponse:
         return render(request, "funnel/overview/leads.html#list", context)
     number = counts(member, at)
     # What is empty most of the time is offered only when somebody is in it.
-    hidden = {kind for kind in ("mine", "late", "go") if not number[kind] and kind != asked.kind}
+    hidden = {kind for kind in ("mine", "late", "go", "left") if not number[kind] and kind != asked.kind}
     context |= {
         "asked": asked,
         "number": number,

@@ -10,6 +10,7 @@ from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
+from tests.conftest import make_member
 from tests.funnel.overview.people import came
 
 
@@ -95,6 +96,17 @@ def test_the_way_s_counts_equal_a_recount(rep, owner, gate, browse):
     page = answer.content.decode()
     assert "Sales 1" in page
     assert "Rita 1" in page
+
+
+def test_of_many_who_hold_leads_the_busiest_are_named(owner, workspace, gate, browse):
+    reps = [make_member(workspace, "rep", f"R{place} Rep") for place in range(10)]
+    with gate(owner) as at:
+        leads = came(owner, at, *[f"A{place} Bell" for place in range(11)], phone="")
+        for lead, rep in zip(leads, [*reps, reps[0]], strict=True):
+            lead.move(Stage.WORKING, at=at, by=owner, holder=rep)
+    sales = browse(owner).get("/").context["legs"][2]["note"].replace("\xa0", " ")
+    assert sales.startswith("R0 2, R")
+    assert sales.endswith(" 1, 2 others 2")
 
 
 def test_the_month_of_the_business_decides_what_is_new(owner, gate, browse, work):

@@ -12,7 +12,9 @@ from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.actions import touch
 from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
 from funnel.overview.paging import PAGE
+from funnel.workspaces.models import Member
 from tests.funnel.overview.people import came
 
 NAME = re.compile(r'<th scope="row"><a href="/leads/[^"]+/"><bdi>([^<]+)</bdi>')
@@ -110,6 +112,22 @@ def test_the_counts_of_the_short_lists_are_true(rep, owner, gate, browse):
     page = browse(rep).get("/leads/").content.decode()
     assert "2 ready for sales, 1 with sales, 1 waiting for a go" in page
     assert 'Late <span class="meta">1</span>' in page
+
+
+def test_those_with_nobody_active_are_listed_and_the_owner_is_told(rep, other_rep, owner, gate, browse):
+    with gate(rep) as at:
+        for lead, member in zip(came(rep, at, "Ann Bell", "Bob Ray"), (rep, other_rep), strict=True):
+            lead.move(Stage.WORKING, at=at, by=owner, holder=member)
+    client = browse(owner)
+    assert "With nobody active" not in client.get("/leads/").content.decode()
+    assert "2 people are on their way, each with somebody." in client.get("/").content.decode()
+    with gate(rep):
+        Member.objects.filter(pk=rep.pk).update(active=False)
+    assert 'With nobody active <span class="meta">1</span>' in client.get("/leads/").content.decode()
+    assert names(client.get("/leads/?is=left")) == ["Ann Bell"]
+    home = client.get("/").content.decode()
+    assert "1 lead is held by nobody active" in home
+    assert "2 people are on their way, 1 of them with nobody who works here." in home
 
 
 @pytest.mark.parametrize(
