@@ -8,6 +8,7 @@ class FunnelConfig(AppConfig):
     name = "funnel"
 
     def ready(self) -> None:
+        from funnel.leads.finding import raise_index
         from funnel.workspaces.walls import raise_walls
 
         if settings.SQLITE:
@@ -15,3 +16,4 @@ class FunnelConfig(AppConfig):
             type(connection.features).max_query_params = 32_766
 
         post_migrate.connect(raise_walls, dispatch_uid="walls")
+        post_migrate.connect(raise_index, dispatch_uid="finding")

@@ -2,7 +2,7 @@
 
 from funnel.api.models import KeptAnswer
 from funnel.handoff.models import GiveBackReason, Handoff
-from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, Source, Suspect
+from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, SearchText, Source, Suspect
 from funnel.ledger.models import Cost, Rate, Revenue
 from funnel.mail.models import MailServer, Message
 from funnel.outbox.models import Effect, Event, Feed, Heartbeat
@@ -23,5 +23,5 @@ __all__ = [
     "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "Feed", "FieldDefinition",
     "GiveBackReason", "Handoff", "Heartbeat", "Import", "Invitation", "KeptAnswer", "Lead", "LeadKey",
     "LeadScore", "MailServer", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RuleVersion",
-    "ScorePoint", "Source", "Suspect", "TimeOff", "User", "Workspace",
+    "ScorePoint", "SearchText", "Source", "Suspect", "TimeOff", "User", "Workspace",
 ]  # fmt: skip

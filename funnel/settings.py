@@ -297,9 +297,9 @@ MAIL_FILES: dict[str, str] = {
 }
 _FACTS = [
     "funnel.handoff.facts.holders_follow_stages", "funnel.handoff.facts.handoffs_follow_stages",
-    "funnel.handoff.facts.outcomes_are_whole", "funnel.scoring.facts.scores_add_up",
-    "funnel.leads.facts.arrivals_follow_moves", "funnel.ledger.facts.bookings_are_worth_their_rate",
-    "funnel.ledger.facts.corrections_cancel", "funnel.outbox.facts.nothing_is_late",
+    "funnel.scoring.facts.scores_add_up", "funnel.leads.facts.leads_are_found", "funnel.outbox.facts.nothing_is_late",
+    "funnel.handoff.facts.outcomes_are_whole", "funnel.leads.facts.arrivals_follow_moves",
+    "funnel.ledger.facts.corrections_cancel", "funnel.ledger.facts.bookings_are_worth_their_rate",
     "funnel.workspaces.facts.references_stay", "sales.deals.facts.leads_follow_deals",
     "sales.deals.facts.revenue_follows_deals", "sales.negotiation.facts.quotes_add_up",
     "sales.negotiation.facts.numbers_have_no_gap", "sales.demos.facts.demos_do_not_overlap",

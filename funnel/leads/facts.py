@@ -1,14 +1,15 @@
-"""Facts that `check_facts` recomputes: a lead first came to a stage when its timeline says so."""
+"""Facts that `check_facts` recomputes: leads came to their stages when their timelines say, and are found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Exists, Min, OuterRef
 from django.db.models.fields.json import KT
 
-from funnel.leads.models import Lead
+from funnel.leads import finding
+from funnel.leads.models import Lead, SearchText
 from funnel.leads.stages import ARRIVALS
 from funnel.outbox.models import Event
 from funnel.workspaces.facts import Difference
@@ -28,3 +29,14 @@ def arrivals_follow_moves(workspace: Workspace, at: datetime) -> Iterator[Differ
                 yield "arrival at a stage", f"lead {lead} never moved to {stage}, and its row says when"
             elif first != moment:
                 yield "arrival at a stage", f"lead {lead} came to {stage} first at another moment than its row says"
+
+
+def leads_are_found(workspace: Workspace, at: datetime) -> Iterator[Difference]:
+    """What each lead is found by stands under the index, and the latest leads are found by all of it."""
+    same = SearchText.objects.filter(lead=OuterRef("pk"), text=OuterRef("search"))
+    for pk in Lead.objects.filter(~Exists(same)).values_list("pk", flat=True)[:100]:
+        yield "search", f"lead {pk} is not found by what its row says"
+    for pk, text in Lead.objects.order_by("-received_at", "-id").values_list("pk", "search")[:100]:
+        found = finding.leads_with([text], workspace.pk)
+        if found is not None and pk not in found:
+            yield "search", f"the index does not find lead {pk}"

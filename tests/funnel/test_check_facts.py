@@ -12,7 +12,7 @@ from django.db import connection
 
 from funnel.handoff.models import Handoff
 from funnel.leads.identity import Capture
-from funnel.leads.models import Lead
+from funnel.leads.models import Lead, SearchText
 from funnel.leads.receiving import receive
 from funnel.leads.stages import Stage
 from funnel.ledger.models import Revenue
@@ -150,6 +150,22 @@ def damage_won_stage(at):
     Deal.objects.filter(stage="won").update(stage="demo")
 
 
+def damage_search(at):
+    SearchText.objects.filter(lead__email="b@two.example").update(text="somebody else")
+
+
+def damage_index(at):
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("INSERT INTO funnel_searchindex (funnel_searchindex) VALUES ('delete-all')")
+        else:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute(
+                "CREATE OR REPLACE FUNCTION baton_leads_with(words text[], most integer) RETURNS SETOF uuid"
+                " LANGUAGE sql AS 'SELECT NULL::uuid WHERE false'"
+            )
+
+
 def copied(row):
     row.pk = uuid4()
     return row
@@ -174,6 +190,8 @@ def copied(row):
         (damage_booking, "revenue by deal"),
         (damage_second_booking, "revenue by deal"),
         (damage_won_stage, "revenue by deal"),
+        (damage_search, "search"),
+        (damage_index, "search"),
     ],
 )
 def test_it_fails_on_damage(scene, rep, gate, damage, fact):
