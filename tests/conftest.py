@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -50,6 +51,16 @@ def make_member(workspace: Workspace, role: str, name: str, *, takes_leads: bool
         user = User.objects.create_user(address, PASSWORD, name=name)
         member: Member = Member.objects.create(workspace=workspace, user=user, role=role, takes_leads=takes_leads)
     return member
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Take back what is done inside, so that the next finds the same rows."""
+    apart = transaction.atomic()
+    apart._from_testcase = True
+    with apart:
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

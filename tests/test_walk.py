@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
@@ -30,7 +29,7 @@ from sales.negotiation import actions as quotes
 from sales.negotiation import pricelist
 from sales.negotiation.models import Product
 from sales.queue.models import Task
-from tests.conftest import make_member
+from tests.conftest import make_member, undone
 
 ROLES = ("owner", "manager", "marketer", "rep", "viewer")
 ALL = set(ROLES)
@@ -303,12 +302,8 @@ def test_the_rightful_read_every_page_and_nobody_else(cast, rows, outsider, brow
 def test_the_rightful_may_act_and_nobody_else(cast, rows, outsider, browse):
     for name, (method, _, _) in PAGES.items():
         if method == "POST":
-            # What one of them did is taken back, so that the next finds the same rows.
-            apart = transaction.atomic()
-            apart._from_testcase = True
-            with apart:
+            with undone():
                 walk(name, cast, rows, outsider, browse)
-                transaction.set_rollback(True)
 
 
 def test_the_table_is_what_the_views_say(cast):
