@@ -82,6 +82,8 @@ def postgres() -> Iterator[str]:
             with keeper.cursor() as cursor:
                 cursor.execute("CREATE ROLE baton LOGIN NOSUPERUSER NOBYPASSRLS CREATEDB PASSWORD %s", [password])
                 cursor.execute("CREATE DATABASE baton OWNER baton")
+                # Who drops a database that is being vacuumed must be allowed to end that.
+                cursor.execute("GRANT pg_signal_backend TO baton")
         yield f"postgres://baton:{password}@127.0.0.1:{port}/baton"
     finally:
         if process is not None:
