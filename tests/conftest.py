@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -25,10 +26,18 @@ from funnel.workspaces.models import ApiKey, Member, Role, User, Workspace
 PASSWORD = "a-long-enough-word"
 
 
+def pytest_collection_finish() -> None:
+    """Leave what was read so far out of the collector's rounds, and have fewer of them: they took a tenth of all."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 @pytest.fixture(autouse=True)
 def quiet_machine(settings: Any) -> None:
     """Cheap password hashes, and counters of this process's own that begin at nothing."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Otherwise each new client reads all static files before its first page.
+    settings.WHITENOISE_AUTOREFRESH = True
     settings.ALLOWED_HOSTS = ["*"]
     settings.STORAGES = {
         **settings.STORAGES,
@@ -181,8 +190,11 @@ def api() -> Callable[..., ApiClient]:
 
 
 @pytest.fixture
-def work() -> Callable[..., int]:
+def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Do what the worker would: everything due in every lane, at a later moment if one is given."""
+    # Nobody else waits for SQLite's write lock here.
+    monkeypatch.setattr("funnel.outbox.drain.AIR", 0)
+    monkeypatch.setattr("funnel.transfer.importing.AIR", 0)
 
     def drained(at: datetime | None = None) -> int:
         return drain((Lane.LIVE, Lane.BULK, Lane.MAIL), at=at)
