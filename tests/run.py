@@ -17,6 +17,8 @@ from tests import servers
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 OURS = ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PUBLIC_URL", "HOST", "PORT", "SECRET_KEY", "MAKELEVEL", "MAKEFLAGS")
+# Hundreds of processes start; with this each of them would compile all of the code again.
+AFRESH = ("PYTHONDONTWRITEBYTECODE",)
 CODE = ["funnel", "marketing", "sales"]
 CHECKS = {
     "ruff check": ["ruff", "check", "--output-format", "concise", "."],
@@ -61,7 +63,7 @@ class Tally:
 
 def environment(data: str, **more: str) -> dict[str, str]:
     """Return an environment in which nothing of this machine's own settings reaches the tests."""
-    return {**{name: value for name, value in os.environ.items() if name not in OURS}, "DATA": data, **more}
+    return {**{name: value for name, value in os.environ.items() if name not in OURS + AFRESH}, "DATA": data, **more}
 
 
 def checks(tally: Tally, env: dict[str, str]) -> None:
@@ -109,6 +111,7 @@ def suite(tally: Tally, title: str, which: str, env: dict[str, str], arguments: 
         "2",
         "--dist",
         "loadfile",
+        "--no-loadscope-reorder",
         "-m",
         which,
         f"--junitxml={report}",

@@ -49,8 +49,10 @@ def test_on_a_build_machine_nothing_may_be_left_out(monkeypatch, ci, code):
 def test_a_machine_s_own_settings_do_not_reach_the_tests(monkeypatch, tmp_path):
     monkeypatch.setenv("DATABASE_URL", "postgres://live@db/live")
     monkeypatch.setenv("EMAIL_URL", "smtp://mail:25")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     env = run.environment(str(tmp_path), REDIS_URL="redis://127.0.0.1:1/0")
     assert "DATABASE_URL" not in env
     assert "EMAIL_URL" not in env
+    assert "PYTHONDONTWRITEBYTECODE" not in env
     assert env["DATA"] == str(tmp_path)
     assert env["REDIS_URL"] == "redis://127.0.0.1:1/0"
