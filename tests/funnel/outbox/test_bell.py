@@ -138,9 +138,10 @@ def run(folder: Path, code: str) -> tuple[float, str]:
 
 
 def waiting(folder: Path) -> int:
-    """How many messages the doorbell's file holds."""
+    """How many messages the doorbell's file holds; none while its table is still being made."""
     with closing(sqlite3.connect(folder / "doorbell.sqlite3")) as file:
-        return int(file.execute("SELECT count(*) FROM message").fetchone()[0])
+        made = file.execute("SELECT 1 FROM sqlite_master WHERE name = 'message'").fetchone()
+        return int(file.execute("SELECT count(*) FROM message").fetchone()[0]) if made else 0
 
 
 @pytest.mark.once
