@@ -9,8 +9,8 @@ from typing import Any
 from funnel.workspaces.refusals import Refusal
 
 UNKNOWN = "There is no field of this name."
-# Before this a moment is a mistake, and near year 1 it has no other time zones any more.
-EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+# Before and after these a moment is a mistake, and at the ends of the calendar it has no other time zones any more.
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Invalid(Refusal):
@@ -276,6 +276,8 @@ def moment(value: Any) -> datetime:
         raise ValueError("This is too long ago or too far ahead.") from None
     if read < EARLIEST:
         raise ValueError("This is too long ago.")
+    if read >= LATEST:
+        raise ValueError("This is too far ahead.")
     return read
 
 
