@@ -64,6 +64,10 @@ class DemoForm(forms.Form):
         else:
             del self.fields["holder"]
 
+    def clean_title(self) -> str:
+        """One line, as calendars and subjects show it."""
+        return " ".join(self.cleaned_data["title"].split())
+
     def clean(self) -> dict[str, Any]:
         """Bring day and time together on the business's clock."""
         given = super().clean() or self.cleaned_data

@@ -32,7 +32,13 @@ def test_a_demo_is_booked_on_the_leads_page_and_moved_there(rep, catch, browse, 
     with gate(rep) as at:
         starts = slot(rep, at)
         local = rep.workspace.local(starts)
-    typed = {"on": local.date().isoformat(), "hour": "09:00", "minutes": "45", "title": "Site visit", "place": "Here"}
+    typed = {
+        "on": local.date().isoformat(),
+        "hour": "09:00",
+        "minutes": "45",
+        "title": "Site\r\nvisit",
+        "place": "Here",
+    }
     assert "Write a date like" in text(client.post(form, typed | {"on": "2026-02-30"}))
     assert client.post(form, typed | {"on": "2020-01-06"}).status_code == 422
     assert "This has passed" in text(client.post(form, typed | {"on": "2020-01-06"}))
