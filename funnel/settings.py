@@ -249,13 +249,10 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "submitted": {"receive": "marketing.capture.handlers.receive"},
     "source_seen": {"place": "marketing.campaigns.handlers.place"},
     **{kind: {"score": "funnel.handoff.handlers.score"} for kind in _SCORED},
-    "handoff_opened": {
-        "notify": "funnel.handoff.handlers.notify",
-        "remind": "funnel.handoff.handlers.remind",
-    },
+    "handoff_opened": {"notify": "funnel.handoff.handlers.notify", "remind": "funnel.handoff.handlers.remind"},
     "handoff_reminded": {"escalate": "funnel.handoff.handlers.escalate"},
     "handoff_escalated": {"pass_on": "funnel.handoff.handlers.pass_on"},
-    "handoff_given_back": {"cool": "funnel.handoff.handlers.cool", "clear": "sales.queue.handlers.clear"},
+    "handoff_given_back": {"cool": "funnel.handoff.handlers.cool"},
     "deal_won": {"quote_settle": "sales.negotiation.answers.settle"},
     "deal_lost": {"cool": "funnel.handoff.handlers.cool", "quote_settle": "sales.negotiation.answers.settle"},
     "passed_on": {
@@ -272,10 +269,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "time_off": {"away": "funnel.people.away.leave"},
     "next_step_moved": {"prompt": "sales.queue.handlers.prompt"},
-    "week_planned": {
-        "weekly": "funnel.overview.weekly.write_letters",
-        "next_week": "funnel.overview.weekly.plan_next",
-    },
+    "week_planned": {"weekly": "funnel.overview.weekly.write_letters", "next_week": "funnel.overview.weekly.plan_next"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
     "list_uploaded": {
         "read_list": "funnel.transfer.handlers.read_list",
@@ -393,8 +387,12 @@ SLOTS: dict[str, list[str]] = {
         "sales.deals.actions.hand_deals",
         "sales.demos.handing.hand_demos",
     ],
-    # (lead, reason, by, at): inside the verb that gives a locked lead back to marketing.
-    "given_back": ["sales.close.actions.lose_with_lead", "sales.demos.handing.cancel_with_lead"],
+    # (lead, reason, by, at): inside the verb that gives a locked lead back to marketing, or sets it aside.
+    "leaves_sales": [
+        "sales.close.actions.lose_with_lead",
+        "sales.demos.handing.cancel_with_lead",
+        "sales.queue.actions.drop_steps",
+    ],
     # (lead_ids): those with whom sales is in the middle of something, so that a wish for contact is no new handoff.
     "busy_with": ["sales.deals.facts.busy_with"],
 }

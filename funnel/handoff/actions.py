@@ -251,7 +251,7 @@ def give_back(
         if latest:
             Handoff.objects.filter(pk=latest.pk).update(**given)
     was_with = lead.holder
-    for plugged in slot("given_back"):
+    for plugged in slot("leaves_sales"):
         plugged(lead, reason.name, by=by, at=at)
     if lead.stage != Stage.CUSTOMER:
         lead.move(
@@ -274,14 +274,17 @@ def give_back(
 
 @transaction.atomic
 def disqualify(lead: Lead, *, by: Member, at: datetime, reason: str = "") -> Lead:
-    """Say that this is not a lead (spam, competitor, no fit); an open handoff is overtaken."""
+    """Say that this is not a lead (spam, competitor, no fit): an open handoff is overtaken, open deals are lost."""
     lead = Lead.objects.locked([lead.pk])[lead.pk]
     if lead.stage == Stage.DISQUALIFIED:
         return lead
     if lead.stage == Stage.CUSTOMER:
         raise AlreadyTaken("A customer can’t be set aside as not a fit.")
     _close(lead, Outcome.OVERTAKEN, who=by, at=at, among=Handoff.objects.open())
-    lead.move(Stage.DISQUALIFIED, at=at, by=by, because=reason or "not a fit")
+    because = reason or "not a fit"
+    for plugged in slot("leaves_sales"):
+        plugged(lead, because, by=by, at=at)
+    lead.move(Stage.DISQUALIFIED, at=at, by=by, because=because)
     return lead
 
 

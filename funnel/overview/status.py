@@ -33,7 +33,6 @@ WORK = {
     "escalate": "Late leads to tell a manager about",
     "pass_on": "Late leads to offer to somebody else",
     "cool": "Waiting times to end",
-    "clear": "Next steps to end with their lead",
     "follow": "Next steps to pass on with their lead",
     "deals_follow": "Deals to pass on with their lead",
     "demos_follow": "Demos to pass on with their lead",

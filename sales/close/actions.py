@@ -139,7 +139,7 @@ def _lost(deal: Deal, reason: str, *, by: Member | None, at: datetime, moment: d
 
 @transaction.atomic
 def lose_with_lead(lead: Lead, reason: str, *, by: Member, at: datetime) -> None:
-    """A lead was given back: its open deals are lost for that reason. SLOTS["given_back"]."""
+    """A lead leaves sales: its open deals are lost for that reason. SLOTS["leaves_sales"]."""
     for deal in Deal.objects.open().filter(lead=lead).order_by("pk").select_for_update(of=("self",)):
         _lost(deal, reason, by=by, at=at, moment=at)
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from funnel.leads.actions import touch
 from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
 from funnel.outbox.actions import record
 from funnel.workspaces.models import Member, Role
 from funnel.workspaces.refusals import Forbidden, Refusal
@@ -122,6 +123,19 @@ def finish(task: Task, *, by: Member, at: datetime) -> bool:
         data={"task": task.pk, "what": task.what},
     )  # fmt: skip
     return True
+
+
+@transaction.atomic
+def drop_steps(lead: Lead, reason: str, *, by: Member, at: datetime) -> None:
+    """End the open steps with a locked lead that leaves sales, and say so on its timeline. SLOTS["leaves_sales"]."""
+    if lead.stage == Stage.CUSTOMER and lead.holder_id is not None:
+        return
+    for task in Task.objects.open().filter(lead=lead).order_by("id"):
+        Task.objects.filter(pk=task.pk).update(done_at=at)
+        record(
+            task.workspace_id, "next_step_dropped", at=at, lead_id=lead.pk, actor=by,
+            data={"task": task.pk, "what": task.what, "due": task.due_at.isoformat(), "all_day": task.all_day},
+        )  # fmt: skip
 
 
 @transaction.atomic

@@ -9,7 +9,6 @@ from funnel.handoff import actions as handoff
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.mail import actions as mail
-from funnel.outbox.actions import record_all
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import Workspace
 from sales.queue.models import Task
@@ -76,28 +75,6 @@ def follow(effects: list[Effect], at: datetime) -> None:
     leads = Lead.objects.filter(pk__in=[one.lead_id for one in _events(effects)], holder__isnull=False)
     for pk, holder in leads.values_list("pk", "holder"):
         Task.objects.open().filter(lead=pk).update(holder=holder)
-
-
-def clear(effects: list[Effect], at: datetime) -> None:
-    """A lead was given back: its open steps end and its timeline says so, unless it is with somebody again already."""
-    events = {one.lead_id: one for one in _events(effects)}
-    Lead.objects.locked([pk for pk in events if pk])
-    ended = list(Task.objects.open().filter(lead__in=list(events), lead__holder=None).order_by("id"))
-    Task.objects.filter(pk__in=[task.pk for task in ended]).update(done_at=at)
-    record_all(
-        [
-            Event(
-                workspace_id=task.workspace_id,
-                lead_id=task.lead_id,
-                kind="next_step_dropped",
-                occurred_at=events[task.lead_id].occurred_at,
-                recorded_at=at,
-                actor_id=events[task.lead_id].actor_id,
-                data={"task": task.pk, "what": task.what, "due": task.due_at.isoformat(), "all_day": task.all_day},
-            )
-            for task in ended
-        ]
-    )
 
 
 def _context(lead: Lead, *, what: str) -> dict[str, Any]:

@@ -168,3 +168,13 @@ def test_a_deal_goes_with_the_lead_that_is_passed_on(lead, rep, other_rep, gate,
     work()
     with gate(rep):
         assert Deal.objects.get(pk=deal.pk).holder_id == other_rep.pk
+
+
+def test_a_lead_that_is_set_aside_takes_its_open_deals_along(lead, rep, api, gate, work):
+    with gate(rep) as at:
+        deals.open_deal(lead, by=rep, at=at, amount=120_00)
+    assert api(rep).post(f"leads/{lead.pk}/disqualify/", {"reason": "Spam"}).status_code == 200
+    with gate(rep):
+        assert list(Deal.objects.values_list("stage", "reason")) == [(DealStage.LOST, "Spam")]
+    work()
+    facts_hold(lead.workspace)

@@ -221,10 +221,13 @@ def test_a_reminder_is_in_the_morning_of_a_day_and_before_a_time(rep, gate):
         assert reminded(on="2026-11-19", remind="") is None
 
 
-def test_nobody_is_reminded_of_a_lead_that_was_set_aside(rep, taken, gate, work):
+def test_nobody_is_reminded_of_a_lead_that_was_set_aside(rep, taken, browse, gate, work):
     lead = taken(rep)
     plan(lead, rep, gate)
     with gate(rep) as at:
         handoff.disqualify(lead, by=rep, at=at)
     work(timezone.now() + timedelta(hours=3))
     assert mails(gate, rep, "task") == []
+    with gate(rep):
+        assert not Task.objects.open().exists()
+    assert "A next step ended with that" in browse(rep).get(f"/leads/{lead.pk}/").content.decode()
