@@ -42,6 +42,11 @@ SENTENCES = {
     500: "Something went wrong on our side. It was written down.",
     503: BUSY,
 }
+# What REST framework would say of these in words for its own users.
+FRAMEWORK: dict[type[exceptions.APIException], str] = {
+    exceptions.NotAuthenticated: "The key is missing, mistyped, ended or revoked. Send: Authorization: Bearer bt_...",
+    exceptions.MethodNotAllowed: "This address doesn’t know this method.",
+}
 
 
 class TooMany(Refusal):
@@ -111,7 +116,7 @@ def _framework(error: exceptions.APIException) -> tuple[dict[str, Any], dict[str
         headers["WWW-Authenticate"] = challenge
     if isinstance(error, exceptions.ValidationError):
         return document(400, "Some fields can’t be taken.", error.detail), headers
-    return document(error.status_code, str(error.detail)), headers
+    return document(error.status_code, FRAMEWORK.get(type(error)) or str(error.detail)), headers
 
 
 class TroubleMiddleware:

@@ -20,6 +20,8 @@ from funnel.workspaces.roles import allow
 SCOPE_WORDS = (
     ("leads", "leads: read, send in, hand over"),
     ("campaigns", "campaigns and sources"),
+    ("deals", "deals, demos, products and quotes"),
+    ("ledger", "revenue, costs and targets"),
     ("reports", "figures"),
     ("members", "who works here"),
 )

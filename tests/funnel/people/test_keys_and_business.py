@@ -10,7 +10,7 @@ from django.utils import timezone
 from funnel.people import actions as people
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.hours import after
-from funnel.workspaces.models import ApiKey, AuditEntry, Workspace
+from funnel.workspaces.models import SCOPES, ApiKey, AuditEntry, Workspace
 from marketing.capture.models import Form
 
 pytestmark = pytest.mark.django_db
@@ -43,11 +43,18 @@ def test_a_revoked_or_ended_key_is_refused(owner, browse, api):
     with everywhere():
         row = ApiKey.objects.get()
     assert client.post(reverse("key-revoke", args=[row.pk])).status_code == 302
-    assert key.get("leads/").status_code == 401
+    refused = key.get("leads/")
+    assert (refused.status_code, "revoked" in refused.json()["detail"]) == (401, True)
     ended = api(owner)
     with everywhere():
         ApiKey.objects.filter(revoked_at=None).update(expires_at=timezone.now() - timedelta(seconds=1))
     assert ended.get("leads/").status_code == 401
+
+
+def test_a_key_can_be_made_for_each_room_of_the_api(owner, browse):
+    browse(owner).post(reverse("keys"), KEY | {"member": str(owner.pk), "scopes": SCOPES})
+    with everywhere():
+        assert ApiKey.objects.get().scopes == list(SCOPES)
 
 
 @pytest.mark.parametrize(
