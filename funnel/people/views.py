@@ -66,17 +66,20 @@ def _rows(request: HttpRequest) -> list[dict[str, Any]]:
     kept = counted.values_list("holder").annotate(every=Count("pk"), bought=Count("pk", filter=Q(stage=Stage.CUSTOMER)))
     # "Has now" are those being sold to, as on the page of handoffs; customers that somebody looks after come on top.
     held = {pk: (every - customers, customers) for pk, every, customers in kept}
+    members = _members(request)
+    owners = sum(1 for one in members if one.role == Role.OWNER)
     return [
         {
             "member": one,
             "me": one.pk == me.pk,
             "may": one.role != Role.OWNER or me.role == Role.OWNER,
+            "may_go": one.role != Role.OWNER or owners > 1,
             "roles": [role for role in Role if role != Role.OWNER or me.role == Role.OWNER or one.role == Role.OWNER],
             "sells": one.role in SELLERS,
             "held": held.get(one.pk, (0, 0))[0],
             "customers": held.get(one.pk, (0, 0))[1],
         }
-        for one in _members(request)
+        for one in members
     ]
 
 

@@ -128,7 +128,10 @@ def test_a_key_that_is_handed_on_works_for_who_took_it(owner, rep, browse, api):
     assert row.member_id == owner.pk
 
 
-def test_the_last_owner_cannot_go(owner, manager, browse):
+def test_the_last_owner_cannot_go_and_is_not_asked(owner, manager, browse):
+    page = browse(owner).get(reverse("people")).content.decode()
+    assert reverse("member-remove", args=[owner.pk]) not in page
+    assert reverse("member-remove", args=[manager.pk]) in page
     assert remove(browse(owner), owner).status_code == 409
     assert remove(browse(manager), owner).status_code == 403
     owner.refresh_from_db()
