@@ -31,7 +31,10 @@ class Rotation:
         away = TimeOff.objects.last_days(workspace.local(at).date())
         self.away = [(one, away[one.pk]) for one in locked.values() if one.pk in away]
         here = [one for one in locked.values() if one.pk not in away]
-        self.turns = sorted(here, key=lambda one: (one.last_turn_at is not None, one.last_turn_at, one.pk))
+        # Who joined first has the first turn; ids made in the same millisecond have no order.
+        self.turns = sorted(
+            here, key=lambda one: (one.last_turn_at is not None, one.last_turn_at, one.joined_at, one.pk)
+        )
         self.moved: dict[UUID, Member] = {}
 
     def route(self, lead: Lead, *, known: Member | None, known_why: str, tried: Collection[UUID]) -> Route:

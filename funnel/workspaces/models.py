@@ -128,7 +128,7 @@ class MemberQuerySet(models.QuerySet["Member"]):
         return (
             self.active()
             .filter(takes_leads=True, role__in=SELLERS)
-            .order_by(models.F("last_turn_at").asc(nulls_first=True), "id")
+            .order_by(models.F("last_turn_at").asc(nulls_first=True), "joined_at", "id")
         )
 
 
