@@ -89,7 +89,7 @@ def why_ready(touches: Sequence[Event], *, fit_band: str, engagement_band: int) 
 
 
 def _origin(event: Event) -> str:
-    if event.source is None or event.source.channel == "unknown":
+    if event.source is None or (event.source.channel in ("unknown", "direct", "other") and not event.source.campaign):
         return ""
     named = event.source.campaign or event.source.channel.replace("_", " ")
     return f", from “{named}”" if event.source.campaign else f", from {named}"
