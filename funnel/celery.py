@@ -29,6 +29,7 @@ STALLED = 60.0
 SCHEDULE = {
     "drain": {"task": "funnel.outbox.tasks.drain", "schedule": 2.0},
     "drain_mail": {"task": "funnel.outbox.tasks.drain_mail", "schedule": 5.0},
+    "learn": {"task": "funnel.outbox.tasks.learn", "schedule": 300.0},
 }
 
 # A connection whose other end has gone silent is given up by the system after about ten seconds; without this a

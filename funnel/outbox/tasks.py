@@ -7,6 +7,7 @@ from celery import shared_task
 
 from funnel.outbox.drain import drain as drain_now
 from funnel.outbox.models import Lane
+from funnel.outbox.statistics import learn as learn_now
 
 
 class Once:
@@ -38,3 +39,9 @@ def drain(**_newer: Any) -> None:
 def drain_mail(**_newer: Any) -> None:
     """Send the mail that is due, apart from the rest: a slow mail server must not hold up a lead."""
     post()
+
+
+@shared_task(name="funnel.outbox.tasks.learn")
+def learn(**_newer: Any) -> None:
+    """Let SQLite see how its tables are filled by now."""
+    learn_now()
