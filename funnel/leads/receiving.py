@@ -27,6 +27,7 @@ BUCKETS = 512
 SHARED = 25
 # One event carries the scoring of this many leads of a batch: as many as fit one short write.
 CHUNK = 100
+RECEIVED = "received"
 FILLED = ("name", "email", "phone", "external_system", "external_id")
 
 
@@ -83,6 +84,7 @@ class _Desk:
         self.events: list[Event] = []
         self.suspects: set[tuple[UUID, UUID]] = set()
         self.consents: list[tuple[Lead, Event, dict[str, str]]] = []
+        self.told: set[tuple[UUID, int, datetime]] = set()
 
     def take(self, captures: Sequence[Capture]) -> list[Received]:
         book = FieldBook()
@@ -101,6 +103,7 @@ class _Desk:
             self.workspace, [(one.channel, one.campaign, one.placement) for one, _ in good], at=self.at
         )
         companies = self._companies([capture for capture, _ in good])
+        self._recall([capture for capture, _ in good])
         for capture, result in good:
             self._one(capture, result, sources, companies)
         self._write()
@@ -118,6 +121,15 @@ class _Desk:
             "kind", "value", "lead_id"
         ):
             self._remember(leads[lead_id], (kind, value))
+
+    def _recall(self, captures: list[Capture]) -> None:
+        """Note what known leads were received with on these dates: the same sent again is told already."""
+        moments = {one.occurred_at for one in captures if one.occurred_at and one.kind == RECEIVED}
+        if moments and self.keys_of:
+            known = Event.objects.in_force().filter(
+                lead__in=list(self.keys_of), kind=RECEIVED, occurred_at__in=list(moments)
+            )
+            self.told = set(known.values_list("lead_id", "source_id", "occurred_at"))
 
     def _remember(self, lead: Lead, key: Key) -> None:
         self.by_key.setdefault(key, []).append(lead)
@@ -212,7 +224,8 @@ class _Desk:
                 )
                 self._remember(lead, key)
         result.lead = lead
-        if capture.silent_when_same and not result.changed:
+        is_told = capture.kind == RECEIVED and not capture.consents and (lead.pk, source.pk, moment) in self.told
+        if not result.changed and (capture.silent_when_same or is_told):
             return
         result.event = row_of(
             Event,

@@ -128,7 +128,10 @@ class LeadView(ApiView):
 
     @spec("Receive a lead", body=CAPTURE, answers={201: LEAD_SCHEMA, 200: LEAD_SCHEMA})
     def create(self, request: Request) -> Response:
-        """201 for a new lead, 200 for a known one; what is sent overwrites, but never with a blank."""
+        """201 for a new lead, 200 for a known one; what is sent overwrites, but never with a blank.
+
+        The same sent again with the same `occurred_at` is told once.
+        """
         result = receiving.receive(self.workspace, [self.capture(self.values)], at=self.at, by=self.member)[0]
         if result.lead is None:
             raise refused(result)

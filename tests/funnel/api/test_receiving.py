@@ -53,6 +53,21 @@ def test_the_same_person_again_is_200_and_overwritten_but_never_with_a_blank(own
     assert told["source"] == first["source"]
 
 
+def test_the_same_sent_again_with_its_date_is_told_once(owner, api, gate, work):
+    keyed, sent = api(owner), {name: value for name, value in FULL.items() if name != "consent"}
+    first = keyed.post("leads/", sent).json()
+    work()
+    before = keyed.get(f"leads/{first['id']}/").json(), keyed.get("events/").json()
+    assert keyed.post("leads/", sent).status_code == 200
+    assert keyed.post("leads/batch/", {"leads": [sent]}).json()["results"] == [{"status": 200, "id": first["id"]}]
+    work()
+    assert (keyed.get(f"leads/{first['id']}/").json(), keyed.get("events/").json()) == before
+    for other in ({"occurred_at": "2026-03-02T09:30:00+01:00"}, {"source": {"channel": "Radio"}}, {"name": "Ann Ray"}):
+        assert keyed.post("leads/", sent | other).status_code == 200
+    with gate(owner):
+        assert Event.objects.filter(kind="received").count() == 4
+
+
 def test_a_rep_s_key_fills_blanks_and_does_not_overwrite(lead, rep, api):
     told = api(rep).post("leads/", {"email": lead.email, "name": "Somebody Else", "external_id": "7"}).json()
     assert (told["name"], told["external_id"]) == ("Ann Bell", "7")
