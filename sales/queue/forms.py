@@ -74,6 +74,7 @@ class NextStepForm(forms.Form):
         return given
 
     def _due(self, day: Any, hour: time | None) -> datetime:
+        """The moment on the business's clock; an hour that the clocks skip is an hour later."""
         return datetime.combine(day, hour or time(23, 59), self.workspace.zone)
 
     def _remind(self, when: str, due_at: datetime, *, all_day: bool) -> datetime | None:

@@ -1,6 +1,6 @@
 """Next steps: reminded by mail, ticked off, and never left behind when a lead moves."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -209,7 +209,7 @@ def test_a_reminder_is_in_the_morning_of_a_day_and_before_a_time(rep, gate):
         with timezone.override(zone):
             form = NextStepForm({"what": "Call", "remind": "due"} | given, workspace=rep.workspace, at=at)
             form.is_valid()
-        return form.step and form.step.remind_at and f"{form.step.remind_at.astimezone(zone):%d %H:%M}"
+        return form.step and form.step.remind_at and f"{form.step.remind_at.astimezone(UTC).astimezone(zone):%d %H:%M}"
 
     with everywhere():
         assert reminded(on="2026-11-19") == "19 09:00"
@@ -219,6 +219,8 @@ def test_a_reminder_is_in_the_morning_of_a_day_and_before_a_time(rep, gate):
         assert reminded(on="2026-11-17", hour="10:30", remind="hour") == "17 10:30"
         assert reminded(on="2026-11-17") is None
         assert reminded(on="2026-11-19", remind="") is None
+        # In London it is 02:00 right after 00:59 on that day.
+        assert reminded(on="2027-03-28", hour="01:30") == "28 02:30"
 
 
 def test_nobody_is_reminded_of_a_lead_that_was_set_aside(rep, taken, browse, gate, work):
