@@ -1,7 +1,11 @@
-"""What the machine can do: a bare Django with one view that does one INSERT. Served beside Baton by the same means."""
+"""What the machine can do: a bare Django with a view that does one INSERT, and one that reads 50 rows by their key.
+
+Served beside Baton by the same means.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 
 import environ
@@ -21,7 +25,15 @@ def insert(request: HttpRequest) -> HttpResponse:
     return HttpResponse("kept", headers={"Content-Length": "4"})
 
 
-urlpatterns = [path("insert/", insert)]
+def read(request: HttpRequest) -> HttpResponse:
+    """Answer with the 50 latest rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id, body FROM {TABLE} ORDER BY id DESC LIMIT 50")  # noqa: S608
+        text = json.dumps(cursor.fetchall())
+    return HttpResponse(text, "application/json", headers={"Content-Length": str(len(text))})
+
+
+urlpatterns = [path("insert/", insert), path("read/", read)]
 
 
 def make_table(*, sqlite: bool) -> None:

@@ -8,16 +8,14 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.test import Client
 
 from funnel.bench.figures import Report, percentile
-from funnel.bench.stage import CantMeasure, Stage
+from funnel.bench.stage import CantMeasure, Stage, cookie
 from funnel.leads.models import Lead, LeadKey, Source
 from funnel.outbox.models import Effect, Event, Lane
 from funnel.outbox.models import State as Duty
@@ -33,7 +31,6 @@ from funnel.workspaces.uploads import Kept
 ROWS, LONGEST = 100_000, 1800.0
 MEMORY = 300.0
 RATE, QUIET = 10.0, 20.0
-BACKEND = "funnel.workspaces.login.LoginBackend"
 HEADER = "Customer no.,First name,Surname,E-mail,Phone,Company,Status,First contact,Source,City"
 
 
@@ -80,9 +77,7 @@ class Visitor:
         with transaction.atomic():
             user = User.objects.create_user("other@bench.example", "x", name="Otto Other")
             start_business("Other", owner=user, country="GB", time_zone="Europe/London", at=database_now())
-        client = Client()
-        client.force_login(user, backend=BACKEND)
-        self.cookie = "; ".join(f"{name}={one.value}" for name, one in client.cookies.items())
+        self.cookie = cookie(user)
         self.port = stage.port
 
     @contextmanager
@@ -165,11 +160,10 @@ def _memory(stage: Stage) -> Iterator[list[float]]:
     """Watch the worker and all its processes; the list fills with MiB of the largest at each look."""
     seen: list[float] = []
     ends = threading.Event()
-    group = stage.running_as["worker"]
 
     def watch() -> None:
         while not ends.wait(0.25):
-            seen.append(max(_resident(group), default=0.0))
+            seen.append(max(stage.resident("worker"), default=0.0))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -178,15 +172,6 @@ def _memory(stage: Stage) -> Iterator[list[float]]:
     finally:
         ends.set()
         thread.join()
-
-
-def _resident(group: int) -> Iterator[float]:
-    """MiB that each process of a group holds; nothing where the system doesn't say."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, IndexError):
-            if int((folder / "stat").read_text().rpartition(") ")[2].split()[2]) == group:
-                status = (folder / "status").read_text()
-                yield int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def _copied(stage: Stage, rows: int) -> float:

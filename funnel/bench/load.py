@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,25 @@ def send(
     With a `rate` so many a second in all, each timed from when it was due; without one as fast as answers come.
     With `each`, the body is one of so many leads of a batch.
     """
-    processes = min(PROCESSES, clients)
     plan = {
-        "port": port, "path": path, "body": body, "each": each, "threads": clients // processes,
-        "apart": clients / rate if rate else 0.0, "start": time.time() + 0.5, "seconds": seconds,
+        "port": port, "path": path, "body": body, "each": each,
+        "apart": clients / rate if rate else 0.0, "seconds": seconds,
         "headers": {"Content-Type": kind, **(headers or {})},
     }  # fmt: skip
+    return _sent(plan, tag, clients)
+
+
+def fetch(
+    port: int, paths: Sequence[str], *, seconds: float, headers: dict[str, str], clients: int = CLIENTS
+) -> dict[str, Any]:
+    """GET these addresses in turn for so many seconds, as fast as answers come; give the same as `send`."""
+    plan = {"port": port, "paths": list(paths), "apart": 0.0, "seconds": seconds, "headers": headers}
+    return _sent(plan, "", clients)
+
+
+def _sent(plan: dict[str, Any], tag: str, clients: int) -> dict[str, Any]:
+    processes = min(PROCESSES, clients)
+    plan |= {"threads": clients // processes, "start": time.time() + 0.5}
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "funnel.bench.load"],
@@ -51,7 +65,7 @@ def send(
     ]  # fmt: skip
     for number, process in enumerate(running):
         assert process.stdin is not None
-        process.stdin.write(json.dumps({**plan, "tag": f"{tag}{number}"}))
+        process.stdin.write(json.dumps({**plan, "tag": f"{tag}{number}", "number": number}))
         process.stdin.close()
     told = []
     for process in running:
@@ -77,8 +91,9 @@ class Client:
         self.refused: Counter[str] = Counter()
         self.first = plan["apart"] * number / plan["threads"]
         self.wire: socket.socket | None = None
-        lines = [f"POST {plan['path']} HTTP/1.1", f"Host: 127.0.0.1:{plan['port']}"]
-        lines += [f"{name}: {value}" for name, value in plan["headers"].items()]
+        # Each client begins elsewhere among the addresses.
+        self.turn = (plan["number"] * plan["threads"] + number) * 13
+        lines = [f"Host: 127.0.0.1:{plan['port']}", *(f"{name}: {value}" for name, value in plan["headers"].items())]
         self.head = "\r\n".join(lines)
 
     def run(self) -> None:
@@ -106,14 +121,18 @@ class Client:
             self.wire.close()
 
     def request(self) -> bytes:
-        """The next request, with words of its own."""
+        """The next request: the next address, or words of its own."""
+        if paths := self.plan.get("paths"):
+            self.turn += 1
+            return f"GET {paths[self.turn % len(paths)]} HTTP/1.1\r\n{self.head}\r\n\r\n".encode()
         body, each = self.plan["body"], self.plan["each"]
         rows = []
         for _ in range(each or 1):
             self.count += 1
             rows.append(body.replace(OWN, f"{self.tag}{self.count}"))
         text = '{"leads": [' + ",".join(rows) + "]}" if each else rows[0]
-        return f"{self.head}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+        start = f"POST {self.plan['path']} HTTP/1.1\r\n{self.head}\r\nContent-Length: {len(text)}"
+        return f"{start}\r\n\r\n{text}".encode()
 
     def ask(self, request: bytes) -> int:
         """Send a request and give the status; 0 when nobody answered, also on a new connection."""

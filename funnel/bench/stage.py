@@ -20,6 +20,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import Error, connection, transaction
+from django.test import Client
 from django_scopes import scope
 
 import supervisor
@@ -35,6 +36,7 @@ from funnel.workspaces.models import User
 GUNICORN = ["gunicorn", "--no-control-socket", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
 # All clients come from one address, so the limits count as ever but never refuse.
 NEVER = "1000000000"
+BACKEND = "funnel.workspaces.login.LoginBackend"
 
 
 class CantMeasure(Exception):
@@ -219,6 +221,23 @@ class Stage:
         found = re.search(r'name="shown" value="([^"]+)"', self.get(self.form_path))
         time.sleep(2.1)
         return found[1] if found else ""
+
+    def resident(self, name: str) -> list[float]:
+        """MiB that each process of a part holds; nothing where the system doesn't say."""
+        found, group = [], self.running_as[name]
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, IndexError):
+                if int((folder / "stat").read_text().rpartition(") ")[2].split()[2]) == group:
+                    status = (folder / "status").read_text()
+                    found.append(int(status.partition("VmRSS:")[2].split()[0]) / 1024)
+        return found
+
+
+def cookie(user: User) -> str:
+    """The header of a browser in which somebody is logged in."""
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    return "; ".join(f"{name}={one.value}" for name, one in client.cookies.items())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -9,31 +9,33 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from funnel.bench import doors, draining, importing
+from funnel.bench import doors, draining, importing, lists
 from funnel.bench.figures import Report
 from funnel.bench.load import ROOT
 from funnel.bench.stage import CantMeasure, Stage, apart
 
-BENCHES = ("capture", "api", "drain", "import")
+BENCHES = ("capture", "api", "drain", "import", "lists", "report")
 
 
 class Command(BaseCommand):
     """Print one JSON line per figure: what was measured, this machine's limit in the same run, the aim."""
 
-    help = "Measure the speed of a part on an empty installation beside this one: capture, api, drain or import."
+    help = "Measure the speed of a part on an installation made for it beside this one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Read what to measure and for how long."""
         parser.add_argument("name", choices=BENCHES)
         parser.add_argument("--seconds", type=float, default=5.0, help="of each measured stretch; 5 unless told")
         parser.add_argument(
-            "--leads", type=int, help="how many the drain submits (10,000) or an import brings in (100,000)"
+            "--leads",
+            type=int,
+            help="how many the drain submits (10,000), an import brings in or lists and report show (100,000)",
         )
         parser.add_argument("--inside", action="store_true", help="measure on this installation; what the bench calls")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make the installation and measure in a process that lives in it, or be that process."""
-        usual = importing.ROWS if options["name"] == "import" else 10_000
+        usual = 10_000 if options["name"] == "drain" else importing.ROWS
         seconds, leads = min(max(options["seconds"], 0.5), 60.0), min(max(options["leads"] or usual, 100), 1_000_000)
         # Stopping must take the installation away too.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -52,7 +54,9 @@ class Command(BaseCommand):
     def measure(self, name: str, seconds: float, leads: int) -> None:
         """Set the scene in this process's installation, and measure."""
         report, stage = Report(name, self.stdout), Stage()  # type: ignore[arg-type]
-        if name in ("drain", "import"):
+        if name in ("lists", "report"):
+            {"lists": lists.lists, "report": lists.funnel}[name](report, stage, leads, seconds)
+        elif name in ("drain", "import"):
             {"drain": draining.drain, "import": importing.bring_in}[name](report, stage, leads)
         else:
             {"capture": doors.capture, "api": doors.api}[name](report, stage, seconds)
