@@ -43,6 +43,13 @@ class Group:
 
     title: str
     rows: list[Row] = field(default_factory=list)
+    # How many more there are than a desk shows.
+    beyond: int = 0
+
+    @property
+    def number(self) -> int:
+        """How many there are in all."""
+        return len(self.rows) + self.beyond
 
 
 @dataclass(slots=True)
@@ -81,14 +88,21 @@ def to_call_first(member: Member) -> Any:
 
 def stamp(member: Member, at: datetime) -> str:
     """A word that changes when the list would: what waits, what is planned, and the minute for the clocks."""
-    waits = new_handoffs(member).values_list("pk", "due_at")[:MOST]
+    waits = list(new_handoffs(member).values_list("pk", "due_at")[:MOST])
     steps = Task.objects.on_desk_of(member).select_related(None).values_list("pk", "due_at")[:MOST]
-    return _stamp(member, at, waits, steps, _others(member, at))
+    return _stamp(member, at, waits, _beyond(member, len(waits)), steps, _others(member, at))
 
 
-def _stamp(member: Member, at: datetime, waits: Iterable[Any], steps: Iterable[Any], others: list[Planned]) -> str:
+def _beyond(member: Member, shown: int) -> int:
+    """How many handoffs wait behind those that a desk shows; asked only where it is full."""
+    return new_handoffs(member).count() - shown if shown == MOST else 0
+
+
+def _stamp(
+    member: Member, at: datetime, waits: list[Any], beyond: int, steps: Iterable[Any], others: list[Planned]
+) -> str:
     more = [(one.lead.pk, one.due_at, one.what) for one in others]
-    text = f"{member.pk} {list(waits)} {list(steps)} {more} {at:%Y-%m-%d %H:%M}"
+    text = f"{member.pk} {waits} {beyond} {list(steps)} {more} {at:%Y-%m-%d %H:%M}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -103,7 +117,9 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
     steps = list(Task.objects.on_desk_of(member)[:MOST])
     planned = [Planned(task.due_at, task.lead, task.what, *_place(task, at)) for task in steps]
     rest = _others(member, at)
-    mark = _stamp(member, at, [(one.pk, one.due_at) for one in waiting], [(one.pk, one.due_at) for one in steps], rest)
+    beyond = _beyond(member, len(waiting))
+    waits, due = ([(one.pk, one.due_at) for one in found] for found in (waiting, steps))
+    mark = _stamp(member, at, waits, beyond, due, rest)
     planned += rest
     seen = {one.lead.pk for one in planned}
     first = [one for one in to_call_first(member)[:MOST] if one.lead_id not in seen]
@@ -124,6 +140,7 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
             ("later", "Later"), ("others", "Without a next step"),
         )
     }  # fmt: skip
+    groups["new"].beyond = beyond
     for one in waiting:
         left = minutes_left(one, at=at, workspace=workspace)
         groups["new"].rows.append(Row(one.lead, one.card["why"], left=left))
@@ -154,4 +171,4 @@ def _place(task: Task, at: datetime) -> tuple[str, str]:
 
 def count(groups: list[Group], *titles: str) -> int:
     """How many things stand under these headings."""
-    return sum(len(group.rows) for group in groups if group.title in titles)
+    return sum(group.number for group in groups if group.title in titles)

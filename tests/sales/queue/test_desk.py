@@ -296,3 +296,18 @@ def test_after_a_verb_nobody_is_led_to_another_site(rep, taken, browse):
     for elsewhere in ("https://evil.example/", "//evil.example/", "/\\evil.example/"):
         answer = browse(rep).post(at_desk(lead) + "call/", {"outcome": "spoke", "next": elsewhere})
         assert answer["Location"].startswith("/sales/")
+
+
+def test_a_desk_that_is_full_counts_and_announces_what_it_doesn_t_show(rep, asks, browse, monkeypatch):
+    monkeypatch.setattr("sales.queue.desk.MOST", 2)
+    for name in ("Ann Bell", "Ben Cole", "Cat Dunn"):
+        asks(rep, name)
+    client = browse(rep)
+    page = client.get(DESK)
+    told = page.content.decode()
+    assert 'data-title-count="3"' in told
+    assert "1 more follows when these are decided" in told
+    assert "Cat Dunn" not in told
+    asks(rep, "Dan Eden")
+    news = client.get(f"{DESK}news/?have={page.context['stamp']}", headers={"HX-Request": "true"}).content.decode()
+    assert 'data-title-count="4"' in news
