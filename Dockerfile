@@ -36,4 +36,4 @@ RUN DATA=/tmp/build SECRET_KEY=build python manage.py collectstatic --noinput \
 USER 10001:10001
 EXPOSE 8000
 CMD ["gunicorn", "funnel.wsgi", "--bind", "0.0.0.0:8000", "--no-control-socket", "--worker-class", "gthread", \
-     "--workers", "2", "--threads", "8", "--graceful-timeout", "10", "--timeout", "60"]
+     "--preload", "--workers", "2", "--threads", "8", "--graceful-timeout", "10", "--timeout", "60"]

@@ -89,7 +89,8 @@ class Stack:
         for name in names:
             if name.startswith("web"):
                 command = [*run, "gunicorn", "funnel.wsgi", "--bind", f"127.0.0.1:{self.port}", "--no-control-socket"]
-                command += ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--timeout", "60"]
+                command += ["--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+                command += ["--timeout", "60"]
             elif name.startswith("worker"):
                 command = [*run, "celery", "-A", "funnel", "worker", "--without-gossip", "--without-mingle"]
                 command += ["--pool", "prefork" if self.redis else "threads", "--concurrency", "2", "-n", f"{name}@%h"]
@@ -103,8 +104,7 @@ class Stack:
                 )  # fmt: skip
             if name == "web":
                 assert until(self.answers, 60), (self.folder / "web.log").read_text()
-                # One of the two web processes may still be reading its code; nobody is promised a second before that.
-                time.sleep(1)
+                # Each of the two web processes draws its first page; nobody is promised a second before that.
                 for _ in range(12):
                     self.get("/accounts/login/")
 

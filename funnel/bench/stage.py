@@ -33,7 +33,8 @@ from funnel.workspaces.gate import database_now, enter
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import User
 
-GUNICORN = ["gunicorn", "--no-control-socket", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+GUNICORN = ["gunicorn", "--no-control-socket", "--preload", "--worker-class", "gthread", "--workers", "2"]
+GUNICORN += ["--threads", "8"]
 # All clients come from one address, so the limits count as ever but never refuse.
 NEVER = "1000000000"
 BACKEND = "funnel.workspaces.login.LoginBackend"
