@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, When
+from django.db.models import Count, F, Q
 
 from funnel.leads.identity import AHEAD
 from funnel.leads.models import Lead
@@ -41,8 +41,8 @@ def entries(period: Period, workspace: Workspace) -> list[Entry]:
         if place < last:
             on = inside & Q(**{f"came_{place + 1}__isnull": False})
             there = on & Q(**{f"{COLUMNS[place]}__isnull": False})
-            stay = Case(When(there, then=Days(F(f"came_{place + 1}") - F(COLUMNS[place]))))
-            asked |= {f"on_{place}": Count("pk", filter=on), f"days_{place}": Median(stay)}
+            stay = Days(F(f"came_{place + 1}"), F(COLUMNS[place]))
+            asked |= {f"on_{place}": Count("pk", filter=on), f"days_{place}": Median(stay, filter=there)}
     # Nothing that happened in the period was written down before it, and this column has an index.
     begin = period.within("updated_at", workspace)["updated_at__gte"]
     leads = Lead.objects.filter(updated_at__gte=begin - AHEAD)

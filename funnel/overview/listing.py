@@ -115,7 +115,9 @@ def page_of(asked: Asked, member: Member, at: datetime, after: str) -> tuple[lis
     """One page of leads in the order asked for, and the cursor of the next or a blank."""
     found = leads_of(asked, member, at)
     if asked.order == "engagement":
-        scores = LeadScore.objects.in_force().filter(lead__in=found).order_by("-total", "lead_id")
+        scores = LeadScore.objects.in_force().order_by("-total", "lead_id")
+        if asked.words or asked.kind:
+            scores = scores.filter(lead__in=found)
         if (place := read("leads.engagement", after, 2)) is not None:
             scores = scores.filter(beyond("total", "lead_id", place, falling=True, key_falling=False))
         ranked: list[tuple[float, UUID]] = list(scores.values_list("total", "lead_id")[: PAGE + 1])
@@ -132,11 +134,14 @@ def page_of(asked: Asked, member: Member, at: datetime, after: str) -> tuple[lis
 
 def counts(member: Member, at: datetime) -> dict[str, int]:
     """How many stand in the lists that are short by nature; the long ones aren't counted."""
-    waiting = Handoff.objects.open().aggregate(ready=Count("pk"), late=Count("pk", filter=Q(due_at__lt=at)))
+    # What is counted stands in the index, so that the rows themselves aren't read.
+    waiting = Handoff.objects.open().aggregate(
+        ready=Count("workspace"), late=Count("workspace", filter=Q(due_at__lt=at))
+    )
     held = Lead.objects.filter(holder__isnull=False, stage__in=SALES).aggregate(
-        sales=Count("pk"),
-        mine=Count("pk", filter=Q(holder=member)),
-        left=Count("pk", filter=Q(holder__in=Member.objects.filter(active=False))),
+        sales=Count("workspace"),
+        mine=Count("workspace", filter=Q(holder=member)),
+        left=Count("workspace", filter=Q(holder__in=Member.objects.filter(active=False))),
     )
     return {**waiting, **held, "go": Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()}
 

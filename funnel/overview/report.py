@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce, TruncMonth
+from django.db.models.lookups import IsNull
 
 from funnel.leads.models import Lead, Source
 from funnel.leads.stages import ARRIVALS, Stage
@@ -94,10 +95,11 @@ def arrival(place: int) -> Any:
 def stages_of(period: Received) -> list[StageLine]:
     """Every stage in order, by one query."""
     learn_median()
-    asked: dict[str, Any] = {"entered_0": Count("pk")}
+    asked: dict[str, Any] = {"entered_0": Count("*")}
     for place in range(1, len(STAGES)):
-        asked[f"entered_{place}"] = Count(arrival(place))
-        asked[f"days_{place}"] = Median(Days(arrival(place) - F("received_at")))
+        came = arrival(place)
+        asked[f"entered_{place}"] = Count(came)
+        asked[f"days_{place}"] = Median(Days(came, F("received_at")), filter=IsNull(came, False))
     found = Lead.objects.filter(**period.on()).aggregate(**asked)
     # Everybody is new at the moment in which they are received.
     found["days_0"] = 0.0 if found["entered_0"] else None
@@ -123,8 +125,8 @@ def _names(by: str, keys: Iterable[Any]) -> dict[Any, str]:
 def groups_of(period: Received, by: str) -> list[Group]:
     """The groups, the largest first, months in their order; their leads add up to those of the period."""
     leads = Lead.objects.filter(**period.on()).order_by().values_list(period.key(by))
-    days = Each(Days(F("customer_since") - F("received_at")), filter=Q(customer_since__isnull=False))
-    counted = list(leads.annotate(leads=Count("pk"), customers=Count("customer_since"), days=days))
+    days = Each(Days(F("customer_since"), F("received_at")), filter=Q(customer_since__isnull=False))
+    counted = list(leads.annotate(leads=Count("*"), customers=Count("customer_since"), days=days))
     names = _names(by, [row[0] for row in counted])
     groups: dict[str, Group] = {}
     for key, many, customers, each in counted:
