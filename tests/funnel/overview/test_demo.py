@@ -58,6 +58,7 @@ def test_the_demo_business_is_made_once_and_is_alive(settings, tmp_path):
             assert Member.objects.filter(user__email=login["email"]).count() == 1
 
 
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 def test_in_the_middle_of_a_night_before_a_holiday_one_is_late_and_two_are_in_time(settings, tmp_path):
     settings.DATA = tmp_path
