@@ -5,15 +5,18 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -22,8 +25,10 @@ from funnel.outbox.models import Lane
 from funnel.people.actions import start_business
 from funnel.workspaces.gate import everywhere, tenant
 from funnel.workspaces.models import ApiKey, Member, Role, User, Workspace
+from tests.stack import tables
 
 PASSWORD = "a-long-enough-word"
+SEVERAL = "PYTEST_XDIST_WORKER" in os.environ
 
 
 # What takes longest begins first, so that no process is left alone with it; who is timed is not beside every page.
@@ -40,6 +45,29 @@ def pytest_collection_finish() -> None:
     """Leave what was read so far out of the collector's rounds, and have fewer of them: they took a tenth of all."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb: bool) -> bool:
+    """Begin with the file that was copied."""
+    return django_db_keepdb or (django_settings.SQLITE and SEVERAL)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Where several processes run the suite, one makes the tables and each copies them."""
+    if not SEVERAL:
+        return
+    test = connection.settings_dict["TEST"]
+    folder, database = tables(
+        django_settings.DATA / "moulds", "" if django_settings.SQLITE else os.environ["DATABASE_URL"]
+    )
+    if django_settings.SQLITE:
+        for left in ("-wal", "-shm"):
+            Path(f"{test['NAME']}{left}").unlink(missing_ok=True)
+        shutil.copyfile(folder / "baton.sqlite3", test["NAME"])
+    else:
+        test["TEMPLATE"] = database
 
 
 @pytest.fixture(autouse=True)

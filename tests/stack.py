@@ -166,8 +166,7 @@ def start_business(stack: Stack) -> dict[str, Any]:
 
 
 def _begin(stack: Stack) -> None:
-    """Make the tables, and a workspace by the command."""
-    stack.manage("migrate", "-v", "0")
+    """Make a workspace by the command."""
     made = json.loads(
         stack.manage(
             "workspace", "create", "Harbour Bikes", "--owner", "owner@harbour.example", "--password-stdin",
@@ -182,20 +181,39 @@ def _begin(stack: Stack) -> None:
     (stack.folder / BUSINESS).write_text(json.dumps(made))
 
 
-def _mould(moulds: Path, database: str) -> tuple[Path, str]:
-    """A folder and a database to copy installations from, made once per run of the suite by whoever comes first."""
+def tables(moulds: Path, database: str) -> tuple[Path, str]:
+    """A folder and a database with the tables alone, made once per run of the suite by whoever comes first."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"alone{os.getpid()}"
     folder, name = moulds / run, f"mould_{run}" if database else ""
-    moulds.mkdir(parents=True, exist_ok=True)
-    with (moulds / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / BUSINESS).exists():
+    with _alone(moulds):
+        if not folder.exists():
             _break_moulds(moulds, database)
             folder.mkdir()
             if database:
                 _run(database, f'CREATE DATABASE "{name}"')
+            Stack(folder, _named(database, name), "").manage("migrate", "-v", "0")
+    return folder, name
+
+
+def _mould(moulds: Path, database: str) -> tuple[Path, str]:
+    """A folder and a database with one business, to copy installations from; made once per run too."""
+    bare, source = tables(moulds, database)
+    folder, name = moulds / f"{bare.name}_business", f"{source}_business" if database else ""
+    with _alone(moulds):
+        if not (folder / BUSINESS).exists():
+            shutil.copytree(bare, folder)
+            if database:
+                _run(database, f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
             _begin(Stack(folder, _named(database, name), ""))
     return folder, name
+
+
+@contextlib.contextmanager
+def _alone(moulds: Path) -> Iterator[None]:
+    moulds.mkdir(parents=True, exist_ok=True)
+    with (moulds / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _break_moulds(moulds: Path, database: str) -> None:
