@@ -92,6 +92,9 @@ class Handoff(TenantRow):
             models.Index(fields=["workspace", "offered_to", "due_at"], name="handoff_offered", condition=Q(outcome="")),
             models.Index(fields=["workspace", "lead", "-opened_at"], name="handoff_lead"),
             models.Index(fields=["workspace", "-opened_at"], name="handoff_recent"),
+            models.Index(
+                fields=["workspace", "-given_back_at"], name="handoff_back", condition=Q(given_back_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -65,7 +65,7 @@ def moment(value: date | datetime | None, form: str = "when") -> str:
 
 for _draw in (
     drawings.avatar, drawings.bar, drawings.baton_line, drawings.burn, drawings.clock, drawings.grade, drawings.held,
-    drawings.icon, drawings.mark,
+    drawings.icon, drawings.lead_row, drawings.mark,
 ):  # fmt: skip
     register.simple_tag(_draw)
 register.filter("side", drawings.side)

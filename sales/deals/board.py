@@ -205,7 +205,8 @@ class Board:
         workspace = self.request.workspace  # type: ignore[attr-defined]
         since = month_of(workspace, self.at)
         rows = self._narrowed(Deal.objects.filter(closed_at__gte=since))
-        sums = grouped(rows, "stage")
+        # By their keys: to sum them by stage, SQLite would rather read every deal in the order of stages.
+        sums = grouped(Deal.objects.filter(pk__in=rows.values("pk")), "stage")
         return [
             Ended(
                 str(stage),
