@@ -175,15 +175,17 @@ def test_odd_but_honest_names_are_kept_as_typed(
         assert Lead.objects.count() == len(names)
 
 
-def test_a_lookalike_domain_is_kept_in_its_ascii_form(
-    visitor: Client, form: Form, owner: Any, gate: Any, work: Any
+def test_a_lookalike_domain_is_kept_in_its_ascii_form_and_pointed_out(
+    visitor: Client, form: Form, owner: Any, gate: Any, work: Any, browse: Any
 ) -> None:
     from funnel.leads.models import Lead
 
     visitor.post(form.path, {"name": "Ann", "email": "ann@раураl.example"})
     work()
     with gate(owner):
-        assert "@xn--" in Lead.objects.get().email
+        lead = Lead.objects.get()
+    assert "@xn--" in lead.email
+    assert "look twice" in browse(owner).get(f"/leads/{lead.pk}/").content.decode()
 
 
 def test_a_referrer_that_is_no_address_is_no_allowed_page(
