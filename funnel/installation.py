@@ -71,7 +71,8 @@ if SQLITE:
         "transaction_mode": "IMMEDIATE",
         "timeout": env.float("SQLITE_TIMEOUT", default=20.0),
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
-        " PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=8000;",
+        f" PRAGMA cache_size=-{1024 * env.int('SQLITE_CACHE', default=64)}; PRAGMA temp_store=MEMORY;"
+        " PRAGMA wal_autocheckpoint=8000;",
     }
     DATABASES["default"]["TEST"] = {"NAME": str(DATA / "test.sqlite3")}
 else:

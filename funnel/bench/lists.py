@@ -53,7 +53,7 @@ def lists(report: Report, stage: Stage, leads: int, seconds: float) -> None:
         limit = fetch(stage.bare_port, ["/read/"], seconds=seconds, headers={})["per_second"]
         missed = [page for page in _pages(stage, people) if not _opened(report, stage, page, limit, seconds)]
         _deepest(report, stage, people, seconds)
-        report.figure("memory of the web part", sum(stage.resident("web")), "MiB", aim=("value", "<=", MEMORY))
+        report.figure("memory of the web part", stage.together("web"), "MiB", aim=("value", "<=", MEMORY))
     _profile(report, stage, missed, TRIES)
 
 

@@ -225,12 +225,18 @@ class Stage:
 
     def resident(self, name: str) -> list[float]:
         """MiB that each process of a part holds; nothing where the system doesn't say."""
+        return self._held(name, "status", "VmRSS:")
+
+    def together(self, name: str) -> float:
+        """MiB that the processes of a part hold together, what they share counted once."""
+        return sum(self._held(name, "smaps_rollup", "Pss:"))
+
+    def _held(self, name: str, file: str, word: str) -> list[float]:
         found, group = [], self.running_as[name]
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError, IndexError):
                 if int((folder / "stat").read_text().rpartition(") ")[2].split()[2]) == group:
-                    status = (folder / "status").read_text()
-                    found.append(int(status.partition("VmRSS:")[2].split()[0]) / 1024)
+                    found.append(int((folder / file).read_text().partition(word)[2].split()[0]) / 1024)
         return found
 
 
