@@ -22,7 +22,7 @@ from funnel.leads.stages import ENDED, MARKETING, SALES, Stage
 from funnel.outbox.models import Event
 from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.overview.rows import rows_of
-from funnel.scoring.models import LeadScore
+from funnel.scoring.models import Basis, LeadScore
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import allow, may
 
@@ -115,7 +115,9 @@ def page_of(asked: Asked, member: Member, at: datetime, after: str) -> tuple[lis
     """One page of leads in the order asked for, and the cursor of the next or a blank."""
     found = leads_of(asked, member, at)
     if asked.order == "engagement":
-        scores = LeadScore.objects.in_force().order_by("-total", "lead_id")
+        # Not joined with the basis: only of one that is known beforehand do the scores stand in order.
+        basis = Basis.objects.filter(in_force=True).values("pk")[:1]
+        scores = LeadScore.objects.filter(basis=basis).order_by("-total", "lead_id")
         if asked.words or asked.kind:
             scores = scores.filter(lead__in=found)
         if (place := read("leads.engagement", after, 2)) is not None:
