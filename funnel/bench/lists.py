@@ -43,6 +43,8 @@ class Page:
     paths: Sequence[str]
     who: User | None
     aim: float | None
+    # What htmx asks for: a part of the page.
+    part: bool = False
 
 
 def lists(report: Report, stage: Stage, leads: int, seconds: float) -> None:
@@ -93,7 +95,7 @@ def _pages(stage: Stage, people: People) -> list[Page]:
         Page("one lead, page", [f"/leads/{one}/" for one in mine], rep, 100),
         Page("one lead, API", [f"/api/v1/leads/{one}/" for one in mine], None, 300),
         Page("board, page", ["/sales/board/"], owner, None),
-        *([Page("board, one column", column, owner, 100)] if column else []),
+        *([Page("board, one column", column, owner, 100, part=True)] if column else []),
         Page("deals, API", ["/api/v1/deals/"], None, 100),
         Page("desk, page", ["/sales/"], rep, None),
         Page("owner’s home, page", ["/"], owner, None),
@@ -161,7 +163,8 @@ def _key(stage: Stage) -> dict[str, str]:
 
 
 def _headers(stage: Stage, page: Page) -> dict[str, str]:
-    return {"Cookie": cookie(page.who)} if page.who else _key(stage)
+    headers = {"Cookie": cookie(page.who)} if page.who else _key(stage)
+    return headers | ({"HX-Request": "true"} if page.part else {})
 
 
 def _visitor(stage: Stage, page: Page) -> Any:
@@ -170,7 +173,7 @@ def _visitor(stage: Stage, page: Page) -> Any:
     addresses = iter(list(page.paths) * 1000)
 
     def visit() -> None:
-        answer = client.get(next(addresses))
+        answer = client.get(next(addresses), headers={"HX-Request": "true"} if page.part else {})
         if answer.status_code != 200:
             raise CantMeasure(f"{page.what} is answered {answer.status_code}.")
 
