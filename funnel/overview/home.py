@@ -18,6 +18,7 @@ from funnel.leads.stages import MARKETING, SALES, Stage, side_of
 from funnel.outbox.models import Effect, State
 from funnel.overview.entries import entries
 from funnel.overview.rows import minutes_left
+from funnel.people.actions import relieved_by
 from funnel.people.checklist import steps
 from funnel.templatetags.words import number, plural
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
@@ -97,6 +98,7 @@ def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: di
         .order_by("-given_back_at", "-id")[:3]
     )
     stuck = Effect.objects.filter(state=State.STUCK).count() if may(member, "stuck") else 0
+    relief = relieved_by(member, since=at - FRESH) if member.role == Role.OWNER else None
     late = [pair for pair in named if pair[1] < 0]
     own = list(Handoff.objects.open().filter(offered_to=member).with_lead().order_by("due_at", "id")[:NAMED])
     told = {one.pk for one, _ in late}
@@ -108,7 +110,8 @@ def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: di
         "more": numbers["waiting"] - len(named),
         "back": back,
         "stuck": stuck,
-        "things": len(late) + len(yours) + bool(numbers["go"]) + bool(numbers["left"]) + len(back) + bool(stuck),
+        "relief": relief,
+        "things": len(late) + len(yours) + len(back) + sum(map(bool, (numbers["go"], numbers["left"], stuck, relief))),
     }
 
 
