@@ -330,8 +330,6 @@ SLOTS: dict[str, list[str]] = {
     "checklist": ["marketing.capture.checklist.steps"],
     # (request): {"template", "context"} of what the owner's home begins with, or None; the first that has something.
     "home_headline": ["sales.reports.cards.headline"],
-    # (request): {"icon", "what", "meta", "url", "does"}, a line of "Needs you" on the owner's home, or None.
-    "home_needs": ["marketing.reports.cards.held_back"],
     # (request): {"template", "context"} of a card on the owner's home, or None; months.asked(request) is its period.
     "home_cards": [
         "sales.negotiation.listing.running_out_card",
@@ -375,7 +373,7 @@ SLOTS: dict[str, list[str]] = {
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
     "desk_panels": [
         "sales.demos.panel.desk_panel",
-        "sales.qualification.views.lead_panel",
+        "sales.qualification.views.desk_panel",
         "sales.deals.page.desk_panel",
         "sales.negotiation.page.desk_panel",
     ],

@@ -51,7 +51,16 @@ def qualify(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
-    """What is known, and what is to be asked: SLOTS["lead_panels"] and SLOTS["desk_panels"]."""
+    """What is known, and what is to be asked: SLOTS["lead_panels"]."""
+    return _panel(request, lead, reverse("lead", args=[lead.pk]))
+
+
+def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
+    """The same under the lead on the desk: SLOTS["desk_panels"]."""
+    return _panel(request, lead, f"{reverse('sales:desk')}?lead={lead.pk}")
+
+
+def _panel(request: HttpRequest, lead: Lead, back: str) -> dict[str, Any] | None:
     member: Member = request.member  # type: ignore[attr-defined]
     if lead.stage not in (*SALES, Stage.CUSTOMER):
         return None
@@ -73,7 +82,7 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
         "works": works,
         "may_overrule": works and bool(lacks) and member.leads_others,
         "is_open": lead.stage != Stage.WORKING and any(one.is_open for one in deals_of(lead)),
-        "next": request.get_full_path(),
+        "next": back,
     }
     if works:
         offers = offers_for(lead, [one.question for one in standings])

@@ -1,5 +1,6 @@
 """The rep's desk through the door."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -309,5 +310,22 @@ def test_a_desk_that_is_full_counts_and_announces_what_it_doesn_t_show(rep, asks
     assert "1 more follows when these are decided" in told
     assert "Cat Dunn" not in told
     asks(rep, "Dan Eden")
-    news = client.get(f"{DESK}news/?have={page.context['stamp']}", headers={"HX-Request": "true"}).content.decode()
-    assert 'data-title-count="4"' in news
+    beside = f"{DESK}news/?have={page.context['stamp']}&lead={page.context['current']}"
+    assert 'data-title-count="4"' in client.get(beside, headers={"HX-Request": "true"}).content.decode()
+
+
+def test_the_first_lead_on_a_clear_desk_stands_beside_the_list_too(rep, asks, browse):
+    client = browse(rep)
+    have = client.get(DESK).context["stamp"]
+    asks(rep, "Ann Bell")
+    fresh = client.get(f"{DESK}news/?have={have}&lead=", headers={"HX-Request": "true"})
+    assert fresh["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in client.get(f"{DESK}news/?have={have}", headers={"HX-Request": "false"})
+
+
+def test_after_a_refused_call_the_answers_lead_back_to_the_desk(rep, taken, browse):
+    lead = taken(rep)
+    page = browse(rep).post(at_desk(lead) + "call/", {"outcome": "nobody at all"})
+    assert page.status_code == 422
+    back = re.findall(r'name="next" value="([^"]+)#qualification"', page.content.decode())
+    assert back == [f"{DESK}?lead={lead.pk}"]
