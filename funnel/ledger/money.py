@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import cache
 
 from babel import Locale
 from babel.numbers import get_currency_precision
 
-GROUPED = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 # More digits before the point are a slip, and sums of so many still fit a bigint.
 MOST_DIGITS = 12
 
@@ -57,14 +55,6 @@ def read_amount(said: str | Decimal, currency: str, *, least: int = 0) -> int:
     if minor < least:
         raise ValueError("This must not be below zero." if least == 0 else "This must be more than nothing.")
     return minor
-
-
-def typed_amount(said: str, currency: str, *, least: int = 0) -> int:
-    """Read what a person typed, with or without commas between the thousands; raise ValueError with a sentence."""
-    plain = "".join(said.split())
-    if GROUPED.fullmatch(plain):
-        plain = plain.replace(",", "")
-    return read_amount(plain, currency, least=least)
 
 
 def decimal(minor: int, currency: str) -> Decimal:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from funnel.ledger.actions import SCALE, set_rate
 from funnel.ledger.models import Rate
 from funnel.ledger.money import read_currency
+from funnel.ledger.typed import read_typed, shown
 from funnel.overview.paging import beyond, cursor, read
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
@@ -33,23 +34,33 @@ class RateForm(forms.Form):
         help_text="Three letters, like EUR.",
         widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off"}),
     )
-    rate = forms.DecimalField(
-        label="One is worth", widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+    rate = forms.CharField(
+        label="One is worth",
+        max_length=30,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     from_day = forms.DateField(
         label="From this day on", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
 
-    def __init__(self, *args: Any, own: str, today: date, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, own: str, country: str, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.country = country
         self.fields["from_day"].initial = today
         self.fields["rate"].label = f"One is worth, in {own}"
-        self.fields["rate"].help_text = "Like 0.86."
+        self.fields["rate"].help_text = f"Like {shown('0.86', country)}."
 
     def clean_currency(self) -> str:
         """A code in capitals."""
         try:
             return read_currency(self.cleaned_data["currency"])
+        except ValueError as wrong:
+            raise forms.ValidationError(str(wrong)) from None
+
+    def clean_rate(self) -> Decimal:
+        """A number, in the country's own form or plain."""
+        try:
+            return read_typed(self.cleaned_data["rate"], self.country, Decimal, "what one is worth", "0.86")
         except ValueError as wrong:
             raise forms.ValidationError(str(wrong)) from None
 
@@ -66,7 +77,9 @@ class RateForm(forms.Form):
 def currencies(request: Any) -> HttpResponse:
     """The rates, the latest first, and a form for a further one; entered again for the same day, it is put right."""
     today = timezone.localdate(request.at)
-    form = RateForm(request.POST or None, own=request.workspace.currency, today=today)
+    form = RateForm(
+        request.POST or None, own=request.workspace.currency, country=request.workspace.country, today=today
+    )
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from babel.numbers import get_currency_precision
 from django import forms
 
+from funnel.ledger.typed import amount_in_field, typed_amount
 from funnel.workspaces.models import Workspace
 from marketing.campaigns.models import Campaign
 from marketing.channels.models import Channel
-
-LARGEST = 10**13
 
 
 class CampaignForm(forms.Form):
@@ -29,18 +26,22 @@ class CampaignForm(forms.Form):
     )
     starts_on = forms.DateField(label="First day", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     ends_on = forms.DateField(label="Last day", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    budget = forms.DecimalField(label="Budget", required=False, min_value=0)
+    budget = forms.CharField(
+        label="Budget",
+        required=False,
+        max_length=20,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
     channels: Any = forms.ModelMultipleChoiceField(
         label="Channels", queryset=None, required=False, widget=forms.CheckboxSelectMultiple
     )
 
     def __init__(self, *args: Any, workspace: Workspace, campaign: Campaign | None = None, **kwargs: Any) -> None:
-        self.digits = get_currency_precision(workspace.currency)
+        self.workspace = workspace
         if campaign is not None:
-            budget = None if campaign.budget is None else Decimal(campaign.budget).scaleb(-self.digits)
             kwargs["initial"] = {
                 **{name: getattr(campaign, name) for name in ("name", "goal", "offer", "starts_on", "ends_on")},
-                "budget": budget,
+                "budget": amount_in_field(campaign.budget, workspace.currency, workspace.country),
                 "channels": list(campaign.channels.values_list("pk", flat=True)),
             }
         super().__init__(*args, **kwargs)
@@ -58,16 +59,13 @@ class CampaignForm(forms.Form):
 
     def clean_budget(self) -> int | None:
         """The budget in minor units."""
-        amount: Decimal | None = self.cleaned_data["budget"]
-        if amount is None:
+        said: str = self.cleaned_data["budget"]
+        if not said:
             return None
-        # Before it is scaled: "1e1000000" is a number, and its minor units are none.
-        if amount > LARGEST:
-            raise forms.ValidationError("This is more than can be kept.")
-        minor = amount.scaleb(self.digits)
-        if minor != minor.to_integral_value() or minor > LARGEST:
-            raise forms.ValidationError(f"Write an amount with at most {self.digits} digits after the point.")
-        return int(minor)
+        try:
+            return typed_amount(said, self.workspace.currency, self.workspace.country, what="the budget")
+        except ValueError as wrong:
+            raise forms.ValidationError(str(wrong)) from None
 
     def clean(self) -> dict[str, Any]:
         """A campaign can't end before it begins."""

@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from funnel.ledger.models import Rate
-from funnel.ledger.money import typed_amount
+from funnel.ledger.typed import typed_amount
 from funnel.workspaces.models import Workspace
 from marketing.campaigns.models import Campaign
 from marketing.channels.models import Channel
@@ -71,7 +71,7 @@ class CostForm(forms.Form):
         given = super().clean() or self.cleaned_data
         if "amount" in given and "currency" in given:
             try:
-                given["amount"] = typed_amount(given["amount"], given["currency"], least=1)
+                given["amount"] = typed_amount(given["amount"], given["currency"], self.workspace.country, least=1)
             except ValueError as wrong:
                 self.add_error("amount", str(wrong))
         return given

@@ -9,7 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from funnel.handoff.forms import FAR
-from funnel.ledger.money import text, typed_amount
+from funnel.ledger.typed import amount_in_field, typed_amount
 from funnel.workspaces.hours import opening
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.slots import slot
@@ -39,7 +39,9 @@ class WonForm(forms.Form):
     def __init__(self, *args: Any, deal: Deal, at: datetime, **also: Any) -> None:
         self.worth = worth_of(deal)
         today = timezone.localtime(at).date()
-        initial = {"amount": text(self.worth["amount"], self.worth["currency"]), "on": today}
+        self.country = deal.lead.workspace.country
+        worth = amount_in_field(self.worth["amount"], self.worth["currency"], self.country)
+        initial = {"amount": worth, "on": today}
         super().__init__(*args, **{"auto_id": "won-%s", "initial": initial, **also})
         self.deal, self.at, self.today = deal, at, today
         self.fields["amount"].help_text = self.worth["says"] or f"In {self.worth['currency']}"
@@ -51,7 +53,7 @@ class WonForm(forms.Form):
         given = super().clean() or self.cleaned_data
         if "amount" in given:
             try:
-                given["amount"] = typed_amount(given["amount"], self.worth["currency"], least=1)
+                given["amount"] = typed_amount(given["amount"], self.worth["currency"], self.country, least=1)
             except ValueError as wrong:
                 self.add_error("amount", str(wrong))
         day: date | None = given.get("on")

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from funnel.ledger.models import Rate
-from funnel.ledger.money import text, typed_amount
+from funnel.ledger.typed import amount_in_field, typed_amount
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from sales.deals.models import Deal
 
@@ -63,7 +63,7 @@ class DealForm(forms.Form):
         given["amount"] = None
         if said and "amount" not in self.errors:
             try:
-                given["amount"] = typed_amount(said, given["currency"])
+                given["amount"] = typed_amount(said, given["currency"], self.workspace.country)
             except ValueError as wrong:
                 self.add_error("amount", str(wrong))
         if "holder" in given:
@@ -76,7 +76,7 @@ def _initial(deal: Deal | None, workspace: Workspace, holder: Member) -> dict[st
         return {"currency": workspace.currency, "holder": str(holder.pk)}
     return {
         "title": deal.title,
-        "amount": text(deal.amount, deal.currency),
+        "amount": amount_in_field(deal.amount, deal.currency, workspace.country),
         "currency": deal.currency,
         "holder": str(deal.holder_id),
     }

@@ -13,7 +13,7 @@ from django.http import QueryDict
 
 from funnel.leads.identity import Refused, clean_email
 from funnel.ledger.models import Rate
-from funnel.ledger.money import GROUPED, text
+from funnel.ledger.typed import amount_in_field, in_field, read_typed, typed_amount
 from funnel.templatetags.words import money, short_day
 from funnel.workspaces.models import Workspace
 from sales.negotiation.actions import MOST_LINES, LineDraft
@@ -23,19 +23,12 @@ from sales.negotiation.reckoning import (
     percent_text,
     quantity_text,
     read_percent,
-    read_price,
     read_quantity,
 )
 
 PARTS = ("what", "more", "quantity", "price", "less", "tax", "product")
 # How often a rate stands in the list that is offered; more would be no help.
 RATES = 8
-
-
-def plain(said: str) -> str:
-    """What a person typed, without blanks and without commas between thousands."""
-    joined = "".join(said.split())
-    return joined.replace(",", "") if GROUPED.fullmatch(joined) else joined
 
 
 @dataclass
@@ -57,22 +50,24 @@ class Row:
         """A row that nobody wrote into."""
         return not (self.typed["what"] or self.typed["more"] or self.typed["price"])
 
-    def read(self, currency: str, products: dict[str, Product]) -> None:
+    def read(self, currency: str, products: dict[str, Product], country: str) -> None:
         """Read it, or say what is wrong."""
         given: dict[str, int] = {}
-        for name, into, usual in (
-            ("quantity", read_quantity, "1"),
-            ("price", lambda said: read_price(said, currency), ""),
-            ("less", read_percent, "0"),
-            ("tax", read_percent, "0"),
+        for name, into, what, usual in (
+            ("quantity", read_quantity, "the quantity", "1"),
+            ("less", read_percent, "the percentage", "0"),
+            ("tax", read_percent, "the percentage", "0"),
         ):
-            said = plain(self.typed[name].rstrip("%")) or usual
             try:
-                if not said:
-                    raise ValueError("Say what one costs.")
-                given[name] = into(said)
+                given[name] = read_typed(self.typed[name].rstrip("% ") or usual, country, into, what, "2.5")
             except ValueError as wrong:
                 self.errors[name] = str(wrong)
+        try:
+            if not self.typed["price"]:
+                raise ValueError("Say what one costs.")
+            given["price"] = typed_amount(self.typed["price"], currency, country, least=1, what="the price")
+        except ValueError as wrong:
+            self.errors["price"] = str(wrong)
         for name, longest in (("what", 200), ("more", 500)):
             if len(self.typed[name]) > longest:
                 self.errors[name] = f"This is longer than {longest} characters."
@@ -87,15 +82,15 @@ class Row:
         self.net = money(net_of(self.line), currency, exact=True)
 
 
-def kept_rows(lines: Iterable[QuoteLine], currency: str) -> list[Row]:
+def kept_rows(lines: Iterable[QuoteLine], currency: str, country: str) -> list[Row]:
     """The rows of lines that are kept."""
     rows = []
     for place, one in enumerate(lines):
         typed = {
             "what": one.text,
             "more": one.more,
-            "quantity": quantity_text(one.quantity),
-            "price": text(one.unit_price, currency) or "",
+            "quantity": in_field(quantity_text(one.quantity), country),
+            "price": amount_in_field(one.unit_price, currency, country),
             "less": percent_text(one.discount) if one.discount else "",
             "tax": percent_text(one.tax_rate),
             "product": str(one.product_id or ""),
@@ -116,7 +111,7 @@ def typed_rows(posted: QueryDict, *, without: int | None = None) -> list[Row]:
     return rows
 
 
-def new_row(place: int, currency: str, product: Product | None = None, *, tax: str = "0") -> Row:
+def new_row(place: int, currency: str, country: str, product: Product | None = None, *, tax: str = "0") -> Row:
     """A row to write into, or one of a product."""
     typed = dict.fromkeys(PARTS, "") | {"quantity": "1", "tax": tax}
     if product is not None:
@@ -124,7 +119,7 @@ def new_row(place: int, currency: str, product: Product | None = None, *, tax: s
         typed |= {
             "what": product.name,
             "more": product.description,
-            "price": text(price, currency) or "",
+            "price": amount_in_field(price, currency, country),
             "tax": percent_text(product.tax_rate),
             "product": str(product.pk),
         }
@@ -249,13 +244,14 @@ class ProductForm(forms.Form):
                 "name": product.name, "description": product.description, "tax_rate": percent_text(product.tax_rate),
             }  # fmt: skip
         super().__init__(*args, **{"auto_id": "product-%s", "initial": initial, **also})
+        self.country = workspace.country
         self.currencies = sorted({workspace.currency, *prices, *Rate.objects.values_list("currency", flat=True)})
         for code in self.currencies:
             self.fields[f"price-{code}"] = forms.CharField(
                 label=f"Price in {code}, net",
                 max_length=20,
                 required=False,
-                initial=text(prices.get(code), code),
+                initial=amount_in_field(prices.get(code), code, self.country),
                 widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
             )
 
@@ -268,14 +264,15 @@ class ProductForm(forms.Form):
         given: dict[str, Any] = super().clean() or self.cleaned_data
         prices = {}
         for code in self.currencies:
-            if said := plain(given.pop(f"price-{code}", "") or ""):
+            if said := given.pop(f"price-{code}", ""):
                 try:
-                    prices[code] = read_price(said, code)
+                    prices[code] = typed_amount(said, code, self.country, least=1, what="the price")
                 except ValueError as wrong:
                     self.add_error(f"price-{code}", str(wrong))
         given["prices"] = prices
         try:
-            given["tax_rate"] = read_percent(plain(str(given.get("tax_rate") or "0").rstrip("% ")))
+            said = str(given.get("tax_rate") or "0").rstrip("% ")
+            given["tax_rate"] = read_typed(said, self.country, read_percent, "the percentage", "2.5")
         except ValueError as wrong:
             self.add_error("tax_rate", str(wrong))
         for name in ("name", "description"):

@@ -50,7 +50,8 @@ def editing(
     form = form or QuoteForm(version=version, workspace=lead.workspace)
     currency = form.chosen
     if rows is None:
-        rows = kept_rows(version.ordered_lines(), quote.currency) or [new_row(0, currency)]
+        country = lead.workspace.country
+        rows = kept_rows(version.ordered_lines(), quote.currency, country) or [new_row(0, currency, country)]
         lines: list[Any] = list(version.ordered_lines())
         totals = reckon(lines)
     else:

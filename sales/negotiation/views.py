@@ -89,31 +89,31 @@ def write(request: HttpRequest, pk: UUID) -> HttpResponse:
         product = products.get(chosen) if do == "product" else None
         tax = rows[-1].typed["tax"] if rows else "0"
         if do == "text" or product is not None:
-            rows.append(new_row(len(rows), form.chosen, product, tax=tax))
+            rows.append(new_row(len(rows), form.chosen, workspace.country, product, tax=tax))
     for place, row in enumerate(rows):
         row.place = place
         if not row.is_blank:
-            row.read(form.chosen, products)
+            row.read(form.chosen, products, workspace.country)
     if do not in ("save", "send"):
-        return _draft(request, version, form=form, rows=_some(rows, form.chosen))
+        return _draft(request, version, form=form, rows=_some(rows, form.chosen, workspace.country))
     written = [row for row in rows if not row.is_blank]
     if not form.is_valid() or any(row.errors for row in written):
-        return _draft(request, version, status=422, form=form, rows=_some(rows, form.chosen))
+        return _draft(request, version, status=422, form=form, rows=_some(rows, form.chosen, workspace.country))
     lines = [row.line for row in written if row.line is not None]
     try:
         actions.revise(version, lines, by=_member(request), at=request.at, **form.values())  # type: ignore[attr-defined]
     except Refused as refused:
         for name, says in refused.errors.items():
             form.add_error(name if name in form.fields else None, says)
-        return _draft(request, version, status=422, form=form, rows=_some(rows, form.chosen))
+        return _draft(request, version, status=422, form=form, rows=_some(rows, form.chosen, workspace.country))
     if do == "send":
         return redirect(reverse("sales:quote", args=[pk]) + "?send=1#send")
     messages.success(request, "The draft is saved.")
     return redirect("sales:quote", pk)
 
 
-def _some(rows: list[Row], currency: str) -> list[Row]:
-    return rows or [new_row(0, currency)]
+def _some(rows: list[Row], currency: str, country: str) -> list[Row]:
+    return rows or [new_row(0, currency, country)]
 
 
 @allow("deals.change")

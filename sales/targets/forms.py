@@ -8,7 +8,8 @@ from typing import Any
 
 from django import forms
 
-from funnel.ledger.money import decimal, typed_amount
+from funnel.ledger.money import decimal
+from funnel.ledger.typed import in_field, typed_amount
 from funnel.workspaces.models import Member, Workspace
 from sales.targets.models import Target
 
@@ -20,7 +21,7 @@ class TargetsForm(forms.Form):
         self, *args: Any, workspace: Workspace, months: list[date], people: list[Member], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.currency, self.months = workspace.currency, months
+        self.currency, self.country, self.months = workspace.currency, workspace.country, months
         self.columns: list[Member | None] = [*people, None]
         said = {
             (month, member): amount
@@ -36,7 +37,7 @@ class TargetsForm(forms.Form):
                     label=f"{month:%B %Y}, {whose}",
                     required=False,
                     max_length=20,
-                    initial=_plain(amount, self.currency),
+                    initial=_plain(amount, self.currency, self.country),
                     widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
                 )
 
@@ -53,7 +54,7 @@ class TargetsForm(forms.Form):
                 given[name] = None
                 continue
             try:
-                given[name] = typed_amount(given[name], self.currency, least=1)
+                given[name] = typed_amount(given[name], self.currency, self.country, least=1)
             except ValueError as wrong:
                 self.add_error(name, str(wrong))
         return given
@@ -69,9 +70,9 @@ def _name(month: date, member: Member | None) -> str:
     return f"t-{month:%Y-%m}-{member.pk.hex if member else 'all'}"
 
 
-def _plain(amount: int | None, currency: str) -> str:
+def _plain(amount: int | None, currency: str, country: str) -> str:
     """An amount as one types it: "66,000", with digits after the point only where they say something."""
     if amount is None:
         return ""
     exact = decimal(amount, currency)
-    return f"{exact:,.0f}" if exact == exact.to_integral() else f"{exact:,f}"
+    return in_field(f"{exact:,.0f}" if exact == exact.to_integral() else f"{exact:,f}", country)

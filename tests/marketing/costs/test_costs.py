@@ -91,9 +91,10 @@ def test_a_cost_goes_to_the_campaign_that_was_chosen_even_if_its_names_mean_anot
 
 
 WRONG = [
-    ({"amount": "8,60"}, "Write an amount like 1200.50."),
+    ({"amount": "8,60"}, "Write an amount like 1,200.50."),
     ({"amount": "-5"}, "This must be more than nothing."),
-    ({"amount": "1e1000000"}, "This is more than can be booked."),
+    ({"amount": "1e1000000"}, "Write an amount like 1,200.50."),
+    ({"amount": "9999999999999"}, "This is more than can be booked."),
     ({"amount": "5.005"}, "GBP has 2 digits after the point."),
     ({"day": "2099-01-01"}, "This day is still to come; enter what was spent."),
     ({"day": "2026-02-30"}, "This is no date; write it like 2026-11-17."),

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from funnel.workspaces.models import Workspace
 from sales.close import actions as close
 from sales.deals.models import Deal
 from sales.negotiation import actions as quotes
@@ -95,6 +96,24 @@ def test_a_line_that_cannot_be_read_is_said_beside_it_and_nothing_is_saved(draft
     past = typed(version, {}, do="save", valid_until="2020-01-01")
     answer = browse(rep).post(reverse("sales:quote-write", args=[version.quote_id]), past)
     assert "This day has passed" in answer.content.decode()
+
+
+def test_a_german_business_types_its_own_numbers_and_they_stay_what_they_were(drafted, rep, browse, gate):
+    Workspace.objects.filter(pk=rep.workspace_id).update(country="DE")
+    version = drafted(rep, lines=[])
+    client, write = browse(rep), reverse("sales:quote-write", args=[version.quote_id])
+    own = {"quantity": "1,1250", "price": "4.019,45", "less": "2,5", "tax": "8,875"}
+    assert client.post(write, typed(version, own, do="save")).status_code == 302
+    page = client.get(reverse("sales:quote", args=[version.quote_id])).content.decode()
+    for shown in ('value="1.1250"', 'value="4019.45"', 'value="2.5"', 'value="8.875"'):
+        assert shown in page
+    again = {"quantity": "1.1250", "price": "4019.45", "less": "2.5", "tax": "8.875"}
+    assert client.post(write, typed(version, again, do="save")).status_code == 302
+    with gate(rep):
+        (line,) = latest_lines(rep)
+        assert (line.quantity, line.unit_price, line.discount, line.tax_rate) == (11_250, 4019_45, 2_500, 8_875)
+    twofold = client.post(write, typed(version, {"quantity": "1,125"}, do="save")).content.decode()
+    assert "“1,125” can be read in two ways. Write the quantity like 2,5." in twofold
 
 
 def test_a_product_brings_its_price_and_a_line_can_go(drafted, owner, rep, browse, gate):
