@@ -84,6 +84,13 @@ def queue(
     return message
 
 
+def take_back(kind: str, *, lead: Lead, why: str, **about: str) -> None:
+    """Keep the lead's letters of this kind that still wait from going; `about` is what their context must say."""
+    asked = {f"context__{name}": value for name, value in about.items()}
+    waiting = Message.objects.filter(lead=lead, kind=kind, state=MessageState.QUEUED, **asked)
+    waiting.update(state=MessageState.FAILED, error=why)
+
+
 class _Blank(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return ""

@@ -15,7 +15,9 @@ from funnel.handoff.models import Handoff
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
+from funnel.mail import actions as mail
 from funnel.outbox.actions import record
+from funnel.outbox.models import Event
 from funnel.templatetags.words import day
 from funnel.workspaces.doors import open_door, token_for
 from funnel.workspaces.ids import uuid7
@@ -40,6 +42,10 @@ class NotYourDemo(Forbidden):
 
 class NotBooked(Refusal):
     """The demo has ended or was cancelled; the sentence says which."""
+
+
+class Decided(Refusal):
+    """Somebody said meanwhile how the demo went; the sentence says what, when and who."""
 
 
 class NotYet(Refusal):
@@ -161,28 +167,37 @@ def cancel(demo: Demo, *, by: Member | None, at: datetime, reason: str = "", wit
 
 
 @transaction.atomic
-def held(demo: Demo, *, by: Member, at: datetime, note: str = "") -> Demo:
-    """Say that a demo was held; one noted as missed is put right. Raises NotYet, NotBooked or NotYourDemo."""
-    return _decide(demo, DemoState.HELD, by=by, at=at, note=note)
+def held(demo: Demo, *, by: Member, at: datetime, note: str = "", seen: int | None = None) -> Demo:
+    """Say that a demo was held; one noted as missed is put right, and “We missed you” doesn’t go if it still waits.
+
+    `seen` is the version that the person saw. Raises Decided, NotYet, NotBooked or NotYourDemo.
+    """
+    return _decide(demo, DemoState.HELD, by=by, at=at, note=note, seen=seen)
 
 
 @transaction.atomic
-def no_show(demo: Demo, *, by: Member, at: datetime, note: str = "") -> Demo:
-    """Say that the lead did not come; one noted as held is put right. Raises NotYet, NotBooked or NotYourDemo."""
-    return _decide(demo, DemoState.MISSED, by=by, at=at, note=note)
+def no_show(demo: Demo, *, by: Member, at: datetime, note: str = "", seen: int | None = None) -> Demo:
+    """Say that the lead did not come; one noted as held is put right.
+
+    `seen` is the version that the person saw. Raises Decided, NotYet, NotBooked or NotYourDemo.
+    """
+    return _decide(demo, DemoState.MISSED, by=by, at=at, note=note, seen=seen)
 
 
-def _decide(demo: Demo, to: DemoState, *, by: Member, at: datetime, note: str) -> Demo:
+def _decide(demo: Demo, to: DemoState, *, by: Member, at: datetime, note: str, seen: int | None) -> Demo:
     now = locked(demo, by)
     if now.state == to and (not note or note == now.note):
         return now
     if now.state == DemoState.CANCELLED:
         raise NotBooked("This demo was cancelled.")
+    if seen not in (None, now.version) and now.state != DemoState.BOOKED:
+        raise Decided(_decided(now))
     if now.starts_at > at:
         raise NotYet("This demo has not begun yet.")
     if now.state == DemoState.MISSED:
         # Its time was free again, so something else may stand there.
         reserve(now.holder, now.starts_at, now.ends_at, past=True, besides=now)
+        mail.take_back("demo-missed", lead=now.lead, why="Not sent: the demo was held after all.", demo=str(now.pk))
     was, now.state, now.decided_at = now.state, to, at
     now.note = note or now.note
     _change(now, "state", "note", "decided_at", at=at)
@@ -190,6 +205,15 @@ def _decide(demo: Demo, to: DemoState, *, by: Member, at: datetime, note: str) -
     times = Demo.objects.filter(lead=now.lead, state=DemoState.MISSED).count()
     _tell(now, kind, by=by, at=at, occurred_at=min(now.starts_at, at), note=note, was=str(was), times=times)
     return now
+
+
+def _decided(demo: Demo) -> str:
+    local = demo.lead.workspace.local(demo.decided_at or demo.updated_at)
+    told = Event.objects.filter(lead=demo.lead, kind=f"demo_{demo.state}", data__demo=str(demo.pk))
+    last = told.select_related("actor__user").order_by("-id").first()
+    who = f", by {last.actor.name}" if last is not None and last.actor is not None else ""
+    said = f"This demo was noted as {demo.state} already on {day(local.date())}, {local:%H:%M}{who}."
+    return f"{said} To change it, open it again."
 
 
 # ── what the verbs share ─────────────────────────────────────────────────

@@ -119,7 +119,7 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 def held(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say that a demo was held."""
     demo = _demo(request, pk)
-    verbs.held(demo, by=_member(request), at=request.at, note=_note(request))  # type: ignore[attr-defined]
+    verbs.held(demo, by=_member(request), at=request.at, note=_note(request), seen=_seen(request))  # type: ignore[attr-defined]
     return _done(request, "Noted: it was held.", demo)
 
 
@@ -129,7 +129,7 @@ def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say that the lead did not come."""
     demo = _demo(request, pk)
     before = Demo.objects.filter(lead=demo.lead, state="missed").exclude(pk=demo.pk).exists()
-    verbs.no_show(demo, by=_member(request), at=request.at, note=_note(request))  # type: ignore[attr-defined]
+    verbs.no_show(demo, by=_member(request), at=request.at, note=_note(request), seen=_seen(request))  # type: ignore[attr-defined]
     then = "This was not the first time; you can give the lead back." if before else "They get a link to book again."
     return _done(request, f"Noted: {demo.lead} did not come. {then}", demo)
 
@@ -200,6 +200,12 @@ def _refused(form: DemoForm, refusal: Refusal) -> int:
 
 def _note(request: HttpRequest) -> str:
     return request.POST.get("note", "").replace("\x00", "").strip()[:4000]
+
+
+def _seen(request: HttpRequest) -> int:
+    """The version of the demo that the form was drawn with; a form that doesn’t say is taken for an old one."""
+    said = request.POST.get("version", "")
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 10 else 0
 
 
 def _done(request: HttpRequest, sentence: str, demo: Demo) -> HttpResponse:

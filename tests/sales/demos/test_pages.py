@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from django.urls import reverse
 
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
+from funnel.mail.models import Message
 from funnel.people import away
 from funnel.workspaces.models import Workspace
 from sales.demos.models import BookingPage, Demo, DemoState
@@ -102,6 +104,42 @@ def test_todays_demos_stand_on_the_desk_until_somebody_says_how_they_went(rep, p
     assert held.url == f"/sales/?lead={demo.lead_id}#lead"
     assert "How did it go? Site visit" not in text(browse(rep).get(reverse("sales:desk")))
     assert "They like it" in text(browse(rep).get(reverse("lead", args=[demo.lead_id])))
+
+
+def test_an_older_page_does_not_overwrite_what_was_said_meanwhile_and_a_fresh_one_puts_it_right(
+    rep, owner, past_demo, browse, gate, work
+):
+    demo = past_demo(rep)
+    work()
+    where, tab = reverse("lead", args=[demo.lead_id]), browse(rep)
+
+    def say(verb, version, **typed):
+        return tab.post(reverse(f"sales:demo-{verb}", args=[demo.pk]), {"version": version, **typed})
+
+    def drawn():
+        return re.search(r'name="version" value="(\d+)"', text(tab.get(where)))[1]
+
+    def now():
+        with gate(rep):
+            letters = Message.objects.filter(kind="demo-missed").order_by("created_at")
+            return Demo.objects.get().state, Demo.objects.get().note, [one.state for one in letters]
+
+    old = drawn()
+    browse(owner).post(reverse("sales:demo-held", args=[demo.pk]), {"version": old})
+    refused = say("missed", old, note="Nobody there")
+    assert refused.status_code == 409
+    assert "noted as held already on" in text(refused)
+    assert f"by {owner.name}. To change it, open it again." in text(refused)
+    assert say("held", old, note="Another note").status_code == 409
+    assert say("held", old).status_code == 302, "the same said twice is no error"
+    work()
+    assert now() == ("held", "", [])
+    assert say("missed", drawn()).status_code == 302
+    work()
+    assert now() == ("missed", "", ["queued"])
+    assert say("held", drawn()).status_code == 302
+    work()
+    assert now() == ("held", "", ["failed"]), "a letter that still waits is taken back"
 
 
 def test_a_second_no_show_suggests_to_give_the_lead_back_with_one_click(rep, past_demo, browse, gate, work):
