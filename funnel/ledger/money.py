@@ -53,7 +53,7 @@ def read_amount(said: str | Decimal, currency: str, *, least: int = 0) -> int:
         )
     minor = int(amount.scaleb(places))
     if minor < least:
-        raise ValueError("This must not be below zero." if least == 0 else "This must be more than nothing.")
+        raise ValueError("This must not be below zero." if least == 0 else "Write an amount above 0.")
     return minor
 
 

@@ -1,5 +1,6 @@
 """How facts read on a page and in a mail: days, spans, money and figures as words. Pure functions, no requests."""
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from functools import cache
@@ -19,7 +20,25 @@ PLAINLY = {
     "Enter a valid date/time.": "This is no date with a time; write it like 2026-11-17 14:30.",
     "Enter a valid URL.": "This is no address of a page; it begins with https://.",
     "Select a valid choice.": "Choose one from the list.",
+    "Enter a whole number.": "Write a whole number.",
+    "Enter a number.": "Write a number.",
+    "Null characters are not allowed.": "This holds a sign that can’t be kept; type it again.",
+    "No file was submitted.": "Choose a file.",
+    "The submitted file is empty.": "This file is empty.",
 }
+# Those that name a figure.
+FIGURED = (
+    (re.compile(r"Ensure this value is greater than or equal to (\S+)\."), r"Write \1 or more."),
+    (re.compile(r"Ensure this value is less than or equal to (\S+)\."), r"Write \1 or less."),
+    (
+        re.compile(r"Ensure this value has at most (\d+) characters? \(it has (\d+)\)\."),
+        r"Write at most \1 characters; this has \2.",
+    ),
+    (
+        re.compile(r"Ensure this value has at least (\d+) characters? \(it has (\d+)\)\."),
+        r"Write at least \1 characters; this has \2.",
+    ),
+)
 
 
 def local(value: Moment) -> Moment:
@@ -143,8 +162,10 @@ def about(minor: float, currency: str) -> str:
 
 def plainly(message: str) -> str:
     """Say one of Django's own error messages in our words; leave any other as it is."""
-    start = message.partition(".")[0] + "."
-    return PLAINLY.get(start, message)
+    for pattern, ours in FIGURED:
+        if found := pattern.fullmatch(message):
+            return found.expand(ours)
+    return PLAINLY.get(message.partition(".")[0] + ".", message)
 
 
 def initials(name: str) -> str:

@@ -97,7 +97,7 @@ def read_quantity(said: str | int | float) -> int:
     """Read a quantity as ten-thousandths; raise ValueError with a sentence."""
     quantity = _scaled(said, QUANTITY_DIGITS)
     if quantity <= 0:
-        raise ValueError("This must be more than nothing.")
+        raise ValueError("Write a quantity above 0.")
     if quantity >= MOST_QUANTITY * QUANTITY:
         raise ValueError("This is more than can be reckoned.")
     return quantity

@@ -125,6 +125,9 @@ def test_rounded_rows_add_up_to_the_rounded_total():
     [
         ("This field is required.", "This is missing."),
         ("Select a valid choice. 7 is not one of the available choices.", "Choose one from the list."),
+        ("Ensure this value is greater than or equal to 0.", "Write 0 or more."),
+        ("Ensure this value is less than or equal to 0.5.", "Write 0.5 or less."),
+        ("Ensure this value has at most 20 characters (it has 25).", "Write at most 20 characters; this has 25."),
         ("This number has too few digits.", "This number has too few digits."),
     ],
 )

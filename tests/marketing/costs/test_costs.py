@@ -92,7 +92,7 @@ def test_a_cost_goes_to_the_campaign_that_was_chosen_even_if_its_names_mean_anot
 
 WRONG = [
     ({"amount": "8,60"}, "Write an amount like 1,200.50."),
-    ({"amount": "-5"}, "This must be more than nothing."),
+    ({"amount": "-5"}, "Write an amount above 0."),
     ({"amount": "1e1000000"}, "Write an amount like 1,200.50."),
     ({"amount": "9999999999999"}, "This is more than can be booked."),
     ({"amount": "5.005"}, "GBP has 2 digits after the point."),

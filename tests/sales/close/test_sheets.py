@@ -64,7 +64,7 @@ def test_what_ended_more_than_a_day_ago_is_not_taken_back(rep, browse, gate, dea
     ("sheet", "body", "says"),
     [
         ("won", {}, "Say for how much it was won."),
-        ("won", {"amount": "0"}, "more than nothing"),
+        ("won", {"amount": "0"}, "Write an amount above 0."),
         ("won", {"amount": "1.005"}, "2 digits after the point"),
         ("won", {"amount": "1.200,50"}, "Write an amount like"),
         ("won", {"amount": "9" * 13}, "more than can be booked"),

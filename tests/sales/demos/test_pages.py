@@ -208,6 +208,7 @@ def test_a_rep_opens_a_booking_page_and_says_what_stands_on_it(rep, browse, gate
         "before": "Your latest bill", "gap_minutes": "30", "notice_hours": "24", "is_open": "on",
     }  # fmt: skip
     assert mine.post(address, typed | {"minutes": "7"}).status_code == 422
+    assert "Write 0 or more." in text(mine.post(address, typed | {"notice_hours": "-1"}))
     assert mine.post(address, typed).status_code == 302
     with gate(rep):
         page = BookingPage.objects.get()
