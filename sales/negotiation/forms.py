@@ -27,6 +27,8 @@ from sales.negotiation.reckoning import (
 )
 
 PARTS = ("what", "more", "quantity", "price", "less", "tax", "product")
+# What a part of a line is called where its mistake is said away from it.
+CALLED = {"what": "what it is", "more": "more about it", "price": "unit price"}
 # How often a rate stands in the list that is offered; more would be no help.
 RATES = 8
 
@@ -44,6 +46,10 @@ class Row:
     @property
     def number(self) -> int:
         return self.place + 1
+
+    def wrong(self) -> list[tuple[str, str, str]]:
+        """Each part that can't be read, what it is called, and what is wrong with it."""
+        return [(name, CALLED.get(name, name), says) for name, says in self.errors.items()]
 
     @property
     def is_blank(self) -> bool:

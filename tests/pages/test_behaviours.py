@@ -305,3 +305,18 @@ def test_targets_on_a_phone_are_large_enough_for_a_thumb(open_page):
 def test_a_page_without_notices_begins_at_the_top(open_page):
     page = open_page(viewport=WIDE)
     assert page.evaluate("document.querySelector('.desk').getBoundingClientRect().top") == 0
+
+
+def test_a_refused_field_in_a_cell_shows_what_was_typed(open_page, site):
+    cell = '<td><input class="form-control num is-invalid" value="120" aria-label="Less"></td>'
+    site.answers["/quote/"] = (
+        200,
+        f'<!doctype html><html lang="en"><link rel="stylesheet" href="/static/app.css"><table class="table lines">'
+        f'<tr><td>Battery</td>{cell}<td class="w-off"></td></tr></table></html>',
+    )
+    page = open_page("/quote/")
+    padding, image = page.evaluate(
+        "(style => [parseFloat(style.paddingRight), style.backgroundImage])"
+        "(getComputedStyle(document.querySelector('input')))"
+    )
+    assert (padding <= 8, image) == (True, "none")
