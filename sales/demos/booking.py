@@ -123,6 +123,7 @@ def _received(page: BookingPage, typed: dict[str, str], words: str, *, workspace
         name=typed.get("name", ""),
         email=typed.get("email", ""),
         phone=typed.get("phone", ""),
+        channel="direct",
         data={"form": page.title, "booking_page": str(page.pk), **({"message": words} if words else {})},
     )
     (got,) = receive(workspace, [capture], at=at)

@@ -76,9 +76,10 @@ def test_a_visitor_chooses_a_time_and_books_it_with_one_post(page, rep, gate, wo
     booked = client.post(f"{page.path}confirm/", fields | NIA | {"shown": stamped(page.token)})
     assert booked.status_code == 303
     with gate(rep):
-        demo = Demo.objects.select_related("lead", "holder").get()
+        demo = Demo.objects.select_related("lead__source", "holder").get()
         assert (demo.holder, demo.booked_by, demo.title, demo.words) == (rep, None, "Site visit", "The dog is kind")
         assert (demo.lead.stage, demo.lead.holder, demo.lead.name) == (Stage.DEMO, rep, "Nia Beddoes")
+        assert demo.lead.source.channel == "direct"
         assert demo.length == HALF
     assert booked.url == f"{demo.path}?booked=1"
     done = client.get(booked.url).content.decode()
