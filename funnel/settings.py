@@ -330,6 +330,8 @@ SLOTS: dict[str, list[str]] = {
     "checklist": ["marketing.capture.checklist.steps"],
     # (request): {"template", "context"} of what the owner's home begins with, or None; the first that has something.
     "home_headline": ["sales.reports.cards.headline"],
+    # (request): {"icon", "what", "meta", "url", "does"}, a line of "Needs you" on the owner's home, or None.
+    "home_needs": ["marketing.reports.cards.held_back"],
     # (request): {"template", "context"} of a card on the owner's home, or None; months.asked(request) is its period.
     "home_cards": [
         "sales.negotiation.listing.running_out_card",

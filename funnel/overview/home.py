@@ -18,6 +18,7 @@ from funnel.leads.stages import MARKETING, SALES, Stage, side_of
 from funnel.outbox.models import Effect, State
 from funnel.overview.entries import entries
 from funnel.overview.rows import minutes_left
+from funnel.people.actions import relieved_by
 from funnel.people.checklist import steps
 from funnel.templatetags.words import number, plural
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
@@ -87,8 +88,9 @@ def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[st
     )
 
 
-def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: dict[str, int]) -> dict[str, Any]:
-    """What a leader should look at: who is late, waits for them or is with nobody active, what is stuck, came back."""
+def needs_you(request: Any, numbers: dict[str, int], *, on_the_way: int) -> dict[str, Any]:
+    """What a leader should look at: who is late, waits for them or is offered to nobody, what is stuck, came back."""
+    member, at, workspace = request.member, request.at, request.workspace
     waiting = list(Handoff.objects.open().with_lead().order_by("due_at", "id")[: NAMED + 1])
     named = [(one, minutes_left(one, at=at, workspace=workspace)) for one in waiting[:NAMED]]
     back = list(
@@ -97,7 +99,10 @@ def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: di
         .order_by("-given_back_at", "-id")[:3]
     )
     stuck = Effect.objects.filter(state=State.STUCK).count() if may(member, "stuck") else 0
+    relief = relieved_by(member, since=at - FRESH) if member.role == Role.OWNER else None
     late = [pair for pair in named if pair[1] < 0]
+    no_taker = bool(on_the_way) and not Member.objects.taking_leads().exists()
+    needs = [need for need in _plugged("home_needs", request) if need]
     own = list(Handoff.objects.open().filter(offered_to=member).with_lead().order_by("due_at", "id")[:NAMED])
     told = {one.pk for one, _ in late}
     yours = [(one, minutes_left(one, at=at, workspace=workspace)) for one in own if one.pk not in told]
@@ -108,7 +113,11 @@ def needs_you(member: Member, *, at: datetime, workspace: Workspace, numbers: di
         "more": numbers["waiting"] - len(named),
         "back": back,
         "stuck": stuck,
-        "things": len(late) + len(yours) + bool(numbers["go"]) + bool(numbers["left"]) + len(back) + bool(stuck),
+        "relief": relief,
+        "no_taker": no_taker,
+        "needs": needs,
+        "things": len([*late, *yours, *back, *needs])
+        + sum(map(bool, (numbers["go"], numbers["pool"], numbers["left"], stuck, relief, no_taker))),
     }
 
 
@@ -137,7 +146,7 @@ def home(request: Any) -> HttpResponse:
     }
     if todo and not Lead.objects.exists():
         return render(request, "funnel/overview/start.html", context)
-    context |= needs_you(member, at=at, workspace=workspace, numbers=numbers)
+    context |= needs_you(request, numbers, on_the_way=on_the_way)
     period = asked(request)
     context |= {
         "headline": next((card for card in _plugged("home_headline", request) if card), None),

@@ -165,7 +165,10 @@ def withdraw(invitation: Invitation, *, by: Member, at: datetime) -> None:
 
 @transaction.atomic
 def join(invitation: Invitation, *, user: User, workspace: Workspace, at: datetime) -> Member:
-    """Give the invited person their place; the invitation ends. The first rep relieves the owner of new leads."""
+    """Give the invited person their place; the invitation ends. The first rep relieves the owner of new leads.
+
+    What waited for the owner goes on too, and the owner's home says it (`relieved_by`).
+    """
     sells = invitation.role == Role.REP
     member, _ = Member.objects.update_or_create(
         workspace=workspace,
@@ -175,7 +178,8 @@ def join(invitation: Invitation, *, user: User, workspace: Workspace, at: dateti
     if sells:
         takers = Member.objects.taking_leads().exclude(pk=member.pk)
         if not takers.exclude(role=Role.OWNER).exists():
-            takers.order_by().update(takes_leads=False)
+            for owner in takers.select_related("user", "workspace"):
+                take_leads(owner, on=False, by=member, at=at)
     audit(member, "joined", user.email, at=at, workspace=workspace, role=invitation.role)
     invitation.delete()
     return member
@@ -244,6 +248,15 @@ def take_leads(member: Member, *, on: bool, by: Member, at: datetime) -> None:
     audit(by, "takes leads" if on else "takes no leads", member.email, at=at, workspace=member.workspace)
     if not on:
         pass_offers_on(member, by=by, at=at)
+
+
+def relieved_by(owner: Member, *, since: datetime) -> Member | None:
+    """Give the rep whose joining ended this owner's turns since then, unless the owner takes leads again."""
+    if owner.takes_leads:
+        return None
+    entries = AuditEntry.objects.filter(at__gte=since, action="takes no leads", target=owner.email[:120])
+    found = entries.filter(actor__role=Role.REP).select_related("actor__user").order_by("-at").first()
+    return found.actor if found else None
 
 
 def pass_offers_on(member: Member, *, by: Member, at: datetime) -> int:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Count
+from django.urls import reverse
+
+from funnel.templatetags.words import plural
 from funnel.workspaces.months import asked, begins_on
+from marketing.capture.models import Submission
 from marketing.channels.models import Channel
 from marketing.reports.figures import CHANNEL, brought, summed, whole
 
@@ -26,4 +31,22 @@ def channels_of_the_period(request: Any) -> dict[str, Any]:
             "period": period,
             "currency": workspace.currency,
         },
+    }
+
+
+def held_back(request: Any) -> dict[str, Any] | None:
+    """What was sent in by forms and waits for a person, by one query. SLOTS["home_needs"]."""
+    forms = dict(Submission.objects.held().order_by().values_list("form").annotate(many=Count("pk")))
+    many = sum(forms.values())
+    if not many:
+        return None
+    form, *others = forms
+    return {
+        "icon": "inbox",
+        "what": f"{plural(many, 'form entry', 'form entries')} {'is' if many == 1 else 'are'} held back",
+        "meta": "Likely spam, or no lead could be made of it. Nothing is lost.",
+        "url": reverse("marketing:forms")
+        if others
+        else reverse("marketing:form-submissions", args=[form]) + "?is=held",
+        "does": "See the forms" if others else "Look at what is held back",
     }

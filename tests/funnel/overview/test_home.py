@@ -4,12 +4,15 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
+from funnel.workspaces.models import Member
+from marketing.capture.models import Form, Submission
 from tests.conftest import make_member
 from tests.funnel.overview.people import came
 
@@ -59,8 +62,29 @@ def test_the_owner_sees_who_is_late_what_waits_and_what_came_back(rep, owner, ga
     assert "3 things" in page
 
 
+def test_who_nobody_is_offered_and_what_is_held_back_need_the_owner(owner, gate, browse):
+    with gate(owner) as at:
+        leads = came(owner, at, "Ann Bell", "Bob Cole")
+        handoff.open_for(leads, why=dict.fromkeys([one.pk for one in leads], "."), workspace=owner.workspace, at=at)
+        form = Form.objects.get()
+    Client().post(form.path, {"name": "Cy Dale", "email": "cy@dale.example", "website": "https://spam.example"})
+    page = browse(owner).get("/").content.decode().replace("\xa0", " ")
+    assert "Nobody takes new leads" in page
+    assert "2 leads are in the pool, offered to nobody" in page
+    assert "1 form entry is held back" in page
+    assert f"/{form.pk}/" in page
+    assert "3 things" in page
+    with gate(owner) as at:
+        Member.objects.filter(pk=owner.pk).update(takes_leads=True)
+        for lead in leads:
+            handoff.accept(lead, by=owner, at=at)
+        Submission.objects.update(quarantined=False)
+    assert "Nothing at the moment" in browse(owner).get("/").content.decode()
+
+
 def test_an_owner_s_own_waiting_lead_needs_them(owner, gate, browse):
     with gate(owner) as at:
+        Member.objects.filter(pk=owner.pk).update(takes_leads=True)
         late, own = came(owner, at, "Late Ann", "Own Bob")
         handoff.open_for([late, own], why=dict.fromkeys((late.pk, own.pk), "."), workspace=owner.workspace, at=at)
         Handoff.objects.update(offered_to=owner)

@@ -9,12 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from funnel.handoff import actions as handoff
 from funnel.handoff.models import Handoff
 from funnel.mail.links import invitation_link
 from funnel.mail.models import Message
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import AuditEntry, Invitation, Member, Role, User
 from tests.conftest import PASSWORD, make_member
+from tests.funnel.overview.people import came
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +104,20 @@ def test_the_first_rep_relieves_the_owner_of_new_leads(owner, gate, invited):
     Client().post(path_of(invited()), {"name": "Rita New", "password1": PASSWORD})
     owner.refresh_from_db()
     assert owner.takes_leads is False
+
+
+def test_what_waited_for_the_owner_goes_to_the_first_rep_and_the_owner_reads_it(owner, gate, browse, invited):
+    with gate(owner) as at:
+        Member.objects.filter(pk=owner.pk).update(takes_leads=True)
+        leads = came(owner, at, "Ann Bell", "Bob Cole")
+        handoff.open_for(leads, why=dict.fromkeys([one.pk for one in leads], "."), workspace=owner.workspace, at=at)
+        assert Handoff.objects.open().filter(offered_to=owner).count() == 2
+    rita = Client()
+    rita.post(path_of(invited()), {"name": "Rita New", "password1": PASSWORD})
+    with gate(owner):
+        assert {one.offered_to.name for one in Handoff.objects.open().with_lead()} == {"Rita New"}
+    assert "Bob Cole" in rita.get("/sales/").content.decode()
+    assert "New leads go to <bdi>Rita</bdi> now, and no longer to you" in browse(owner).get("/").content.decode()
 
 
 def test_an_owner_who_sells_beside_reps_goes_on_selling(owner, rep, gate, invited):
