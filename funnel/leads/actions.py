@@ -54,8 +54,9 @@ def touch(
         names = (source[0] or "unknown", source[1], source[2])
         found = sources_for(lead.workspace, [names], at=at)[Source.key_of(*names)]
     if moment < lead.received_at:
+        tells = found and (found.is_known or not lead.source.is_known)
         Lead.objects.filter(pk=lead.pk, received_at__gt=moment).update(
-            received_at=moment, **({"source": found} if found else {})
+            received_at=moment, **({"source": found} if tells else {})
         )
     return record(
         lead.workspace_id,
@@ -149,10 +150,15 @@ def void(event: Event, *, reason: str, by: Member, at: datetime) -> Event:
         data={"event": event.pk, "kind": event.kind, "reason": reason}, voids=event,
     )  # fmt: skip
     own = [kind for kind in KINDS if kind not in (*TOUCHES, "received")]
-    first = Event.objects.in_force().filter(lead=lead).exclude(kind__in=own).order_by("occurred_at", "id").first()
-    if first and (first.occurred_at, first.source_id) != (lead.received_at, lead.source_id):
-        # Somebody came when the earliest of what still counts says so, and from there.
-        Lead.objects.filter(pk=lead.pk).update(
-            received_at=first.occurred_at, source_id=first.source_id or lead.source_id, updated_at=at
-        )
+    counts = Event.objects.in_force().filter(lead=lead).exclude(kind__in=own).select_related("source")
+    first, source = None, None
+    # Somebody came when the earliest of what still counts says so, and from there; told again in the order it was told.
+    for one in counts.order_by("id"):
+        if first is None or one.occurred_at < first:
+            first = one.occurred_at
+            if one.source and (one.source.is_known or source is None or not source.is_known):
+                source = one.source
+    source_id = source.pk if source else lead.source_id
+    if first and (first, source_id) != (lead.received_at, lead.source_id):
+        Lead.objects.filter(pk=lead.pk).update(received_at=first, source_id=source_id, updated_at=at)
     return voiding

@@ -52,6 +52,11 @@ class Source(TenantRow):
     def __str__(self) -> str:
         return " · ".join(part for part in (self.channel, self.campaign, self.placement) if part)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it says where somebody came from; one that doesn't never takes the place of one that does."""
+        return self.channel.casefold() != "unknown"
+
     @staticmethod
     def key_of(channel: str, campaign: str, placement: str) -> str:
         """The three names without case, as one string; cut, because a letter can become three without its case."""

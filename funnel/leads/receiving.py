@@ -116,7 +116,9 @@ class _Desk:
         if not found:
             return
         among = Counter((kind, value) for kind, value, _ in found)
-        leads = Lead.objects.locked({lead_id for kind, value, lead_id in found if among[kind, value] <= SHARED})
+        leads = Lead.objects.locked(
+            {lead_id for kind, value, lead_id in found if among[kind, value] <= SHARED}, "source"
+        )
         for kind, value, lead_id in LeadKey.objects.filter(lead_id__in=list(leads)).values_list(
             "kind", "value", "lead_id"
         ):
@@ -208,7 +210,9 @@ class _Desk:
         else:
             result.changed = self._update(lead, capture, differs)
             if moment < lead.received_at:
-                lead.received_at, lead.source, result.changed = moment, source, True
+                lead.received_at, result.changed = moment, True
+                if source.is_known or not lead.source.is_known:
+                    lead.source = source
             if result.changed and lead.pk not in self.created:
                 lead.updated_at = self.at
                 self.changed[lead.pk] = lead

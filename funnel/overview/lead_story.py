@@ -69,7 +69,7 @@ class Entry:
 
 def source_words(source: Source | None) -> str:
     """Where a touch came from, in words; blank where nobody knows."""
-    if source is None or source.channel == "unknown":
+    if source is None or not source.is_known:
         return ""
     channel = source.channel.replace("_", " ")
     return " · ".join(part for part in (channel[:1].upper() + channel[1:], source.campaign, source.placement) if part)

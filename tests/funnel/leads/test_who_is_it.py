@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from funnel.leads.actions import touch, void
 from funnel.leads.fields import one_value
 from funnel.leads.identity import Capture, Refused, clean_email, clean_phone
 from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, OwnId, Source, Suspect
@@ -134,6 +135,23 @@ def test_the_earliest_touch_says_where_somebody_came_from(take, look, gate, owne
     lead = look(lambda: Lead.objects.select_related("source").get())
     assert lead.source.channel == "Flyer"
     assert lead.received_at == at - timedelta(days=3)
+
+
+def test_an_older_row_that_names_no_source_moves_the_date_and_keeps_where_somebody_came_from(take, look, gate, owner):
+    with gate(owner) as at:
+        pass
+    take(Capture(email="a@one.example", channel="direct"))
+    take(Capture(email="a@one.example", occurred_at=at - timedelta(days=9), kind="received"))
+    with gate(owner) as now:
+        lead = Lead.objects.get()
+        touch(lead, "web_visit", at=now, occurred_at=at - timedelta(days=12), source=("Unknown", "", ""))
+        late = touch(lead, "web_visit", at=now, occurred_at=at - timedelta(days=20), source=("radio", "", ""))
+    lead = look(lambda: Lead.objects.select_related("source").get())
+    assert (lead.source.channel, lead.received_at) == ("radio", at - timedelta(days=20))
+    with gate(owner) as now:
+        void(late, reason="Not them", by=owner, at=now)
+    lead = look(lambda: Lead.objects.select_related("source").get())
+    assert (lead.source.channel, lead.received_at) == ("direct", at - timedelta(days=12))
 
 
 def test_sources_are_one_without_case(take, look):
