@@ -44,11 +44,7 @@ def news(request: HttpRequest) -> HttpResponse:
         return _desk(request, _wanted(request))
     if request.GET.get("have") == stamp(request.member, request.at):  # type: ignore[attr-defined]
         return HttpResponse(status=204)
-    wanted, context = _wanted(request), _list(request)
-    if wanted is None and context["rows"]:
-        # The desk was clear, so there is nothing beside the list that drawing it anew could disturb.
-        return HttpResponse(headers={"HX-Refresh": "true"})
-    return render(request, "sales/desk.html#rows", context | {"current": wanted})
+    return render(request, "sales/desk.html#rows", _list(request) | {"current": _wanted(request)})
 
 
 @allow("leads.take")

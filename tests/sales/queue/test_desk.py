@@ -314,15 +314,6 @@ def test_a_desk_that_is_full_counts_and_announces_what_it_doesn_t_show(rep, asks
     assert 'data-title-count="4"' in client.get(beside, headers={"HX-Request": "true"}).content.decode()
 
 
-def test_the_first_lead_on_a_clear_desk_stands_beside_the_list_too(rep, asks, browse):
-    client = browse(rep)
-    have = client.get(DESK).context["stamp"]
-    asks(rep, "Ann Bell")
-    fresh = client.get(f"{DESK}news/?have={have}&lead=", headers={"HX-Request": "true"})
-    assert fresh["HX-Refresh"] == "true"
-    assert "HX-Refresh" not in client.get(f"{DESK}news/?have={have}", headers={"HX-Request": "false"})
-
-
 def test_after_a_refused_call_the_answers_lead_back_to_the_desk(rep, taken, browse):
     lead = taken(rep)
     page = browse(rep).post(at_desk(lead) + "call/", {"outcome": "nobody at all"})
