@@ -20,6 +20,7 @@ from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
 TRANSPORT_ALIASES["doorbell"] = "funnel.outbox.doorbell:Transport"
+TRANSPORT_ALIASES["redis"] = "funnel.outbox.patient:Transport"
 
 # A message whose consumer vanished comes back after LEASE; it must be longer than any task may last.
 TIME_LIMIT, LEASE = 300, 600
