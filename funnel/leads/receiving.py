@@ -209,7 +209,8 @@ class _Desk:
             result.created = result.changed = True
         else:
             result.changed = self._update(lead, capture, differs)
-            if moment < lead.received_at:
+            # Nobody says when, then it is now; of two at once the later to come may carry the earlier now.
+            if moment != self.at and moment < lead.received_at:
                 lead.received_at, result.changed = moment, True
                 if source.is_known or not lead.source.is_known:
                     lead.source = source
