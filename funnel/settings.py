@@ -269,7 +269,11 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "time_off": {"away": "funnel.people.away.leave"},
     "next_step_moved": {"prompt": "sales.queue.handlers.prompt"},
-    "week_planned": {"weekly": "funnel.overview.weekly.write_letters", "next_week": "funnel.overview.weekly.plan_next"},
+    "week_planned": {
+        "weekly": "funnel.overview.weekly.write_letters",
+        "next_week": "funnel.overview.weekly.plan_next",
+        "keep_clocks": "sales.demos.handlers.keep",
+    },
     "mail_queued": {"send": "funnel.mail.sending.send"},
     "list_uploaded": {
         "read_list": "funnel.transfer.handlers.read_list",
@@ -356,7 +360,7 @@ SLOTS: dict[str, list[str]] = {
         "sales.negotiation.demo.verbs",
         "marketing.costs.demo.verbs",
         "sales.targets.demo.verbs",
-    ],
+    ],  # fmt: skip
     # (): the channels as (key, name) and the campaigns that somebody can come from.
     "origins": ["marketing.channels.origins.origins"],
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.

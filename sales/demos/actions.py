@@ -25,6 +25,7 @@ from funnel.workspaces.models import SELLERS, Member
 from funnel.workspaces.refusals import Forbidden, Refusal
 from sales.deals import actions as deals
 from sales.deals.models import Deal, DealStage
+from sales.demos.clocks import wall_of
 from sales.demos.models import MEETING, Demo, DemoState
 
 # A reminder comes a day before; who books later than that is reminded an hour before.
@@ -101,6 +102,7 @@ def book(
         starts_at=starts_at,
         ends_at=ends_at,
         zone=zone,
+        wall=wall_of(starts_at, lead.workspace.time_zone),
         words=words,
         digest=open_door(lead.workspace_id, token_for("demo", pk)),
         made_at=at,
@@ -127,12 +129,13 @@ def move(demo: Demo, changes: dict[str, Any], *, by: Member | None, at: datetime
         return now
     for name in was:
         setattr(now, name, changes[name])
+    now.wall = wall_of(now.starts_at, now.lead.workspace.time_zone)
     _times(now.starts_at, now.ends_at, at, past=past or not {"starts_at", "ends_at"} & set(was))
     if "holder" in was and by is not None and not by.leads_others:
         raise NotYourDemo("Only an owner or a manager gives a demo to somebody else.")
     if {"starts_at", "ends_at", "holder"} & set(was):
         reserve(now.holder, now.starts_at, now.ends_at, past=now.ends_at <= at, besides=now)
-    _change(now, *was, at=at, heard=True)
+    _change(now, *was, "wall", at=at, heard=True)
     told = {name: _plain(value) for name, value in was.items()}
     _tell(now, "demo_moved", by=by, at=at, was=told)
     return now
@@ -147,6 +150,19 @@ def give_to(demo: Demo, holder: Member, *, at: datetime) -> Demo:
     reserve(holder, now.starts_at, now.ends_at, besides=now)
     _change(now, "holder", at=at, heard=True)
     _tell(now, "demo_moved", by=None, at=at, by_lead=False, was={"holder": _plain(was)})
+    return now
+
+
+@transaction.atomic
+def keep_to_clock(demo: Demo, starts_at: datetime, *, at: datetime) -> Demo:
+    """Let a booked demo begin at the moment that its wall clock means by now; raise Taken, CantDemo or NotBooked."""
+    now = locked(demo, None)
+    _still_booked(now)
+    told = {name: _plain(getattr(now, name)) for name in ("starts_at", "ends_at")}
+    now.starts_at, now.ends_at = starts_at, starts_at + now.length
+    reserve(now.holder, now.starts_at, now.ends_at, besides=now)
+    _change(now, "starts_at", "ends_at", at=at, heard=True)
+    _tell(now, "demo_moved", by=None, at=at, by_lead=False, new_rules=True, was=told)
     return now
 
 

@@ -109,6 +109,7 @@ def _context(demo: Demo, event: Event, method: str) -> dict[str, Any]:
         "stamp": event.recorded_at.isoformat(),
         "by_lead": event.data.get("by_lead", False),
         "because": demo.reason,
+        "new_rules": event.data.get("new_rules", False),
         "new_time": "starts_at" in (event.data.get("was") or {}),
         "new_rep": "holder" in (event.data.get("was") or {}),
     }

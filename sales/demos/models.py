@@ -59,8 +59,9 @@ class DemoQuerySet(models.QuerySet["Demo"]):
 class Demo(TenantRow):
     """One demo: with whom, when, where, how it ended. `sequence` counts what changed for calendars (RFC 5546).
 
-    `booked_by` is nobody where the lead booked it; `zone` is the lead's clock, blank for the business's; `words` are
-    the lead's own at booking, `note` the rep's afterwards.
+    `booked_by` is nobody where the lead booked it; `zone` is the lead's clock, blank for the business's; `wall` is what
+    the business's clock shows as it begins, which stays when a country changes the rules of its clocks (clocks.py);
+    `words` are the lead's own at booking, `note` the rep's afterwards.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -73,6 +74,7 @@ class Demo(TenantRow):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     zone = models.CharField(max_length=64, blank=True)
+    wall = models.CharField(max_length=90, blank=True)
     state = models.CharField(max_length=9, choices=DemoState.choices, default=DemoState.BOOKED)
     sequence = models.PositiveIntegerField(default=0)
     words = models.TextField(blank=True)
