@@ -302,6 +302,17 @@ _FACTS = [
     "sales.deals.facts.revenue_follows_deals", "sales.negotiation.facts.quotes_add_up",
     "sales.negotiation.facts.numbers_have_no_gap", "sales.demos.facts.demos_do_not_overlap",
 ]  # fmt: skip
+_DEMO = [
+    "marketing.capture.demo.verbs", "sales.queue.demo.verbs", "sales.qualification.demo.verbs",
+    "sales.close.demo.verbs", "sales.demos.demo.verbs", "sales.negotiation.demo.verbs", "marketing.costs.demo.verbs",
+    "sales.targets.demo.verbs",
+]  # fmt: skip
+_API = [
+    "funnel.overview.api.routes", "funnel.overview.feed.routes", "funnel.overview.vocabulary.routes",
+    "funnel.overview.report_api.routes", "funnel.ledger.api.routes", "funnel.people.api.routes",
+    "marketing.campaigns.api.routes", "sales.targets.api.routes", "sales.close.api.routes", "sales.deals.api.routes",
+    "sales.qualification.api.routes", "sales.negotiation.api.routes", "sales.demos.api.routes",
+]  # fmt: skip
 # Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
 SLOTS: dict[str, list[str]] = {
     # (workspace, at): what a new business starts with.
@@ -315,21 +326,7 @@ SLOTS: dict[str, list[str]] = {
         "funnel.overview.weekly.start",
     ],
     # (): the addresses that a part adds under /api/v1/.
-    "api_routes": [
-        "funnel.overview.api.routes",
-        "funnel.overview.feed.routes",
-        "funnel.overview.vocabulary.routes",
-        "funnel.overview.report_api.routes",
-        "funnel.ledger.api.routes",
-        "funnel.people.api.routes",
-        "marketing.campaigns.api.routes",
-        "sales.targets.api.routes",
-        "sales.close.api.routes",
-        "sales.deals.api.routes",
-        "sales.qualification.api.routes",
-        "sales.negotiation.api.routes",
-        "sales.demos.api.routes",
-    ],
+    "api_routes": _API,
     # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
     "checklist": ["marketing.capture.checklist.steps"],
     # (request): {"template", "context"} of what the owner's home begins with, or None; the first that has something.
@@ -351,16 +348,7 @@ SLOTS: dict[str, list[str]] = {
     # (lead_ids): what is next with leads that sales has, in words, by lead.
     "lead_next": ["sales.queue.nexts.next_of", "sales.demos.panel.next_of"],
     # (workspace): what a wing can do in the demo business, verb by name.
-    "demo": [
-        "marketing.capture.demo.verbs",
-        "sales.queue.demo.verbs",
-        "sales.qualification.demo.verbs",
-        "sales.close.demo.verbs",
-        "sales.demos.demo.verbs",
-        "sales.negotiation.demo.verbs",
-        "marketing.costs.demo.verbs",
-        "sales.targets.demo.verbs",
-    ],  # fmt: skip
+    "demo": _DEMO,
     # (): the channels as (key, name) and the campaigns that somebody can come from.
     "origins": ["marketing.channels.origins.origins"],
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.
