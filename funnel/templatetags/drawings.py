@@ -23,10 +23,10 @@ STANDS = {
     "new": 5, "nurturing": 17, "lost": 17, "ready": 31, "working": 43,
     "qualified": 49, "demo": 56, "negotiation": 63, "customer": 71,
 }  # fmt: skip
+CURRENT = mark_safe(' aria-current="true"')
 SIDES = {"new": "marketing", "nurturing": "marketing", "lost": "marketing", "ready": "hall", "disqualified": "hall"}
 
 
-@cache
 @cache
 def icon(name: str) -> SafeString:
     """Draw an icon of the sprite; a new name goes into assets/icons.txt."""
@@ -122,6 +122,26 @@ def bar(value: float, whole: float, hue: str = "n") -> SafeString:
         '<rect class="bg" width="100" height="8" rx="1"/><rect class="{}" width="{}" height="8"/></svg>',
         hue,
         width,
+    )
+
+
+def desk_row(row: Any, group: int, current: Any, promise: float) -> SafeString:
+    """Draw one thing to do on the desk, of the group with this number; `current` is the lead that stands beside."""
+    lead = row.lead
+    return format_html(
+        '<li><a class="do" id="do-{0}-{1}" href="/sales/?lead={1}#lead" hx-get="/sales/?lead={1}"{2}>'
+        '<span class="who"><bdi>{3}</bdi>{4}</span> {5} <span class="what"><bdi>{6}</bdi></span> '
+        '<span class="foot">{7} <span>{8}</span> {9}</span></a></li>',
+        group,
+        lead.pk,
+        CURRENT if lead.pk == current else "",
+        str(lead),
+        format_html(" <small><bdi>{}</bdi></small>", lead.company_name) if lead.company_name and lead.name else "",
+        format_html('<span class="when">{}</span>', row.when) if row.left is None else clock(row.left, promise),
+        row.what,
+        baton_line(lead.stage),
+        lead.get_stage_display(),
+        grade(*row.grade),
     )
 
 

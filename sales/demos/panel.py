@@ -18,7 +18,7 @@ from funnel.templatetags.words import calendar_day, clock_time, day, day_time, p
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from sales.demos.models import Demo, DemoState
-from sales.queue.desk import MOST, Planned
+from sales.queue.desk import MOST, WITH_FACE, Planned
 
 SHOWN = 20
 # Who misses two demos is likelier to be won back by marketing than by a third appointment.
@@ -109,8 +109,9 @@ def next_of(lead_ids: Sequence[UUID]) -> dict[UUID, str]:
 
 def desk_rows(member: Member, at: datetime) -> list[Planned]:
     """The member's demos among what is to be done: SLOTS["desk_rows"]. Afterwards each asks how it went."""
-    found = Demo.objects.booked().filter(holder=member).select_related("lead").order_by("starts_at", "id")[:MOST]
-    return [Planned(one.starts_at, one.lead, *_stands(one, at)) for one in found]
+    found = Demo.objects.booked().filter(holder=member).select_related("lead").order_by("starts_at", "id")
+    shown = found.only("title", "place", "starts_at", "ends_at", *WITH_FACE)[:MOST]
+    return [Planned(one.starts_at, one.lead, *_stands(one, at)) for one in shown]
 
 
 def _stands(demo: Demo, at: datetime) -> tuple[str, str, str]:
