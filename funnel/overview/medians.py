@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import statistics
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Aggregate, FloatField, Func
+
+# SQLite's own clock, which since 3.38 needs no text between.
+SECONDS = "unixepoch({})" if sqlite3.sqlite_version_info >= (3, 38) else "strftime('%%s', {})"
 
 
 class Days(Func):
@@ -26,7 +30,7 @@ class Days(Func):
 
 
 def _microseconds(moment: str) -> str:
-    return f"(strftime('%%s', {moment}) * 1000000 + CAST(substr({moment}, 21) AS integer))"
+    return f"({SECONDS.format(moment)} * 1000000 + CAST(substr({moment}, 21) AS integer))"
 
 
 class Median(Aggregate):

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import Coalesce, TruncMonth
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce
 from django.db.models.lookups import IsNull
+from django.utils.functional import cached_property
 
 from funnel.leads.models import Lead, Source
 from funnel.leads.stages import ARRIVALS, Stage
 from funnel.ledger.models import Revenue
 from funnel.overview.medians import Days, Each, Median, learn_median
 from funnel.workspaces.models import Member
-from funnel.workspaces.months import begins_on
+from funnel.workspaces.months import begins_on, months_between, months_later
 
 STAGES = (Stage.NEW, *ARRIVALS, Stage.CUSTOMER)
 COLUMNS = ("received_at", *ARRIVALS.values(), "customer_since")
@@ -79,11 +80,31 @@ class Received:
             found[f"{lead}received_at__lt"] = begins_on(max(self.last, EARLIEST), workspace)
         return found
 
+    def leads(self) -> QuerySet[Lead]:
+        found: QuerySet[Lead] = Lead.objects.filter(**self.on()).order_by()
+        return found
+
+    @cached_property
+    def months(self) -> list[date]:
+        """The months in which a lead was received, those between them, and the one after."""
+        workspace = self.member.workspace
+        ends = self.leads().aggregate(first=Min("received_at"), last=Max("received_at"))
+        first, last = (workspace.local(moment or workspace.created_at) for moment in (ends["first"], ends["last"]))
+        return months_between(first, months_later(last, 1))
+
     def key(self, by: str, lead: str = "") -> Any:
         """What a lead is grouped by."""
         if by == "month":
-            return TruncMonth(f"{lead}received_at", tzinfo=self.member.workspace.zone)
+            return self._month(f"{lead}received_at", self.months)
         return F(f"{lead}{'holder_id' if by == 'member' else 'source_id'}")
+
+    def _month(self, column: str, months: list[date]) -> Any:
+        """The month of a moment, found by halving: to cut a moment, SQLite would ask Python for every lead."""
+        if len(months) == 1:
+            return Value(f"{months[0]:%Y-%m}")
+        half = len(months) // 2
+        earlier = Q(**{f"{column}__lt": begins_on(months[half], self.member.workspace)})
+        return Case(When(earlier, then=self._month(column, months[:half])), default=self._month(column, months[half:]))
 
 
 def arrival(place: int) -> Any:
@@ -100,7 +121,7 @@ def stages_of(period: Received) -> list[StageLine]:
         came = arrival(place)
         asked[f"entered_{place}"] = Count(came)
         asked[f"days_{place}"] = Median(Days(came, F("received_at")), filter=IsNull(came, False))
-    found = Lead.objects.filter(**period.on()).aggregate(**asked)
+    found = period.leads().aggregate(**asked)
     # Everybody is new at the moment in which they are received.
     found["days_0"] = 0.0 if found["entered_0"] else None
     return [
@@ -112,7 +133,7 @@ def stages_of(period: Received) -> list[StageLine]:
 def _names(by: str, keys: Iterable[Any]) -> dict[Any, str]:
     """The keys in words. A source's name counts without case, as it was first written; no campaign is "none"."""
     if by == "month":
-        return {month: f"{month:%Y-%m}" for month in keys}
+        return {month: month for month in keys}
     if by == "member":
         return {None: NONE, **dict(Member.objects.values_list("pk", "user__email"))}
     first: dict[str, str] = {}
@@ -124,7 +145,7 @@ def _names(by: str, keys: Iterable[Any]) -> dict[Any, str]:
 
 def groups_of(period: Received, by: str) -> list[Group]:
     """The groups, the largest first, months in their order; their leads add up to those of the period."""
-    leads = Lead.objects.filter(**period.on()).order_by().values_list(period.key(by))
+    leads = period.leads().values_list(period.key(by))
     days = Each(Days(F("customer_since"), F("received_at")), filter=Q(customer_since__isnull=False))
     counted = list(leads.annotate(leads=Count("*"), customers=Count("customer_since"), days=days))
     names = _names(by, [row[0] for row in counted])

@@ -20,6 +20,12 @@ def months_later(month: date, many: int) -> date:
     return date(count // 12, count % 12 + 1, 1)
 
 
+def months_between(first: date, last: date) -> list[date]:
+    """The months from that of one day to that of another, in order."""
+    many = (last.year - first.year) * 12 + last.month - first.month
+    return [months_later(month_of(first), ahead) for ahead in range(many + 1)]
+
+
 def quarter_of(day: date) -> list[date]:
     """The three months of the quarter in which a day lies."""
     return [date(day.year, 3 * ((day.month - 1) // 3) + place, 1) for place in (1, 2, 3)]

@@ -166,10 +166,20 @@ def test_the_days_are_those_of_the_business(owner, api, gate):
     assert keyed.get("reports/funnel/?from=2025-12-31&to=2026-01-01").json()["stages"][0]["entered"] == 1
     told = keyed.get("reports/funnel/?from=2026-01-01&by=month").json()
     assert [(one["key"], one["leads"]) for one in told["groups"]] == [("2026-01", 1)]
+    both = keyed.get("reports/funnel/?by=month").json()["groups"]
+    assert [(one["key"], one["leads"]) for one in both] == [("2025-12", 1), ("2026-01", 1)]
 
 
-def test_an_empty_period_has_every_stage_and_no_group(owner, api):
-    told = api(owner).get("reports/funnel/?from=2020-01-01&to=2020-01-01").json()
+def test_no_month_is_cut_in_python_lead_by_lead(owner, api):
+    keyed = api(owner)
+    with CaptureQueriesContext(connection) as spent:
+        assert keyed.get("reports/funnel/?by=month").status_code == 200
+    assert not [row["sql"] for row in spent.captured_queries if "django_datetime" in row["sql"]]
+
+
+@pytest.mark.parametrize("by", ["channel", "campaign", "month", "member"])
+def test_an_empty_period_has_every_stage_and_no_group(by, owner, api):
+    told = api(owner).get(f"reports/funnel/?from=2020-01-01&to=2020-01-01&by={by}").json()
     assert [one["stage"] for one in told["stages"]] == list(STAGES)
     assert {(one["entered"], one["converted"], one["median_days"]) for one in told["stages"]} == {(0, 0, None)}
     assert told["groups"] == []
