@@ -9,6 +9,7 @@ class FunnelConfig(AppConfig):
 
     def ready(self) -> None:
         from funnel.leads.finding import raise_index
+        from funnel.outbox.statistics import suppose
         from funnel.workspaces.walls import raise_walls
 
         if settings.SQLITE:
@@ -17,3 +18,4 @@ class FunnelConfig(AppConfig):
 
         post_migrate.connect(raise_walls, dispatch_uid="walls")
         post_migrate.connect(raise_index, dispatch_uid="finding")
+        post_migrate.connect(suppose, dispatch_uid="statistics")

@@ -52,10 +52,12 @@ def open_for(
     follows: Mapping[UUID, Handoff] | None = None,
     tried: Mapping[UUID, Collection[UUID]] | None = None,
     to: Member | None = None,
+    touches: Mapping[UUID, Sequence[Event]] | None = None,
 ) -> list[Handoff]:
     """Open a handoff for each locked lead: card, route, clock; the leads become ready, customers keep their stage.
 
-    A lead with an open handoff is left as it is. `to` names the member instead of the rotation.
+    A lead with an open handoff is left as it is. `to` names the member instead of the rotation. `touches` are what the
+    leads did (card.touches_of), from a caller who has read them.
     """
     ids = [lead.pk for lead in leads]
     busy = set(Handoff.objects.open().filter(lead__in=ids).values_list("lead_id", flat=True))
@@ -66,7 +68,8 @@ def open_for(
     )
     if not leads:
         return []
-    rotation, known, touches = Rotation(at, workspace), known_members(leads), touches_of(leads)
+    rotation, known = Rotation(at, workspace), known_members(leads)
+    touches = touches_of(leads) if touches is None else touches
     promise = float(workspace.promise_hours)
     clock = {
         "remind_at": after(workspace, at, promise / 2),

@@ -93,5 +93,7 @@ class Submission(TenantRow):
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "form", "-received_at"], name="submission_recent"),
+            # The worker looks for what came with these events.
+            models.Index(fields=["workspace", "event"], name="submission_event"),
             models.Index(fields=["workspace", "-received_at"], name="submission_held", condition=Q(quarantined=True)),
         ]

@@ -3,10 +3,13 @@
 import pytest
 from django.db import connection
 
+from funnel.handoff.card import touches_of
 from funnel.leads.identity import Capture
+from funnel.leads.models import Lead, LeadKey
 from funnel.leads.receiving import receive
-from funnel.outbox.models import Event
+from funnel.outbox.models import Effect, Event
 from funnel.outbox.tasks import learn
+from funnel.workspaces.ids import uuid7
 
 
 @pytest.mark.once
@@ -24,3 +27,27 @@ def test_a_timeline_finds_what_took_an_event_back_by_its_index(owner, gate):
     with gate(owner):
         plan = Event.objects.filter(lead=lead).timeline().explain()
     assert "(voids_id=?)" in plan
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("looked", [False, True])
+def test_rows_are_found_by_their_ids_and_not_among_all_of_a_young_business(owner, gate, looked):
+    with gate(owner) as at:
+        receive(owner.workspace, [Capture(kind="form", email=f"a{number}@b.example") for number in range(30)], at=at)
+    if looked:
+        learn()
+    many = [uuid7() for _ in range(200)]
+    with gate(owner):
+        assert "(id=?)" in Lead.objects.filter(pk__in=many).order_by("received_at").explain()
+        assert "(id=?)" in Lead.objects.filter(pk__in=many, stage="nurturing").explain()
+        assert "(lead_id=?)" in LeadKey.objects.filter(lead__in=many).explain()
+        assert "(rowid=?)" in Effect.objects.filter(pk__in=range(200), state="due").explain()
+
+
+@pytest.mark.once
+def test_what_leads_did_is_found_by_the_leads(owner, gate):
+    with gate(owner) as at:
+        leads = receive(owner.workspace, [Capture(kind="form", email="a@b.example")], at=at)
+        assert touches_of([leads[0].lead])
+        plan = Event.objects.in_force().filter(lead__in=[uuid7() for _ in range(200)], kind__in=["form", "call"])
+        assert "event_timeline (workspace_id=? AND lead_id=?)" in plan.explain()
