@@ -250,6 +250,14 @@ def take_leads(member: Member, *, on: bool, by: Member, at: datetime) -> None:
         pass_offers_on(member, by=by, at=at)
 
 
+@transaction.atomic
+def set_weekly_leads(member: Member, number: int, *, by: Member, at: datetime) -> None:
+    """Say how many leads a member can take a week, their share of what goes by turn; 0 for none by turn."""
+    was, member.weekly_leads = member.weekly_leads, number
+    member.save(update_fields=["weekly_leads"])
+    audit(by, "leads a week", member.email, at=at, workspace=member.workspace, was=was, now=number)
+
+
 def relieved_by(owner: Member, *, since: datetime) -> Member | None:
     """Give the rep whose joining ended this owner's turns since then, unless the owner takes leads again."""
     if owner.takes_leads:

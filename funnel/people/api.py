@@ -19,6 +19,7 @@ MEMBER_SCHEMA = {
         "role": {"type": "string", "enum": Role.values},
         "active": {"type": "boolean"},
         "takes_leads": {"type": "boolean"},
+        "weekly_leads": {"type": "integer", "description": "Their share of the leads that go by turn."},
     },
 }
 
@@ -44,6 +45,7 @@ def write_member(one: Member) -> dict[str, Any]:
         "role": str(one.role),
         "active": one.active,
         "takes_leads": one.takes_leads,
+        "weekly_leads": one.weekly_leads,
     }
 
 

@@ -36,6 +36,15 @@ ROLES = {
 }
 
 
+MOST_A_WEEK = 1000
+
+
+class WrongNumber(Refusal):
+    """No number of leads a week."""
+
+    status = 422
+
+
 class InviteForm(forms.Form):
     """Whom to invite, and as what."""
 
@@ -151,6 +160,13 @@ def _change(request: HttpRequest, one: Member, by: Member) -> bool:
     takes = bool(request.POST.get(f"takes-{one.pk}"))
     if f"shown-{one.pk}" in request.POST and one.role in SELLERS and takes != one.takes_leads:
         people.take_leads(one, on=takes, by=by, at=at)
+        changed = True
+    weekly = request.POST.get(f"weekly-{one.pk}", str(one.weekly_leads)).strip()
+    if one.role in SELLERS and weekly != str(one.weekly_leads):
+        # Digits of other scripts are digits too, and int would read them; a thousand a week is a slip.
+        if not (weekly.isascii() and weekly.isdigit() and int(weekly[:9]) <= MOST_A_WEEK):
+            raise WrongNumber(f"Leads a week of {one.name}: write a whole number from 0 to {MOST_A_WEEK}.")
+        people.set_weekly_leads(one, int(weekly), by=by, at=at)
         changed = True
     return changed
 

@@ -141,7 +141,14 @@ class Member(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices)
     active = models.BooleanField(default=True)
     takes_leads = models.BooleanField(default=False)
+    # What they can take a week, which is also their share of the leads that go by turn; none by turn at 0.
+    weekly_leads = models.PositiveSmallIntegerField(default=10)
     last_turn_at = models.DateTimeField(null=True)
+    # Leads by turn that they should have had, less those they had; see funnel/handoff/turns.py.
+    owed = models.FloatField(default=0)
+    # What they had by turn in the week that began on this Monday.
+    week = models.DateField(null=True)
+    week_turns = models.PositiveIntegerField(default=0)
     joined_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[Any] = scoped(MemberQuerySet)
@@ -175,9 +182,10 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
         """Those that cover a day."""
         return self.filter(first__lte=day, last__gte=day)
 
-    def last_days(self, day: date) -> dict[UUID, date]:
-        """Who is away on a day, and the last day of it."""
-        return dict(self.on(day).order_by("last").values_list("member", "last"))
+    def last_days(self, day: date, until: date | None = None) -> dict[UUID, date]:
+        """Who is away on a day, or on one of the days up to another, and the last day of it."""
+        found = self.filter(first__lte=until or day, last__gte=day)
+        return dict(found.order_by("last").values_list("member", "last"))
 
 
 class TimeOff(TenantRow):

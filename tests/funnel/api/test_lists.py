@@ -157,7 +157,8 @@ def test_ten_rows_cost_no_more_queries_than_one(path, owner, rep, api, gate, wor
 
 def test_members_are_told_with_their_role(owner, rep, api):
     told = api(owner).get("members/").json()["results"]
+    each = {"active": True, "weekly_leads": 10}
     assert told == [
-        {"email": owner.email, "name": "Olga Owner", "role": "owner", "active": True, "takes_leads": False},
-        {"email": rep.email, "name": "Rita Rep", "role": "rep", "active": True, "takes_leads": True},
+        {"email": owner.email, "name": "Olga Owner", "role": "owner", "takes_leads": False, **each},
+        {"email": rep.email, "name": "Rita Rep", "role": "rep", "takes_leads": True, **each},
     ]

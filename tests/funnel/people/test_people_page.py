@@ -239,3 +239,16 @@ def test_a_role_and_who_takes_leads_are_saved_together(owner, manager, rep, brow
         rep.refresh_from_db()
     assert (manager.role, manager.takes_leads) == ("rep", True)
     assert (rep.role, rep.takes_leads) == ("viewer", False)
+
+
+def test_how_many_leads_a_week_each_can_take_is_saved_or_said_why_not(owner, rep, browse, gate):
+    page = browse(owner)
+    for wrong in ("-1", "1001", "ten", "٣", ""):
+        answer = page.post(reverse("people"), {f"weekly-{rep.pk}": wrong})
+        assert answer.status_code == 422
+        assert "Leads a week of Rita Rep: write a whole number from 0 to 1000." in answer.content.decode()
+    assert page.post(reverse("people"), {f"weekly-{rep.pk}": "4"}).status_code == 302
+    with gate(owner):
+        rep.refresh_from_db()
+        assert rep.weekly_leads == 4
+        assert AuditEntry.objects.filter(action="leads a week").count() == 1

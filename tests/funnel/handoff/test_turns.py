@@ -1,0 +1,157 @@
+"""By turn everybody gets their share, never a whole lead more or less."""
+
+import random
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from funnel.handoff import turns
+from funnel.handoff.routing import Rotation
+from funnel.leads.models import Lead
+from funnel.people.away import come_back, take_off
+from funnel.workspaces.gate import tenant
+from funnel.workspaces.models import Member
+from tests.conftest import make_member
+from tests.racing import race
+
+LEADS = 10_000
+
+
+def seats(*weights):
+    return [SimpleNamespace(weekly_leads=weight, owed=0.0, week_turns=0) for weight in weights]
+
+
+def gave(among):
+    chosen = turns.in_order(among)[0]
+    turns.give(chosen, among)
+    return chosen
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [(10, 10, 10), (10,) * 7, (100, 1, 1, 1, 1, 1, 1, 1, 1, 1), (1, 2, 3, 5, 8, 13), (40, 40, 3), (7, 1)],
+)
+def test_after_each_of_ten_thousand_leads_nobody_is_a_whole_lead_off_their_share(weights):
+    among = seats(*weights)
+    for count in range(1, LEADS + 1):
+        gave(among)
+        for one in among:
+            assert abs(one.week_turns - count * one.weekly_leads / sum(weights)) < 1 - 1e-9, (count, one)
+
+
+def test_plain_smallest_share_first_would_not_keep_that():
+    """The negative control: turns over weight alone first gives a lead to each of the small ones."""
+    among = seats(100, *(1,) * 9)
+    for count in range(1, 11):
+        min(among, key=lambda one: one.week_turns / one.weekly_leads).week_turns += 1
+    assert among[0].week_turns < count * 100 / 109 - 1
+
+
+def test_whoever_comes_and_goes_is_never_flooded():
+    dice = random.Random(4)
+    among = seats(10, 10, 20, 5, 15, 8)
+    for _ in range(3000):
+        here = dice.sample(among, dice.randint(1, len(among)))
+        for _ in range(dice.randint(1, 40)):
+            gave(here)
+        assert max(abs(one.owed) for one in among) < 3
+
+
+def routed(members_of, at, many):
+    rotation = Rotation(at, members_of.workspace)
+    for _ in range(many):
+        rotation.route(Lead(), known=None, known_why="", tried=())
+    rotation.save()
+
+
+def had(gate, *members):
+    with gate(members[0]):
+        return [Member.objects.get(pk=one.pk).week_turns for one in members]
+
+
+def test_shares_hold_across_batches(gate, rep, other_rep):
+    third = make_member(rep.workspace, "rep", "Theo Third", takes_leads=True)
+    with gate(rep) as at:
+        for _ in range(17):
+            routed(rep, at, 20)
+    assert sorted(had(gate, rep, other_rep, third)) == [113, 113, 114]
+
+
+def test_what_somebody_can_take_a_week_is_their_share(gate, rep, other_rep):
+    with gate(rep) as at:
+        Member.objects.filter(pk=rep.pk).update(weekly_leads=15)
+        Member.objects.filter(pk=other_rep.pk).update(weekly_leads=5)
+        for many in (1, 2, 3, 4, 5, 6, 7):
+            routed(rep, at, many)
+    assert had(gate, rep, other_rep) == [21, 7]
+
+
+def test_at_nought_a_week_nobody_is_asked_by_turn(gate, rep, other_rep):
+    with gate(rep) as at:
+        Member.objects.filter(pk=rep.pk).update(weekly_leads=0)
+        rotation = Rotation(at, rep.workspace)
+        got, route = rotation.route(Lead(), known=None, known_why="", tried=())
+        assert got == other_rep
+        assert {row["name"]: row["says"] for row in route["rows"]} == {
+            "Otto Rep": "It is Otto Rep’s turn: 0 of 10 this week.",
+            "Rita Rep": "Takes none by turn.",
+        }
+        assert rotation.route(Lead(), known=rep, known_why="{name} knows them.", tried=())[0] == rep
+        nobody, route = rotation.route(Lead(), known=None, known_why="", tried=[other_rep.pk])
+        assert (nobody, route["says"]) == (None, "Nobody takes leads by turn at the moment.")
+
+
+def test_a_lead_that_goes_to_who_knows_it_is_nobodys_turn(gate, rep, other_rep):
+    with gate(rep) as at:
+        for _ in range(5):
+            rotation = Rotation(at, rep.workspace)
+            rotation.route(Lead(), known=rep, known_why="{name} knows them.", tried=())
+            rotation.save()
+        routed(rep, at, 4)
+    assert had(gate, rep, other_rep) == [2, 2]
+
+
+def test_somebody_back_from_time_off_and_a_newcomer_take_their_share_and_no_more(gate, rep, other_rep, owner):
+    with gate(rep) as at:
+        today = rep.workspace.local(at).date()
+        off = take_off(other_rep, today, today, by=owner, at=at)
+        routed(rep, at, 50)
+        come_back(off, by=owner, at=at)
+    new = make_member(rep.workspace, "rep", "Nora New", takes_leads=True)
+    with gate(rep) as at:
+        routed(rep, at, 30)
+    assert had(gate, rep, other_rep, new) == [60, 10, 10]
+
+
+def test_whoever_is_away_on_the_next_working_day_is_left_out_tonight(gate, rep, other_rep, owner):
+    with gate(rep) as now:
+        friday = now.replace(hour=20, minute=0) + timedelta(days=(4 - now.weekday()) % 7 + 7)
+        monday = rep.workspace.local(friday).date() + timedelta(days=3)
+        take_off(rep, monday, monday, by=owner, at=now)
+        got, route = Rotation(friday, rep.workspace).route(Lead(), known=None, known_why="", tried=())
+        assert got == other_rep
+        assert "Is away" in next(row["says"] for row in route["rows"] if row["name"] == "Rita Rep")
+
+
+def test_a_new_week_counts_from_nothing_and_forgets_no_debt(gate, rep, other_rep):
+    with gate(rep) as at:
+        routed(rep, at, 3)
+        rotation = Rotation(at + timedelta(days=7), rep.workspace)
+        got, _ = rotation.route(Lead(), known=None, known_why="", tried=())
+        assert got == other_rep, "Rita had two of three"
+        rotation.save()
+    assert had(gate, rep, other_rep) == [0, 1]
+
+
+@pytest.mark.postgres
+def test_two_workers_at_once_keep_the_shares(transactional_db, workspace, rep, other_rep, gate):
+    third = make_member(workspace, "rep", "Theo Third", takes_leads=True)
+
+    def worker():
+        for _ in range(20):
+            with tenant(workspace.pk, write=True) as at:
+                routed(rep, at, 5)
+
+    assert race([worker, worker]) == [None, None]
+    assert sorted(had(gate, rep, other_rep, third)) == [66, 67, 67]
