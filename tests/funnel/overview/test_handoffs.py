@@ -46,7 +46,7 @@ def test_who_waits_stands_there_with_clock_reason_and_route(waiting, viewer, bro
     assert "Ann Bell" in page
     assert "Asked for a roof check" in page
     assert "Waits for Rita Rep" in page
-    assert "It is Rita Rep’s turn." in page
+    assert "It is Rita Rep’s turn: 0 of 10 this week." in page
     assert "1 waits to be taken." in page
     assert "Give to…" not in page
     assert "Take it" not in page
