@@ -57,7 +57,7 @@ def test_everybody_reads_the_way_the_reason_and_the_promise(lead, viewer, browse
     assert "“<bdi>A free roof check</bdi>”" in page
     assert "South roof" in page
     assert "Why <bdi>Rita</bdi>" in page
-    assert "It is Rita Rep’s turn." in page
+    assert "It is Rita Rep’s turn: 0 of 10 this week." in page
     assert "Radio · Spring" in page
     assert "You may write to me." in page
     assert "01632 960142" in page
