@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from funnel.leads.models import FieldDefinition
+from funnel.leads.models import FieldDefinition, Lead
 from funnel.workspaces.models import AuditEntry, Member
 
 LONGEST = 2000
@@ -52,6 +52,16 @@ class FieldBook:
         if errors:
             raise Refused(errors)
         return cleaned
+
+
+def fields_of(lead: Lead) -> dict[str, FieldDefinition]:
+    """The business's own fields by name where the lead has any; read once for this instance, whoever asks."""
+    if not lead.fields:
+        return {}
+    known: dict[str, FieldDefinition] | None = getattr(lead, "known_fields", None)
+    if known is None:
+        known = lead.known_fields = FieldBook().by_name  # type: ignore[attr-defined]
+    return known
 
 
 def one_value(definition: FieldDefinition, value: Any) -> str | bool | None:

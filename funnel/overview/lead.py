@@ -14,7 +14,8 @@ from django.shortcuts import get_object_or_404
 
 from funnel.handoff.actions import may_bring_back
 from funnel.handoff.models import Handoff
-from funnel.leads.models import Consent, FieldDefinition, Lead, Suspect
+from funnel.leads.fields import fields_of
+from funnel.leads.models import Consent, Lead, Suspect
 from funnel.leads.stages import SALES, Stage, side_of
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
@@ -163,9 +164,7 @@ def _also_here(lead: Lead) -> list[Lead]:
 
 
 def _own_fields(lead: Lead) -> list[dict[str, Any]]:
-    if not lead.fields:
-        return []
-    labels = {one.name: one.label for one in FieldDefinition.objects.all()}
+    labels = {name: one.label for name, one in fields_of(lead).items()}
     order = {name: place for place, name in enumerate(labels)}
     words = {True: "Yes", False: "No"}
     return [

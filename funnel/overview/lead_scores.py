@@ -46,6 +46,7 @@ def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
     known = {rule["key"] for rule, _ in held}
     return {
         **seen,
+        "basis": score.basis,
         "engagement_rows": engagement,
         "engagement": sum((row.now for row in engagement), Decimal(0)),
         "engagement_then": sum(row.then for row in engagement),

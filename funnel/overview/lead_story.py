@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Prefetch, Q, prefetch_related_objects
+from django.db.models import Q
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -46,11 +46,12 @@ def events_of(lead: Lead) -> list[Event]:
 
     They are read once for this instance of the lead, in one query, whichever panels ask.
     """
-    latest = Event.objects.filter(lead=lead).exclude(kind__in=UNTOLD).order_by("-occurred_at", "-id")
-    marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise")
-    told = Event.objects.filter(marks | Q(pk__in=latest.values("pk")[: PAGE + 1])).timeline()
-    prefetch_related_objects([lead], Prefetch("events", told, to_attr="told_events"))
-    found: list[Event] = lead.told_events  # type: ignore[attr-defined]
+    found: list[Event] | None = getattr(lead, "told_events", None)
+    if found is None:
+        own = Event.objects.filter(lead=lead)
+        latest = own.exclude(kind__in=UNTOLD).order_by("-occurred_at", "-id").values("pk")[: PAGE + 1]
+        marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise")
+        found = lead.told_events = list(own.filter(marks | Q(pk__in=latest)).timeline())  # type: ignore[attr-defined]
     return found
 
 

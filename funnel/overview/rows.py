@@ -52,9 +52,9 @@ def basis_in_force() -> Basis:
     return Basis.objects.select_related("version").get(in_force=True)
 
 
-def grades_of(lead_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, Grade]:
-    """Fit and engagement band now of each lead that has been scored."""
-    basis = basis_in_force()
+def grades_of(lead_ids: Sequence[UUID], *, at: datetime, basis: Basis | None = None) -> dict[UUID, Grade]:
+    """Fit and engagement band now of each lead that has been scored; `basis` is the one in force, where it is known."""
+    basis = basis or basis_in_force()
     cuts = basis.cuts(at)
     return {
         lead_id: (band, 1 + sum(total >= cut for cut in cuts))

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
@@ -79,9 +78,10 @@ def deals_of(lead: Lead) -> list[Deal]:
 
     They are read once for this instance of the lead, whichever panels ask.
     """
-    latest = Deal.objects.select_related("holder__user").order_by("-stage_since", "-id")[:MOST]
-    prefetch_related_objects([lead], Prefetch("deals", latest, to_attr="latest_deals"))
-    rows: list[Deal] = lead.latest_deals  # type: ignore[attr-defined]
+    rows: list[Deal] | None = getattr(lead, "latest_deals", None)
+    if rows is None:
+        latest = Deal.objects.filter(lead=lead).select_related("holder__user").order_by("-stage_since", "-id")
+        rows = lead.latest_deals = list(latest[:MOST])  # type: ignore[attr-defined]
     return sorted(rows, key=lambda one: -OPEN.index(DealStage(one.stage)) if one.is_open else 1)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from funnel.leads.fields import fields_of
 from funnel.leads.models import FieldDefinition, Lead
 from funnel.outbox.kinds import KINDS
 from funnel.outbox.models import Event
@@ -29,7 +30,7 @@ class Offer:
 
 def offers_for(lead: Lead, questions: Sequence[Question]) -> dict[str, list[Offer]]:
     """By the question's key, the latest first, out of the latest entries of the lead's timeline."""
-    fields = {one.name: one for one in FieldDefinition.objects.all()} if lead.fields else {}
+    fields = fields_of(lead)
     events = [one for one in events_of(lead) if one.kind in HEARD and one.is_in_force]
     found: dict[str, list[Offer]] = {}
     for question in questions:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
 
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
@@ -16,7 +17,7 @@ from funnel.leads.stages import SALES
 from funnel.outbox.kinds import CONTACTS
 from funnel.outbox.models import Event
 from funnel.overview.rows import UNKNOWN, grades_of, minutes_left
-from funnel.scoring.models import LeadScore
+from funnel.scoring.models import Basis, LeadScore
 from funnel.templatetags.words import calendar_day, clock_time, day
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.slots import slot
@@ -75,18 +76,34 @@ def new_handoffs(member: Member) -> Any:
     )
 
 
-def to_call_first(member: Member) -> Any:
-    """Leads that the member took and to whom nobody has spoken since they were handed over."""
+def with_nothing_planned(member: Member) -> Any:
+    """The member's leads: first those to whom nobody has spoken since they were handed over, `handed_at`; then the
+    others by engagement.
+    """
     contact = Event.objects.filter(
         lead=OuterRef("lead"), kind__in=CONTACTS, actor__isnull=False, occurred_at__gte=OuterRef("opened_at")
     )
+    silent = _taken().filter(~Exists(contact), lead=OuterRef("pk")).values("closed_at")[:1]
+    # The basis is asked for once, not beside each lead.
+    basis = Basis.objects.filter(in_force=True).values("pk")
+    score = LeadScore.objects.filter(lead=OuterRef("pk"), basis=Subquery(basis)).values("total")
     return (
-        Handoff.objects.filter(lead__holder=member, lead__stage__in=SALES, outcome=Outcome.ACCEPTED, given_back_at=None)
-        .filter(~Exists(contact))
-        .select_related("lead")
-        .only("card", *WITH_FACE)
-        .order_by("closed_at", "id")
+        Lead.objects.filter(holder=member, stage__in=SALES)
+        .only(*FACE)
+        .annotate(handed_at=Subquery(silent), total=Subquery(score))
+        .order_by(F("handed_at").asc(nulls_last=True), F("total").desc(nulls_last=True), "-id")
     )
+
+
+def _taken() -> Any:
+    return Handoff.objects.filter(outcome=Outcome.ACCEPTED, given_back_at=None)
+
+
+def _why(leads: list[Lead]) -> dict[UUID, str]:
+    """Why each of the leads was handed over to whoever has it."""
+    if not leads:
+        return {}
+    return dict(_taken().filter(lead__in=leads).order_by("-closed_at").values_list("lead", "card__why"))
 
 
 def stamp(member: Member, at: datetime) -> str:
@@ -115,27 +132,22 @@ def _others(member: Member, at: datetime) -> list[Planned]:
 
 
 def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list[Group], str]:
-    """The groups of the desk in order, empty ones left out, and its stamp()."""
-    waiting = list(new_handoffs(member).select_related("lead").only("card", "due_at", *WITH_FACE)[:MOST])
+    """The groups of the desk in order, empty ones left out and nobody graded yet, and its stamp()."""
+    waits = new_handoffs(member)
+    many = Subquery(waits.order_by().values(one=Value(1)).annotate(many=Count("*")).values("many"))
+    waiting = list(waits.select_related("lead").only("card", "due_at", *WITH_FACE).annotate(many=many)[:MOST])
     steps = list(Task.objects.on_desk_of(member).only("what", "due_at", "all_day", *WITH_FACE)[:MOST])
     planned = [Planned(task.due_at, task.lead, task.what, *_place(task, at)) for task in steps]
-    rest = _others(member, at)
-    beyond = _beyond(member, len(waiting))
-    waits, due = ([(one.pk, one.due_at) for one in found] for found in (waiting, steps))
-    mark = _stamp(member, at, waits, beyond, due, rest)
-    planned += rest
+    plans = _others(member, at)
+    beyond = waiting[0].many - len(waiting) if waiting else 0
+    told, due = ([(one.pk, one.due_at) for one in found] for found in (waiting, steps))
+    mark = _stamp(member, at, told, beyond, due, plans)
+    planned += plans
     seen = {one.lead.pk for one in planned}
-    first = [one for one in to_call_first(member)[:MOST] if one.lead_id not in seen]
-    seen |= {one.lead_id for one in first}
-    score = LeadScore.objects.in_force().filter(lead=OuterRef("pk")).values("total")[:1]
-    others = [
-        lead
-        for lead in Lead.objects.filter(holder=member, stage__in=SALES)
-        .only(*FACE)
-        .annotate(total=Subquery(score))
-        .order_by(F("total").desc(nulls_last=True), "-id")[: 2 * MOST]
-        if lead.pk not in seen
-    ][:MOST]
+    rest = [lead for lead in with_nothing_planned(member)[: 3 * MOST] if lead.pk not in seen]
+    first = [lead for lead in rest if lead.handed_at is not None][:MOST]
+    why = _why(first)
+    others = [lead for lead in rest if lead.pk not in why][:MOST]
 
     groups = {
         name: Group(title)
@@ -148,17 +160,20 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
     for one in waiting:
         left = minutes_left(one, at=at, workspace=workspace)
         groups["new"].rows.append(Row(one.lead, one.card["why"], left=left))
-    for one in first:
-        groups["today"].rows.append(Row(one.lead, f"Call first: {one.card['why']}", when="Now"))
+    for lead in first:
+        groups["today"].rows.append(Row(lead, f"Call first: {why[lead.pk]}", when="Now"))
     for one in sorted(planned, key=lambda one: one.due_at):
         groups[one.group].rows.append(Row(one.lead, one.what, when=one.when))
     for lead in others:
         groups["others"].rows.append(Row(lead, "Nothing is planned: call, or say what is next"))
-    rows = [row for group in groups.values() for row in group.rows]
-    grades = grades_of([row.lead.pk for row in rows], at=at)
+    return [group for group in groups.values() if group.rows], mark
+
+
+def grade(rows: Sequence[Row], *, at: datetime, basis: Basis | None) -> None:
+    """Write both scores beside each row; `basis` is the one in force, where it is known."""
+    grades = grades_of([row.lead.pk for row in rows], at=at, basis=basis)
     for row in rows:
         row.grade = grades.get(row.lead.pk, UNKNOWN)
-    return [group for group in groups.values() if group.rows], mark
 
 
 def _place(task: Task, at: datetime) -> tuple[str, str]:

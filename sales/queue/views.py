@@ -11,16 +11,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.forms import GiveBackForm
 from funnel.leads.models import Lead
 from funnel.overview.back import go_back
+from funnel.scoring.models import Basis
 from funnel.templatetags.words import day, when
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 from sales.queue import actions as queue
-from sales.queue.desk import count, desk_of, stamp
+from sales.queue.desk import Group, count, desk_of, grade, stamp
 from sales.queue.forms import CallForm, MoveForm, NextStepForm
 from sales.queue.mine import page_of
 from sales.queue.models import CallOutcome, Task
@@ -31,9 +33,16 @@ DUE = ("New handoffs", "Late", "Today", "Tomorrow")
 
 @allow("leads.take")
 @require_GET
+@vary_on_headers("HX-Target")
 def desk(request: HttpRequest) -> HttpResponse:
-    """The desk with the lead that the address names, else with the first thing to do."""
-    return _desk(request, _wanted(request))
+    """The desk with the lead that the address names, else with the first thing to do.
+
+    A row that is chosen asks for the lead alone; the list beside it stands.
+    """
+    pk = _wanted(request)
+    if pk is None or request.htmx.target != "lead":  # type: ignore[attr-defined]
+        return _desk(request, pk)
+    return render(request, "sales/desk.html#lead", _around(request) | {"current": pk} | pane_of(request, pk))
 
 
 @allow("leads.take")
@@ -44,7 +53,8 @@ def news(request: HttpRequest) -> HttpResponse:
         return _desk(request, _wanted(request))
     if request.GET.get("have") == stamp(request.member, request.at):  # type: ignore[attr-defined]
         return HttpResponse(status=204)
-    return render(request, "sales/desk.html#rows", _list(request) | {"current": _wanted(request)})
+    groups, mark = _groups(request)
+    return render(request, "sales/desk.html#rows", _list(request, groups, mark) | {"current": _wanted(request)})
 
 
 @allow("leads.take")
@@ -169,28 +179,33 @@ def _done(request: HttpRequest, sentence: str, pk: UUID | None = None) -> HttpRe
     return go_back(request, reverse("sales:desk") + (f"?lead={pk}#lead" if pk else "#desk-title"))
 
 
-def _list(request: HttpRequest) -> dict[str, Any]:
-    member, at = request.member, request.at  # type: ignore[attr-defined]
-    groups, mark = desk_of(member, at=at, workspace=request.workspace)  # type: ignore[attr-defined]
+def _groups(request: HttpRequest) -> tuple[list[Group], str]:
+    return desk_of(request.member, at=request.at, workspace=request.workspace)  # type: ignore[attr-defined]
+
+
+def _around(request: HttpRequest) -> dict[str, Any]:
+    return {"at": request.at, "promise_minutes": request.workspace.promise_hours * 60}  # type: ignore[attr-defined]
+
+
+def _list(request: HttpRequest, groups: list[Group], mark: str, basis: Basis | None = None) -> dict[str, Any]:
     rows = [row for group in groups for row in group.rows]
-    return {
+    grade(rows, at=request.at, basis=basis)  # type: ignore[attr-defined]
+    return _around(request) | {
         "groups": groups,
         "rows": rows,
         "to_do": count(groups, *DUE),
         "new": count(groups, "New handoffs"),
         "upcoming": next((row for group in groups if group.title == "Later" for row in group.rows), None),
         "stamp": mark,
-        "at": at,
-        "promise_minutes": request.workspace.promise_hours * 60,  # type: ignore[attr-defined]
     }
 
 
 def _desk(request: HttpRequest, pk: UUID | None, *, status: int = 200, **also: Any) -> HttpResponse:
-    context = _list(request)
-    rows = context["rows"]
-    pk = pk or (rows[0].lead.pk if rows else None)
-    context |= {"current": pk, "after": next((row for row in rows if row.lead.pk != pk), None)}
-    if pk is not None:
-        context |= pane_of(request, pk)
+    groups, mark = _groups(request)
+    leads = [row.lead for group in groups for row in group.rows]
+    pk = pk or (leads[0].pk if leads else None)
+    pane = pane_of(request, pk) if pk is not None else {}
+    context = _list(request, groups, mark, (pane.get("scores") or {}).get("basis"))
+    context |= {"current": pk, "after": next((lead for lead in leads if lead.pk != pk), None)}
     # A form that came back with errors stands where the empty one would.
-    return render(request, "sales/desk.html", context | also, status=status)
+    return render(request, "sales/desk.html", context | pane | also, status=status)

@@ -240,6 +240,28 @@ def test_the_list_is_sent_again_only_when_it_has_changed(rep, asks, browse):
     assert "<html" in client.get(news).content.decode()
 
 
+def test_a_row_that_is_chosen_brings_the_lead_without_the_list(rep, asks, browse):
+    first, other = asks(rep), asks(rep, "Ben Cole", phone="")
+    client = browse(rep)
+    answer = client.get(f"{DESK}?lead={other.pk}", headers={"HX-Request": "true", "HX-Target": "lead"})
+    page = answer.content.decode()
+    assert page.lstrip().startswith('<section class="desk-lead" id="lead"')
+    assert "Ben Cole" in page
+    assert f'id="desk-current" value="{other.pk}"' in page
+    assert "desk-rows" not in page
+    assert str(first.pk) not in page
+    assert "HX-Target" in answer["Vary"]  # a browser that goes back may not take the part for the page
+    assert "desk-rows" in client.get(f"{DESK}?lead={other.pk}").content.decode()
+
+
+def test_whoever_was_not_called_yet_stands_under_today_and_only_there(rep, taken, browse, gate):
+    silent, called = taken(rep, "Sue Lent", phone=""), taken(rep, "Cal Led", phone="")
+    with gate(rep) as at:
+        queue.log_call(Lead.objects.get(pk=called.pk), CallOutcome.SPOKE, by=rep, at=at)
+    groups = {group.title: [row.lead.pk for row in group.rows] for group in browse(rep).get(DESK).context["groups"]}
+    assert groups == {"Today": [silent.pk], "Without a next step": [called.pk]}
+
+
 def test_the_desk_asks_the_same_number_of_questions_for_one_and_for_ten(
     rep, taken, asks, browse, gate, django_assert_max_num_queries
 ):
