@@ -24,11 +24,11 @@ from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form
 from marketing.channels.models import Channel
 from marketing.reports.feedback import by_reason, handoffs_back, losses, losses_by_reason, told, told_losses
-from marketing.reports.figures import CAMPAIGN, CHANNEL, Figures, brought, costs, received, summed, whole
+from marketing.reports.figures import CAMPAIGN, CHANNEL, CHANNEL_NAME, Figures, brought, costs, received, summed, whole
 
 PAGE, COSTS_SHOWN = 20, 50
 # How a source reads on the page: the channel it belongs to, and the placement it named.
-SOURCE = ("source__placements__channel__name", "source__placement")
+SOURCE = (CHANNEL_NAME, "source__placement")
 
 
 @require_safe

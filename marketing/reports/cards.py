@@ -10,23 +10,21 @@ from django.urls import reverse
 from funnel.templatetags.words import plural
 from funnel.workspaces.months import asked, begins_on
 from marketing.capture.models import Submission
-from marketing.channels.models import Channel
-from marketing.reports.figures import CHANNEL, brought, summed, whole
+from marketing.reports.figures import CHANNEL, CHANNEL_NAME, brought, whole
 
 
 def channels_of_the_period(request: Any) -> dict[str, Any]:
     """What the channels brought of those who came in the period, and what they cost. SLOTS["home_cards"]."""
     workspace, period = request.workspace, asked(request)
     since, until = begins_on(period.first, workspace), begins_on(period.after, workspace)
-    found = summed(brought(since, CHANNEL, member=request.member, until=until), CHANNEL)
-    names = dict(Channel.objects.values_list("pk", "name"))
-    rows = [{"name": names.get(key, "Being sorted"), "figures": figures} for key, figures in found.items()]
+    found = brought(since, CHANNEL, CHANNEL_NAME, member=request.member, until=until)
+    rows = [{"name": row[CHANNEL_NAME] or "Being sorted", "figures": row["figures"]} for row in found]
     rows.sort(key=lambda row: (-row["figures"].leads, row["name"]))
     return {
         "template": "marketing/_channels_card.html",
         "context": {
             "rows": rows,
-            "total": whole(found.values()),
+            "total": whole(row["figures"] for row in found),
             "most": max((row["figures"].leads for row in rows), default=0),
             "period": period,
             "currency": workspace.currency,

@@ -10,11 +10,13 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from fractions import Fraction
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum, Value
 
-from funnel.handoff.models import Handoff, Outcome
+from funnel.handoff.models import Outcome
 from funnel.leads.models import Lead, LeadQuerySet
 from funnel.leads.stages import Stage
 from funnel.ledger.models import Cost, Revenue
@@ -22,7 +24,7 @@ from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.roles import may
 
 CHANNEL, CAMPAIGN = "source__placements__channel", "source__placements__campaign"
-MONEY = ("revenue", "cost")
+CHANNEL_NAME = f"{CHANNEL}__name"
 PERIODS = {"month": "This month", "quarter": "This quarter", "all": "All the time"}
 
 
@@ -44,7 +46,7 @@ class Figures:
     cost: int = 0
 
     def __add__(self, other: Figures) -> Figures:
-        return Figures(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Figures)))
+        return Figures(*(getattr(self, name) + getattr(other, name) for name in FIGURES))
 
     @property
     def otherwise(self) -> int:
@@ -68,6 +70,9 @@ class Figures:
     def back(self) -> float | None:
         """The return on cost, (revenue − cost) ÷ cost, in percent; None where nothing was spent."""
         return 100 * (self.revenue - self.cost) / self.cost if self.cost else None
+
+
+FIGURES = tuple(one.name for one in fields(Figures))
 
 
 def _each(cost: int, many: int) -> int | None:
@@ -96,50 +101,58 @@ def _between(column: str, since: datetime | None, until: datetime | None) -> dic
 
 def counted(leads: LeadQuerySet, *by: str) -> list[dict[str, Any]]:
     """Count leads in groups, by one query; each row has the group's values and `figures`."""
-    handoffs = Handoff.objects.filter(lead=OuterRef("pk"))
-    rows = (
-        leads.annotate(
-            was_ready=Exists(handoffs),
-            was_taken=Exists(handoffs.filter(outcome=Outcome.ACCEPTED)),
-            is_waiting=Exists(handoffs.filter(outcome=Outcome.OPEN)),
-            was_back=Exists(handoffs.filter(given_back_at__isnull=False)),
-        )
-        .order_by()
-        .values(*by)
-        .annotate(
-            leads=Count("pk"),
-            ready=Count("pk", filter=Q(was_ready=True)),
-            taken=Count("pk", filter=Q(was_taken=True)),
-            waits=Count("pk", filter=Q(is_waiting=True, was_taken=False)),
-            back_at_once=Count("pk", filter=Q(was_back=True, was_taken=False, is_waiting=False)),
-            given_back=Count("pk", filter=Q(was_back=True)),
-            customers=Count("pk", filter=Q(stage=Stage.CUSTOMER)),
-        )
-    )
-    names = [one.name for one in fields(Figures) if one.name not in MONEY]
-    return [
-        {**{name: row[name] for name in by}, "figures": Figures(**{name: row[name] for name in names})} for row in rows
-    ]
+    return _together(_counts(leads, by), by)
 
 
 def brought(
     since: datetime | None, *by: str, member: Member, until: datetime | None = None, **where: Any
 ) -> list[dict[str, Any]]:
-    """Counts and money together, by three queries; `by` and `where` name the source's own columns.
+    """Counts and money together, by one query; `by` and `where` name the source's own columns.
 
     Without revenue for somebody who reads only their own.
     """
-    found = {tuple(row[name] for name in by): row for row in counted(received(since, until).filter(**where), *by)}
-
-    def of(key: Sequence[Any]) -> Figures:
-        return found.setdefault(tuple(key), dict(zip(by, key, strict=True)) | {"figures": Figures()})["figures"]
-
-    for *key, amount in _sums(costs(since, until, **where), by):
-        of(key).cost += amount
+    parts = _counts(received(since, until).filter(**where), by)
+    parts.append(_part(costs(since, until, **where), by, cost=Sum("base_amount")))
     if may(member, "revenue"):
-        for *key, amount in _sums(won(since, until, **where), [f"lead__{name}" for name in by]):
-            of(key).revenue += amount
-    return list(found.values())
+        booked = won(since, until, **where)
+        parts.append(_part(booked, [f"lead__{name}" for name in by], revenue=Sum("base_amount")))
+    return _together(parts, by)
+
+
+def _counts(leads: LeadQuerySet, by: Sequence[str]) -> list[QuerySet[Any]]:
+    """What is counted of every lead, and what only of those that were handed over: few, so that counting is quick."""
+    taken, waits = Q(handoffs__outcome=Outcome.ACCEPTED), Q(handoffs__outcome=Outcome.OPEN)
+    back = Q(handoffs__given_back_at__isnull=False)
+
+    def many(*of: Q) -> Count:
+        return Count("pk", distinct=True, filter=reduce(or_, of) if of else None)
+
+    return [
+        _part(leads, by, leads=Count("pk"), customers=Count("pk", filter=Q(stage=Stage.CUSTOMER))),
+        _part(
+            leads.filter(handoffs__isnull=False),
+            by,
+            ready=many(),
+            taken=many(taken),
+            waits=many(taken, waits) - many(taken),
+            back_at_once=many(taken, waits, back) - many(taken, waits),
+            given_back=many(back),
+        ),
+    ]
+
+
+def _part(rows: QuerySet[Any], by: Sequence[str], **asked: Any) -> QuerySet[Any]:
+    """Rows in groups with every figure, 0 where it isn't asked: all of one shape, so that one query unites them."""
+    whole = {f"of_{name}": asked.get(name, Value(0)) for name in FIGURES}
+    return rows.order_by().values(*by).annotate(**whole).values_list(*by, *whole)
+
+
+def _together(parts: Sequence[QuerySet[Any]], by: Sequence[str]) -> list[dict[str, Any]]:
+    found: dict[tuple[Any, ...], Figures] = {}
+    for row in parts[0].union(*parts[1:], all=True):
+        key = row[: len(by)]
+        found[key] = found.get(key, Figures()) + Figures(*row[len(by) :])
+    return [{**dict(zip(by, key, strict=True)), "figures": figures} for key, figures in found.items()]
 
 
 def costs(since: datetime | None, until: datetime | None = None, **where: Any) -> QuerySet[Cost]:
@@ -149,12 +162,9 @@ def costs(since: datetime | None, until: datetime | None = None, **where: Any) -
 
 def won(since: datetime | None, until: datetime | None = None, **where: Any) -> QuerySet[Revenue]:
     """What was booked to date on the leads of the period."""
-    leads = where | _between("received_at", since, until)
-    return Revenue.objects.filter(**{f"lead__{name}": value for name, value in leads.items()})
-
-
-def _sums(rows: QuerySet[Any], by: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-    return rows.order_by().values_list(*by).annotate(sum=Sum("base_amount"))
+    rows: QuerySet[Revenue] = Revenue.objects.filter(**{f"lead__{name}": value for name, value in where.items()})
+    # By their keys: to look at each lead's date, SQLite would rather read all that was ever booked.
+    return rows.filter(lead__in=received(since, until).values("pk")) if since or until else rows
 
 
 def summed(rows: Iterable[dict[str, Any]], by: str) -> dict[Hashable, Figures]:
