@@ -6,7 +6,7 @@ from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey
 from funnel.ledger.models import Cost, Rate, Revenue
 from funnel.mail.models import MailServer, Message
 from funnel.outbox.models import Effect, Event, Feed, Heartbeat
-from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
+from funnel.scoring.models import Basis, LeadScore, RuleDraft, RuleVersion, ScorePoint
 from funnel.transfer.models import Import, RefusedRow
 from funnel.workspaces.models import (
     ApiKey,
@@ -22,6 +22,6 @@ from funnel.workspaces.models import (
 __all__ = [
     "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "Feed", "FieldDefinition",
     "GiveBackReason", "Handoff", "Heartbeat", "Import", "Invitation", "KeptAnswer", "Lead", "LeadKey",
-    "LeadScore", "MailServer", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RuleVersion",
-    "ScorePoint", "SearchText", "Source", "Suspect", "TimeOff", "User", "Workspace",
+    "LeadScore", "MailServer", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RuleDraft",
+    "RuleVersion", "ScorePoint", "SearchText", "Source", "Suspect", "TimeOff", "User", "Workspace",
 ]  # fmt: skip

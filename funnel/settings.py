@@ -273,7 +273,11 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
         "weekly": "funnel.overview.weekly.write_letters",
         "next_week": "funnel.overview.weekly.plan_next",
         "keep_clocks": "sales.demos.handlers.keep",
+        "set_epoch": "funnel.scoring.handlers.set_epoch",
     },
+    "rules_tried": {"fill_basis": "funnel.scoring.handlers.fill_basis"},
+    "rules_published": {"judge_all": "funnel.handoff.standing.judge_all"},
+    "rules_left": {"forget_basis": "funnel.scoring.handlers.forget_basis"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
     "list_uploaded": {
         "read_list": "funnel.transfer.handlers.read_list",

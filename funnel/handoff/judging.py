@@ -63,6 +63,7 @@ def score_and_judge(
 
     Events that are not kept, like one lead's share of a batch, are judged but earn nothing.
     """
+    scoring.hold(workspace)
     every = scoring.bases()
     kept = [event for event in events if event.pk]
     scores = scoring.score(leads, kept, workspace=workspace, every=every, new=new)

@@ -14,7 +14,7 @@ from funnel.handoff.card import says
 from funnel.leads.models import Lead
 from funnel.overview.lead_story import source_words
 from funnel.scoring.models import LeadScore, ScorePoint
-from funnel.scoring.rules import fit_rows
+from funnel.scoring.rules import fit_rows, labels_for, sentence
 from funnel.templatetags.words import add_up
 
 # A lead that opened thousands of pages still gives a page that can be read; the rest is one row, so that it adds up.
@@ -43,7 +43,7 @@ def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
     seen = score.seen(score.basis, at)
     engagement = _engagement(lead, score, at)
     held = fit_rows(lead, rules)
-    known = {rule["key"] for rule, _ in held}
+    known, labels = {rule["key"] for rule, _ in held}, labels_for(rules)
     return {
         **seen,
         "basis": score.basis,
@@ -53,9 +53,9 @@ def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
         "half_life": score.basis.half_life,
         **_line(score, seen, at),
         "fit": sum(rule["points"] for rule, _ in held),
-        "fit_rows": [(rule["says"], value, rule["points"]) for rule, value in held],
+        "fit_rows": [(sentence(rule, labels), value, rule["points"]) for rule, value in held],
         "fit_line": rules["fit_bands"].get(score.fit_band),
-        "fit_missing": [(rule["says"], rule["points"]) for rule in rules["fit"] if rule["key"] not in known],
+        "fit_missing": [(sentence(rule, labels), rule["points"]) for rule in rules["fit"] if rule["key"] not in known],
         "fit_pending": sum(rule["points"] for rule, _ in held) != score.fit,
     }
 
@@ -75,8 +75,9 @@ def _line(score: LeadScore, seen: dict[str, Any], at: datetime) -> dict[str, Any
 
 def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
     basis = score.basis
-    names = {rule["key"]: rule["says"] for rule in basis.version.rules["engagement"]}
-    ledger = ScorePoint.objects.filter(lead=lead, version=basis.version)
+    chain = {one.pk: one for one in basis.version.chain()}
+    names = {(pk, rule["key"]): sentence(rule) for pk, one in chain.items() for rule in one.rules["engagement"]}
+    ledger = ScorePoint.objects.filter(lead=lead, version__in=list(chain))
     points = list(
         ledger.select_related("event__source", "event__actor__user", "cause").order_by("-occurred_at", "-id")[
             : ROWS + 1
@@ -94,7 +95,7 @@ def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
             then=one.points,
             now=now,
             where=_where(one),
-            rule=f"{names.get(one.rule, one.rule)} ({basis.version.number})",
+            rule=f"{names[one.version_id, one.rule]} ({chain[one.version_id].number})",
             at=one.occurred_at,
             corrected_at=one.cause.recorded_at if one.cause_id != one.event_id else None,
         )

@@ -15,6 +15,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import MARKETING, Stage
 from funnel.overview.rows import basis_in_force
 from funnel.scoring.models import BANDS, LeadScore
+from funnel.scoring.rules import labels_for, sentence
 from funnel.templatetags.words import number
 from funnel.workspaces.roles import allow
 
@@ -40,6 +41,7 @@ def rules(request: Any) -> HttpResponse:
     """What makes a lead ready, and why, with how many people stand in each cell."""
     basis = basis_in_force()
     says = basis.version.rules
+    labels = labels_for(says)
     cuts = basis.cuts(request.at)
     band = Case(
         *[When(total__gte=cut, then=Value(place + 2)) for place, cut in reversed(list(enumerate(cuts)))],
@@ -72,9 +74,9 @@ def rules(request: Any) -> HttpResponse:
             "version": basis.version,
             "name": says["name"],
             "half_life": basis.half_life,
-            "fit": says["fit"],
+            "fit": [{**rule, "says": sentence(rule, labels)} for rule in says["fit"]],
             "fit_bands": fit_spans(says["fit_bands"]),
-            "engagement": says["engagement"],
+            "engagement": [{**rule, "says": sentence(rule)} for rule in says["engagement"]],
             "cuts": list(enumerate(spans(says["engagement_cuts"]), 1)),
             "grid": grid,
             "people": sum(people.values()),

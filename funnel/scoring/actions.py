@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import Sum
 
-from funnel.leads.models import Lead
+from funnel.leads.models import Lead, Source
 from funnel.outbox.models import Event
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
-from funnel.scoring.rules import allot, default_rules, fit_band, fit_of
+from funnel.scoring.rules import allot, default_rules, earns, fit_band, fit_of, has_source
 from funnel.workspaces.inserting import insert_all, row_of
 from funnel.workspaces.models import Workspace
+
+# A lead, the version that gave the points, the rule and the local day: what a cap holds for.
+Slot = tuple[Any, int, str, date]
 
 
 @transaction.atomic
@@ -24,12 +28,27 @@ def start(workspace: Workspace, *, at: datetime) -> Basis:
     """Publish the shipped rule set as a new business's first version."""
     rules = default_rules()
     version = RuleVersion.objects.create(workspace=workspace, number=1, rules=rules, published_at=at)
-    return Basis.objects.create(workspace=workspace, version=version, half_life=rules["half_life_days"], epoch=at)
+    return Basis.objects.create(
+        workspace=workspace, version=version, half_life=rules["half_life_days"], epoch=at, filled_at=at
+    )
 
 
 def bases() -> list[Basis]:
-    """Every basis of the open workspace, the one in force first."""
-    return list(Basis.objects.select_related("version").order_by("-in_force", "id"))
+    """Every basis of the open workspace that scores are kept on, the one in force first."""
+    return list(Basis.objects.filter(left_at=None).select_related("version__follows").order_by("-in_force", "id"))
+
+
+def hold(workspace: Workspace, *, alone: bool = False) -> None:
+    """Keep the workspace's bases as they are until the transaction ends, beside others who score, or `alone`.
+
+    Who scores must not miss a basis that is being filled or put in force meanwhile. A lock per lead would hold that
+    off too, but writes a million wide rows for it. On SQLite there is one writer at a time.
+    """
+    if settings.SQLITE:
+        return
+    how = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {how}(hashtextextended(%s, 0))", [f"score {workspace.pk}"])
 
 
 @transaction.atomic(savepoint=False)
@@ -43,32 +62,40 @@ def score(
 ) -> dict[UUID, LeadScore]:
     """Score locked leads by new events: points, caps, both scores; give the row of the basis in force per lead.
 
-    `every` basis gets a row per lead. `events` may be out of order, late, voidings, or of kinds that no rule names.
-    Every lead given gets its fit scored. `new` leads were made in this transaction: nothing is looked up for them.
+    `every` basis gets a row per lead, but one that is still being filled only of those never scored yet; the filler
+    sums the others when it comes to them. For `new` leads, made in this transaction, nothing is looked up. `events`
+    may be out of order, late, voidings, or of kinds that no rule names. Every lead given gets its fit scored.
     """
     known = [pk for pk in leads if pk not in new]
-    written = _points(every[0].version, events, workspace, known)
-    resum = {event.lead_id for event in events if event.kind == "voided" and event.lead_id}
-    there = LeadScore.objects.filter(lead_id__in=known, basis__in=every) if known else []
+    there = list(LeadScore.objects.filter(lead_id__in=known, basis__in=every)) if known else []
     rows = {(row.lead_id, row.basis_id): row for row in there}
+    scored = {row.lead_id for row in there if row.basis_id == every[0].pk}
+    givers = {basis.pk: basis.giver() for basis in every}
+    written: dict[int, dict[UUID, list[ScorePoint]]] = {}
     changed, fresh = [], []
+    resum = {event.lead_id for event in events if event.kind == "voided" and event.lead_id}
     for basis in every:
-        rules = basis.version.rules
-        for lead in leads.values():
-            row = rows.get((lead.pk, basis.pk))
+        rules, giver = basis.version.rules, givers[basis.pk]
+        mine = [pk for pk in leads if basis.in_force or pk not in scored or (pk, basis.pk) in rows]
+        if giver.pk not in written:
+            its = events if len(mine) == len(leads) else [event for event in events if event.lead_id in set(mine)]
+            written[giver.pk] = _points(giver, its, workspace, [pk for pk in mine if pk not in new])
+        given = written[giver.pk]
+        for pk in mine:
+            lead, row = leads[pk], rows.get((pk, basis.pk))
+            fit = fit_of(lead, rules)
             if row is None:
-                row = row_of(LeadScore, workspace_id=workspace.pk, lead_id=lead.pk, basis_id=basis.pk, fit_band="")
-                rows[lead.pk, basis.pk] = row
+                row = row_of(LeadScore, workspace_id=workspace.pk, lead_id=pk, basis_id=basis.pk, fit_band="")
+                rows[pk, basis.pk] = row
                 fresh.append(row)
-            elif lead.pk in written or row.fit != fit_of(lead, rules):
+            elif pk in given or pk in resum or row.fit != fit:
                 changed.append(row)
-            row.fit = fit_of(lead, rules)
-            row.fit_band = fit_band(row.fit, rules)
+            row.fit, row.fit_band = fit, fit_band(fit, rules)
             row.total = row.total or 0.0
-            for point in written.get(lead.pk, ()):
+            for point in given.get(pk, ()):
                 row.total += point.points * basis.weight(point.occurred_at)
         if resum:
-            for lead_id, total in sums(basis, resum).items():
+            for lead_id, total in sums(basis, resum.intersection(mine)).items():
                 rows[lead_id, basis.pk].total = total
     insert_all(fresh)
     if changed:
@@ -86,55 +113,49 @@ def sums(basis: Basis, lead_ids: Iterable[UUID]) -> dict[UUID, float]:
     """S of each lead, summed afresh from the ledger."""
     totals = dict.fromkeys(lead_ids, 0.0)
     for lead_id, points, moment in ScorePoint.objects.filter(
-        lead_id__in=list(totals), version=basis.version
+        lead_id__in=list(totals), version__in=basis.version.chain()
     ).values_list("lead_id", "points", "occurred_at"):
         totals[lead_id] += points * basis.weight(moment)
     return totals
 
 
 def _points(
-    version: RuleVersion, events: Sequence[Event], workspace: Workspace, known: Sequence[UUID]
+    giver: RuleVersion, events: Sequence[Event], workspace: Workspace, known: Sequence[UUID]
 ) -> dict[UUID, list[ScorePoint]]:
-    """Write the ledger's new rows: each lead, rule and local day is allotted again in order, differences are rows."""
-    rules = {rule["kind"]: rule for rule in version.rules["engagement"]}
-    days: dict[tuple[Any, str, Any], dict[int, datetime]] = defaultdict(dict)
-    causes: dict[tuple[Any, str, Any], int] = {}
-    voided: set[int] = set()
-    # The day on which it earned its points counts, also where the business has another time zone by now.
-    back = [event.voids_id for event in events if event.kind == "voided"]
-    earned_on = dict(ScorePoint.objects.filter(event__in=back).values_list("event_id", "day")) if back else {}
-    for event in events:
-        acted = event
-        if event.kind == "voided" and event.voids is not None:
-            acted = event.voids
-            voided.add(acted.pk)
-        rule = rules.get(acted.kind)
-        if rule is None or acted.lead_id is None:
-            continue
-        day = earned_on.get(acted.pk) or workspace.local(acted.occurred_at).date()
-        slot = (acted.lead_id, rule["key"], day)
-        days[slot][acted.pk] = acted.occurred_at
+    """Write the ledger's new rows: each lead, rule and local day is allotted again in order, differences are rows.
+
+    New events earn by the giver's rules; what is voided is taken back by those by which it was given.
+    """
+    days: dict[Slot, dict[int, datetime]] = defaultdict(dict)
+    causes: dict[Slot, int] = {}
+    back = {event.voids_id: event for event in events if event.kind == "voided" and event.voids_id}
+    versions = {one.pk: one for one in giver.chain()} if back else {giver.pk: giver}
+    if back:
+        # The day on which it earned its points counts, also where the business has another time zone by now.
+        earned = ScorePoint.objects.filter(event__in=list(back), version__in=list(versions))
+        for slot in earned.values_list("event_id", "lead_id", "version_id", "rule", "day", "occurred_at").distinct():
+            event_id, lead_id, version_id, rule, day, moment = slot
+            days[lead_id, version_id, rule, day][event_id] = moment
+            causes[lead_id, version_id, rule, day] = back[event_id].pk
+    for event, rule in _earning(giver.rules["engagement"], events):
+        slot = (event.lead_id, giver.pk, rule["key"], workspace.local(event.occurred_at).date())
+        days[slot][event.pk] = event.occurred_at
         causes[slot] = event.pk
     if not days:
         return {}
-    had = _already(version, days, set(known))
-    by_key = {rule["key"]: rule for rule in rules.values()}
+    had = _already(days, set(known))
+    by_key = {(pk, rule["key"]): rule for pk, one in versions.items() for rule in one.rules["engagement"]}
     made: dict[UUID, list[ScorePoint]] = defaultdict(list)
     for slot, acts in days.items():
-        lead_id, key, day = slot
+        lead_id, version_id, key, day = slot
         there = had.get(slot, {})
         moments = {**{pk: moment for pk, (_, moment) in there.items()}, **acts}
-        gone = voided | set(
+        gone = set(back) | set(
             Event.objects.filter(voids__in=list(moments)).values_list("voids_id", flat=True) if there else ()
         )
         order = sorted((moment, pk) for pk, moment in moments.items() if pk not in gone)
-        due = dict(
-            zip(
-                [pk for _, pk in order],
-                allot(by_key[key]["points"], by_key[key].get("cap"), len(order)),
-                strict=True,
-            )
-        )
+        rule = by_key[version_id, key]
+        due = dict(zip([pk for _, pk in order], allot(rule["points"], rule.get("cap"), len(order)), strict=True))
         for pk, moment in moments.items():
             was = there[pk][0] if pk in there else None
             if was == due.get(pk, 0) or (was is None and pk in gone):
@@ -145,7 +166,7 @@ def _points(
                     workspace_id=workspace.pk,
                     lead_id=lead_id,
                     event_id=pk,
-                    version_id=version.pk,
+                    version_id=version_id,
                     rule=key,
                     cause_id=causes[slot] if was is not None else pk,
                     points=due.get(pk, 0) - (was or 0),
@@ -157,21 +178,36 @@ def _points(
     return made
 
 
-def _already(version: RuleVersion, days: Iterable[Any], known: set[UUID]) -> dict[Any, dict[int, tuple[int, datetime]]]:
+def _earning(rules: Sequence[dict[str, Any]], events: Sequence[Event]) -> Iterable[tuple[Event, dict[str, Any]]]:
+    """The events with each rule by which they earn points."""
+    by_kind = defaultdict(list)
+    for rule in rules:
+        by_kind[rule["kind"]].append(rule)
+    sources: dict[int, Source] = {}
+    if any(has_source(rule) for rule in rules):
+        sources = Source.objects.in_bulk({event.source_id for event in events if event.source_id})
+    for event in events:
+        if event.lead_id is not None:
+            for rule in by_kind.get(event.kind, ()):
+                if earns(rule, event, sources.get(event.source_id or 0)):
+                    yield event, rule
+
+
+def _already(days: Iterable[Slot], known: set[UUID]) -> dict[Slot, dict[int, tuple[int, datetime]]]:
     """What these lead-days hold already: points and moment per event."""
     slots = {slot for slot in days if slot[0] in known}
-    found: dict[Any, dict[int, tuple[int, datetime]]] = defaultdict(dict)
+    found: dict[Slot, dict[int, tuple[int, datetime]]] = defaultdict(dict)
     if not slots:
         return found
-    for lead_id, rule, day, event_id, moment, points in (
+    for lead_id, version_id, rule, day, event_id, moment, points in (
         ScorePoint.objects.filter(
-            version=version,
-            lead_id__in={lead_id for lead_id, _, _ in slots},
-            day__in={day for _, _, day in slots},
+            version__in={slot[1] for slot in slots},
+            lead_id__in={slot[0] for slot in slots},
+            day__in={slot[3] for slot in slots},
         )
-        .values_list("lead_id", "rule", "day", "event_id", "occurred_at")
+        .values_list("lead_id", "version_id", "rule", "day", "event_id", "occurred_at")
         .annotate(given=Sum("points"))
     ):
-        if (lead_id, rule, day) in slots:
-            found[lead_id, rule, day][event_id] = (points, moment)
+        if (lead_id, version_id, rule, day) in slots:
+            found[lead_id, version_id, rule, day][event_id] = (points, moment)
     return found

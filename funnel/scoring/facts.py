@@ -25,7 +25,8 @@ def scores_add_up(workspace: Workspace, at: datetime) -> Iterator[Difference]:
     for basis in bases():
         sums: dict[object, float] = defaultdict(float)
         sizes: dict[object, float] = defaultdict(float)
-        points = ScorePoint.objects.filter(version=basis.version).values_list("lead_id", "points", "occurred_at")
+        ledger = ScorePoint.objects.filter(version__in=basis.version.chain())
+        points = ledger.values_list("lead_id", "points", "occurred_at")
         for lead_id, given, moment in points.iterator(chunk_size=5000):
             term = given * basis.weight(moment)
             sums[lead_id] += term
@@ -35,6 +36,8 @@ def scores_add_up(workspace: Workspace, at: datetime) -> Iterator[Difference]:
             if lead.pk in waiting:
                 continue
             row = scores.get(lead.pk)
+            if row is None and not (basis.in_force or basis.filled_at):
+                continue
             if row is None:
                 yield "score is missing", f"lead {lead.pk} has no score on basis {basis.pk}"
                 continue

@@ -9,6 +9,7 @@ from django.db import models
 
 from funnel.leads.models import Lead
 from funnel.outbox.models import Event
+from funnel.workspaces.models import Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 
 DAY = timedelta(days=1)
@@ -16,31 +17,81 @@ BANDS = ("A", "B", "C", "D")
 
 
 class RuleVersion(TenantRow):
-    """One published set of rules; never edited, so that a row of points always says by what it was given."""
+    """One set of rules, never edited, so that a row of points always says by what it was given.
 
-    number = models.PositiveIntegerField()
+    Its ledger is its own points and those of the versions that it follows. `again` says that it judges the past too:
+    events recorded from `since` on, all without it. Without `published_at` it is a draft that is being tried out.
+    """
+
+    number = models.PositiveIntegerField(null=True)
     rules = models.JSONField()
-    published_at = models.DateTimeField()
+    why = models.CharField(max_length=200, blank=True)
+    follows = TenantForeignKey("self", models.PROTECT, null=True, related_name="+")
+    again = models.BooleanField(default=False)
+    since = models.DateTimeField(null=True)
+    published_at = models.DateTimeField(null=True)
+    published_by = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "number"], name="ruleversion_once")]
 
     def __str__(self) -> str:
-        return f"version {self.number}"
+        return f"version {self.number}" if self.number else "a draft"
+
+    def chain(self) -> list[RuleVersion]:
+        """This version and those that it follows: whose points count."""
+        found = {one.pk: one for one in RuleVersion.objects.filter(pk__lt=self.pk)} if self.follows_id else {}
+        chain, following = [self], self.follows_id
+        while following is not None:
+            chain.append(found[following])
+            following = chain[-1].follows_id
+        return chain
+
+
+class RuleDraft(TenantRow):
+    """The rules as somebody is changing them; at most one."""
+
+    rules = models.JSONField()
+    edited_at = models.DateTimeField()
+    edited_by = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="ruledraft_once")]
 
 
 class Basis(TenantRow):
-    """By what S is summed: a version, its half-life in days and an epoch; one is in force (design.md, Scoring)."""
+    """By what S is summed: a version, its half-life in days and an epoch; one is in force (design.md, Scoring).
+
+    Another is filled beside it by the worker, `done` leads of `of`; filled, it waits, or with `goes_live` takes its
+    place. `figures` is what it would change, for who tries a draft out; `left_at` when it was in force last.
+    """
 
     version = TenantForeignKey(RuleVersion, models.PROTECT, related_name="+")
     half_life = models.FloatField()
     epoch = models.DateTimeField()
     in_force = models.BooleanField(default=True)
+    place = models.UUIDField(null=True)
+    done = models.PositiveIntegerField(default=0)
+    of = models.PositiveIntegerField(default=0)
+    pace = models.PositiveIntegerField(default=0)
+    filled_at = models.DateTimeField(null=True)
+    goes_live = models.BooleanField(default=False)
+    left_at = models.DateTimeField(null=True)
+    figures = models.JSONField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace"], name="basis_in_force", condition=models.Q(in_force=True))
         ]
+
+    def giver(self) -> RuleVersion:
+        """The version by which a new event earns points here.
+
+        One that counts from now on gives none until it is in force: those of the version that it follows are shared.
+        """
+        version: RuleVersion = self.version
+        counts = self.in_force or version.again or version.published_at
+        return version if counts or version.follows is None else version.follows
 
     def weight(self, moment: datetime) -> float:
         """What a point given at `moment` adds to S: 2^((t − E)/h)."""

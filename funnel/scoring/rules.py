@@ -1,38 +1,120 @@
-"""What the rules of a version say, as pure functions over a lead and an event."""
+"""What the rules of a version say, as pure functions over a lead and an event.
+
+A version's rules are {"name", "half_life_days", "fit_bands": {"A", "B", "C"}, "engagement_cuts": three lines, "ready":
+{fit band: engagement bands}, "fit": rules over fields, "engagement": rules over events}. A rule over fields has field,
+when (see `CONDITIONS`), value and points; one over events has kind, points, cap a day, and may have channel, campaign
+and page. Both have key, group and reason.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from funnel.leads.free_mail import FREE_MAIL
 from funnel.leads.identity import business_domain
-from funnel.leads.models import Lead
+from funnel.leads.models import FieldDefinition, Lead, Source
+from funnel.outbox.kinds import KINDS
+from funnel.outbox.models import Event
 
-DEFAULT = Path(__file__).parent / "sets" / "default.json"
+SETS = Path(__file__).parent / "sets"
+DISPOSABLE = frozenset((Path(__file__).parent / "disposable.txt").read_text().split())
+STANDARD = {"name": "Name", "email": "E-mail", "phone": "Phone", "company_name": "Company"}
+OWN = "fields."
+# How a rule over a field reads after the field's name; {} is its value.
+CONDITIONS = {
+    "filled": "is known",
+    "blank": "is not known",
+    "is": "is {}",
+    "one_of": "is one of {}",
+    "contains": "contains “{}”",
+    "range": "is {}",
+    "business": "is at a domain of its own",
+    "free_mail": "is a free-mail address",
+    "disposable": "is a throw-away address",
+}
+OF_ADDRESSES = ("business", "free_mail", "disposable")
+
+
+@cache
+def _shipped() -> dict[str, str]:
+    return {path.stem: path.read_text() for path in sorted(SETS.glob("*.json"))}
+
+
+def shipped_sets() -> dict[str, dict[str, Any]]:
+    """The rule sets to start from, each with its reasons, by key; "default" is the first of a new business."""
+    return {key: json.loads(text) for key, text in _shipped().items()}
 
 
 def default_rules() -> dict[str, Any]:
     """The rule set that every business starts with, with its reasons."""
-    rules: dict[str, Any] = json.loads(DEFAULT.read_text())
-    return rules
+    return shipped_sets()["default"]
+
+
+def value_of(lead: Lead, field: str) -> Any:
+    """What we know of a lead: a column, or one of the business's own fields; blank where we don't."""
+    if field.startswith(OWN):
+        return lead.fields.get(field[len(OWN) :], "")
+    return getattr(lead, field)
+
+
+def holds(rule: Mapping[str, Any], value: Any) -> bool:
+    """Whether a rule over a field holds for its value; texts are compared without case."""
+    when, told, known = rule["when"], rule.get("value"), value not in ("", None)
+    if when in ("filled", "blank"):
+        return known == (when == "filled")
+    if not known:
+        return False
+    text = words_of(value).casefold()
+    if when == "is":
+        return text == str(told).casefold()
+    if when == "one_of":
+        return text in {str(one).casefold() for one in told or ()}
+    if when == "contains":
+        return str(told).casefold() in text
+    if when == "range":
+        return _within(told or {}, str(value))
+    if when == "business":
+        return bool(business_domain(text))
+    domain = text.rpartition("@")[2]
+    return domain in (FREE_MAIL if when == "free_mail" else DISPOSABLE)
+
+
+def words_of(value: Any) -> str:
+    """A field's value as a person reads it."""
+    return {True: "Yes", False: "No"}[value] if isinstance(value, bool) else str(value)
+
+
+def _within(told: Mapping[str, str], text: str) -> bool:
+    """Whether a number or a day lies between `from` and `to`, both included; either may be open."""
+    low, high = told.get("from", ""), told.get("to", "")
+    try:
+        if "-" in (low or high)[1:]:
+            return (not low or text >= low) and (not high or text <= high)
+        number = Decimal(text)
+        return (not low or number >= Decimal(low)) and (not high or number <= Decimal(high))
+    except InvalidOperation:
+        return False
 
 
 def fit_rows(lead: Lead, rules: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     """The fit rules that hold for a lead, each with the value that made it hold; their points add up to the fit."""
     rows = []
     for rule in rules["fit"]:
-        value = str(getattr(lead, rule["field"]))
-        if rule["when"] == "business":
-            value = business_domain(value) if value else ""
-        if value:
-            rows.append((rule, value))
+        value = value_of(lead, rule["field"])
+        if holds(rule, value):
+            rows.append((rule, business_domain(str(value)) if rule["when"] == "business" else words_of(value)))
     return rows
 
 
 def fit_of(lead: Lead, rules: dict[str, Any]) -> int:
     """The sum of the points of the fit rules that hold."""
-    return sum(rule["points"] for rule, _ in fit_rows(lead, rules))
+    return sum(rule["points"] for rule in rules["fit"] if holds(rule, value_of(lead, rule["field"])))
 
 
 def fit_band(fit: int, rules: dict[str, Any]) -> str:
@@ -40,12 +122,80 @@ def fit_band(fit: int, rules: dict[str, Any]) -> str:
     return next((band for band, line in rules["fit_bands"].items() if fit >= line), "D")
 
 
+def earns(rule: Mapping[str, Any], event: Event, source: Source | None) -> bool:
+    """Whether an event earns the points of a rule."""
+    if event.kind != rule["kind"]:
+        return False
+    if rule.get("page") and not on_page(rule["page"], str(event.data.get("page") or "")):
+        return False
+    return not has_source(rule) or (source is not None and comes_from(rule, source))
+
+
+def has_source(rule: Mapping[str, Any]) -> bool:
+    """Whether a rule asks where somebody came from."""
+    return bool(rule.get("channel") or rule.get("campaign"))
+
+
+def comes_from(rule: Mapping[str, Any], source: Source) -> bool:
+    """Whether a source is the one that a rule asks for; names are compared without case."""
+    return all(
+        not rule.get(name) or str(rule[name]).casefold() == getattr(source, name).casefold()
+        for name in ("channel", "campaign")
+    )
+
+
+def on_page(pattern: str, address: str) -> bool:
+    """Whether an address holds the pattern, whose * stands for anything; one walk through it, whatever the pattern."""
+    place = 0
+    for part in pattern.split("*"):
+        found = address.find(part, place)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return True
+
+
 def allot(points: int, cap: int | None, count: int) -> list[int]:
-    """What `count` events of one rule earn on one local day, in order, until the cap is used up."""
-    earned, left = [], cap
-    for _ in range(count):
-        given = points if left is None else min(points, max(left, 0)) if points > 0 else points
-        earned.append(given)
-        if left is not None:
-            left -= given
-    return earned
+    """What `count` events of one rule earn on one local day, in order, until the cap (a size) is used up."""
+    if cap is None:
+        return [points] * count
+    sign, size = (-1, -points) if points < 0 else (1, points)
+    return [sign * max(0, min(size, cap - size * place)) for place in range(count)]
+
+
+def sentence(rule: Mapping[str, Any], labels: Mapping[str, str] | None = None) -> str:
+    """A rule in words: "Phone is known", "Opened a page with “/prices”, from flyer"."""
+    if "field" in rule:
+        names = {**STANDARD, **(labels or {})}
+        return f"{names.get(rule['field']) or rule['field'].removeprefix(OWN)} {_condition(rule)}"
+    kind = KINDS.get(rule["kind"])
+    said = kind.label if kind else str(rule["kind"]).replace("_", " ").capitalize()
+    if rule.get("page"):
+        said += f" with “{rule['page']}”"
+    origin = [str(rule[name]).replace("_", " ") for name in ("channel", "campaign") if rule.get(name)]
+    return f"{said}, from {', '.join(origin)}" if origin else said
+
+
+def _condition(rule: Mapping[str, Any]) -> str:
+    told = rule.get("value")
+    if rule["when"] == "one_of":
+        told = ", ".join(map(str, told or ()))
+    elif rule["when"] == "range":
+        low, high = (told or {}).get("from", ""), (told or {}).get("to", "")
+        told = f"{low} to {high}" if low and high else f"{low} or more" if low else f"up to {high}"
+    return CONDITIONS[rule["when"]].format(told)
+
+
+def labels_for(rules: Mapping[str, Any]) -> dict[str, str]:
+    """How the business's own fields are called in these rules; asks only where there are any."""
+    if not any(rule["field"].startswith(OWN) for rule in rules["fit"]):
+        return {}
+    return {OWN + name: label for name, label in FieldDefinition.objects.values_list("name", "label")}
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day like 2026-11-17."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -4,7 +4,7 @@ import pytest
 
 from funnel.leads.actions import touch
 from funnel.leads.models import FieldDefinition
-from funnel.scoring.rules import default_rules
+from funnel.scoring.rules import default_rules, sentence
 from funnel.workspaces.models import AuditEntry
 from tests.funnel.overview.people import came
 
@@ -13,7 +13,7 @@ def test_every_rule_stands_there_with_points_cap_and_reason(viewer, browse):
     page = browse(viewer).get("/rules/").content.decode().replace("&#x27;", "'")
     rules = default_rules()
     for rule in [*rules["fit"], *rules["engagement"]]:
-        assert rule["says"] in page
+        assert sentence(rule) in page
         assert rule["reason"] in page
     assert "14 days" in page
     assert "25 to 50" in page

@@ -1,0 +1,133 @@
+"""Whether a set of rules can be: every mistake with its place and a sentence."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from funnel.leads.models import FieldDefinition
+from funnel.outbox.kinds import KINDS
+from funnel.scoring.models import BANDS
+from funnel.scoring.rules import CONDITIONS, OF_ADDRESSES, OWN, STANDARD, is_day
+from funnel.templatetags.words import plural
+
+MOST_RULES, MOST_POINTS, MOST_CAP, MOST_LINE = 100, 300, 10_000, 30_000
+SHORTEST, LONGEST = 1, 365
+PATTERN, STARS = 120, 5
+Mistakes = dict[str, str]
+
+
+def mistakes_of(rules: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) -> Mistakes:
+    """Give what is wrong with a set of rules: a sentence by place, like "fit.3.value"; empty when nothing is."""
+    found: Mistakes = dict(_lines(rules))
+    for part in ("fit", "engagement"):
+        if len(rules[part]) > MOST_RULES:
+            found[part] = f"There are more than {MOST_RULES} rules; take some away."
+        said: dict[str, int] = {}
+        for place, rule in enumerate(rules[part]):
+            wrong = rule_mistakes(rule, fields)
+            found |= {f"{part}.{place}.{name}": says for name, says in wrong.items()}
+            if (same := said.setdefault(_condition(rule), place)) != place and not wrong:
+                found[f"{part}.{place}"] = f"Rule {same + 1} asks the same, so both would count. Take one away."
+    return found
+
+
+def rule_mistakes(rule: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) -> Mistakes:
+    """What is wrong with one rule, by the name of its part."""
+    found = dict(_over_field(rule, fields) if "field" in rule else _over_event(rule))
+    points = rule["points"]
+    if not points:
+        found["points"] = "A rule without points changes nothing."
+    elif abs(points) > MOST_POINTS:
+        found["points"] = f"Give at most {MOST_POINTS} points, or take as many away."
+    return found
+
+
+def is_never_ready(rules: Mapping[str, Any]) -> bool:
+    """Whether no cell of the grid is ready, so that only asking for contact hands anybody over."""
+    return not any(rules["ready"].get(band) for band in BANDS)
+
+
+def _lines(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if not SHORTEST <= rules["half_life_days"] <= LONGEST:
+        yield "half_life_days", f"Write a number of days from {SHORTEST} to {LONGEST}."
+    falling = [rules["fit_bands"][band] for band in BANDS[:-1]]
+    if any(high <= low for high, low in itertools.pairwise(falling)):
+        yield "fit_bands", "A begins above B, and B above C."
+    rising = rules["engagement_cuts"]
+    if rising[0] <= 0 or any(high <= low for low, high in itertools.pairwise(rising)):
+        yield "engagement_cuts", "Each line lies above the one before, the first above 0."
+    if any(abs(line) > MOST_LINE for line in [*falling, *rising]):
+        yield "lines", f"A line lies within {MOST_LINE:,} points."
+
+
+def _over_field(rule: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) -> Iterator[tuple[str, str]]:
+    name, when, value = rule["field"], rule["when"], rule.get("value")
+    own = fields.get(name.removeprefix(OWN)) if name.startswith(OWN) else None
+    if own is None and name not in STANDARD:
+        yield "field", "There is no field of this name; make it first."
+        return
+    if when not in CONDITIONS:
+        yield "when", "Choose what the field is to be."
+    elif when in OF_ADDRESSES and name != "email":
+        yield "when", "Only an e-mail address is at a domain."
+    elif when in ("is", "contains") and not (isinstance(value, str) and 0 < len(value) <= 200):
+        yield "value", "Write what to compare with, in up to 200 characters."
+    elif when == "one_of" and not (isinstance(value, list) and 0 < len(value) <= 200):
+        yield "value", "Write at least one value, one per line, and at most 200."
+    elif when == "range":
+        yield from _range(value or {}, own)
+    elif own is not None and own.kind == FieldDefinition.Kind.CHOICE and when in ("is", "one_of"):
+        offered = {str(one).casefold() for one in own.choices}
+        unknown = [one for one in ([value] if when == "is" else value or []) if str(one).casefold() not in offered]
+        if unknown:
+            yield "value", f"“{unknown[0]}” is none of its choices: {', '.join(map(str, own.choices))}."
+
+
+def _range(value: Mapping[str, str], own: FieldDefinition | None) -> Iterator[tuple[str, str]]:
+    low, high = value.get("from", ""), value.get("to", "")
+    if own is None or own.kind not in (FieldDefinition.Kind.NUMBER, FieldDefinition.Kind.DATE):
+        yield "when", "Only a number or a date lies between two others."
+    elif not low and not high:
+        yield "value", "Write from where, up to where, or both."
+    elif own.kind == FieldDefinition.Kind.DATE:
+        if any(end and not is_day(end) for end in (low, high)):
+            yield "value", "Write a date like 2026-11-17."
+        elif low and high and low > high:
+            yield "value", "It ends before it begins, so nobody is in it."
+    else:
+        try:
+            ends = [Decimal(end) if end else None for end in (low, high)]
+        except InvalidOperation:
+            ends = [Decimal("NaN")]
+        if any(end is not None and (not end.is_finite() or abs(end) >= 10**15) for end in ends):
+            yield "value", "Write a number, like 25 or 3.5."
+        elif ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
+            yield "value", "It ends before it begins, so nobody is in it."
+
+
+def _over_event(rule: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind, cap, page = rule["kind"], rule.get("cap"), rule.get("page") or ""
+    known = KINDS.get(kind)
+    if not kind or len(kind) > 40 or (known is not None and not known.touch):
+        yield "kind", "Choose what they do."
+    if cap is not None and not 0 < cap <= MOST_CAP:
+        yield "cap", f"Write a number from 1 to {MOST_CAP:,}, or leave it empty."
+    elif cap is not None and rule["points"] and cap < abs(rule["points"]):
+        yield "cap", f"A day’s most is less than the {plural(abs(rule['points']), 'point')} of a single time."
+    if len(page) > PATTERN or page.count("*") > STARS:
+        yield "page", f"Use up to {PATTERN} characters, and * up to {STARS} times."
+    elif page and not page.replace("*", "").strip():
+        yield "page", "Write a part of the page’s address; with * alone every page counts."
+    for name in ("channel", "campaign"):
+        if len(rule.get(name) or "") > 120:
+            yield name, "Use up to 120 characters."
+
+
+def _condition(rule: Mapping[str, Any]) -> str:
+    """What a rule asks, so that two that ask the same are found."""
+    asked = {name: one for name, one in rule.items() if name not in ("key", "group", "reason", "points", "cap") and one}
+    return json.dumps(asked, sort_keys=True).casefold()

@@ -1,0 +1,243 @@
+"""Fill a basis beside the one in force, slice by slice, and put it in force (design.md, Scoring).
+
+A slice judges the past where the version asks for it, then writes fit and S of each lead, by few statements over many
+rows. Whoever scores meanwhile waits for a slice at most, and keeps the rows that are there by then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Exists, F, Func, OuterRef, TextField, Value, Window
+from django.db.models.fields import BooleanField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import RowNumber, TruncDate
+
+from funnel.leads.models import Lead, Source
+from funnel.outbox.drain import SHORT
+from funnel.outbox.models import Event
+from funnel.scoring.actions import hold
+from funnel.scoring.models import BANDS, Basis, LeadScore, RuleVersion, ScorePoint
+from funnel.scoring.rules import comes_from, fit_band, fit_of, has_source
+from funnel.workspaces.inserting import insert_all, row_of
+from funnel.workspaces.models import Workspace
+
+SLICE, FIRST_SLICE, LEAST, MOST = 20_000, 100, 20, 2000
+
+
+class Holds(Func):
+    """Whether a text holds a pattern whose * stands for anything, as rules.on_page says it."""
+
+    output_field = BooleanField()
+    template = "%(expressions)s"
+    arg_joiner = " LIKE "
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Write it as SQLite does, where LIKE knows no upper case."""
+        return self.as_sql(compiler, connection, arg_joiner=" GLOB ", **context)
+
+
+def _pattern(page: str) -> str:
+    """A rule's pattern as the database's own."""
+    if settings.SQLITE:
+        return f"*{''.join(f'[{sign}]' if sign in '[?' else sign for sign in page)}*"
+    for sign in "\\%_":
+        page = page.replace(sign, f"\\{sign}")
+    return f"%{page.replace('*', '%')}%"
+
+
+def fill(basis: Basis, *, workspace: Workspace, at: datetime) -> bool:
+    """Fill the next slice of a basis whose row is locked; True when every lead has its row on it."""
+    hold(workspace, alone=True)
+    started = time.perf_counter()
+    size = min(max(basis.pace or FIRST_SLICE, LEAST), MOST) if settings.SQLITE else SLICE
+    left = Lead.objects.order_by("pk")
+    if basis.place is not None:
+        left = left.filter(pk__gt=basis.place)
+    ids: list[UUID] = list(left.values_list("pk", flat=True)[:size])
+    if not ids:
+        # Ids of two processes aren't in order to the millisecond, so some may have come behind the place.
+        ids = list(_missing(basis).values_list("lead_id", flat=True)[: min(size, 1000)])
+        if not ids:
+            return True
+        span: dict[str, Any] = {"lead_id__in": ids}
+    else:
+        span = {"lead_id__lte": ids[-1]} | ({"lead_id__gt": basis.place} if basis.place is not None else {})
+        basis.place = ids[-1]
+    if basis.version.again and basis.version.published_at is None:
+        judge_past(basis, span, workspace)
+    _write_scores(basis, span, ids)
+    basis.done += len(ids)
+    basis.pace = int(len(ids) * SHORT / (time.perf_counter() - started))
+    basis.save(update_fields=["place", "done", "pace"])
+    return False
+
+
+def _missing(basis: Basis) -> Any:
+    """The rows in force whose lead has none on the basis. Who was never scored gets all rows when that is done."""
+    there = LeadScore.objects.filter(lead=OuterRef("lead"), basis=basis)
+    return LeadScore.objects.in_force().filter(~Exists(there)).order_by()
+
+
+def judge_past(basis: Basis, span: Mapping[str, Any], workspace: Workspace) -> None:
+    """Give points by a basis's version for what the leads of a span did, but those who have their row already."""
+    version = basis.version
+    there = LeadScore.objects.filter(lead=OuterRef("lead"), basis=basis)
+    voided = Event.objects.filter(voids=OuterRef("pk"))
+    for rule in version.rules["engagement"]:
+        acts = Event.objects.filter(~Exists(there), ~Exists(voided), kind=rule["kind"], **span)
+        if version.since is not None:
+            acts = acts.filter(recorded_at__gte=version.since)
+        if rule.get("page"):
+            page = KeyTextTransform("page", "data", output_field=TextField())
+            acts = acts.filter(Holds(page, Value(_pattern(rule["page"]))))
+        if has_source(rule):
+            sources = [one.pk for one in Source.objects.all() if comes_from(rule, one)]
+            if not sources:
+                continue
+            acts = acts.filter(source__in=sources)
+        day = TruncDate("occurred_at", tzinfo=workspace.zone)
+        turn = Window(RowNumber(), partition_by=[F("lead_id"), day], order_by=["occurred_at", "id"])
+        inner, values = (
+            acts.order_by()
+            .annotate(day=day, turn=turn)
+            .values_list("workspace_id", "lead_id", "id", "occurred_at", "day", "turn")
+            .query.sql_with_params()
+        )
+        sign, points, cap = (-1 if rule["points"] < 0 else 1), abs(rule["points"]), rule.get("cap")
+        left = f"({cap or 0} - {points} * (due.turn - 1))"
+        given = (
+            f"{sign} * (CASE WHEN {left} >= {points} THEN {points} WHEN {left} > 0 THEN {left} ELSE 0 END)"
+            if cap
+            else f"{sign * points}"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {ScorePoint._meta.db_table}"  # noqa: S608
+                " (workspace_id, lead_id, event_id, version_id, rule, cause_id, points, day, occurred_at)"
+                f" SELECT due.workspace_id, due.lead_id, due.id, %s, %s, due.id, {given}, due.day, due.occurred_at"
+                f" FROM ({inner}) AS due",
+                [version.pk, rule["key"], *values],
+            )
+
+
+def _write_scores(basis: Basis, span: Mapping[str, Any], ids: list[UUID]) -> None:
+    """Write the rows of the leads that have none yet on the basis."""
+    now = Basis.objects.select_related("version").get(in_force=True)
+    there = LeadScore.objects.filter(lead=OuterRef("lead"), basis=basis)
+    if now.version.rules["fit"] == basis.version.rules["fit"]:
+        old = LeadScore.objects.filter(~Exists(there), basis=now, **span).order_by()
+        inner, values = old.values_list("workspace_id", "lead_id", "fit", "total").query.sql_with_params()
+        summed, told = _sums(basis, span)
+        same = _same_sums(basis, now)
+        total = "old.total" if same else "coalesce(sums.total, 0)"
+        joined = "" if same else f" LEFT JOIN ({summed}) AS sums ON sums.lead_id = old.lead_id"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {LeadScore._meta.db_table} (workspace_id, lead_id, basis_id, fit, fit_band, total)"  # noqa: S608
+                f" SELECT old.workspace_id, old.lead_id, %s, old.fit, {_band(basis)}, {total}"
+                f" FROM ({inner}) AS old{joined}",
+                [basis.pk, *values, *([] if same else told)],
+            )
+        return
+    has = set(LeadScore.objects.filter(basis=basis, **span).values_list("lead_id", flat=True))
+    summed, told = _sums(basis, span)
+    with connection.cursor() as cursor:
+        cursor.execute(summed, told)
+        totals = {_uuid(lead_id): total for lead_id, total in cursor.fetchall()}
+    rules, made = basis.version.rules, []
+    leads = Lead.objects.only("workspace_id", "name", "email", "phone", "company_name", "fields")
+    for lead in leads.filter(**{name.replace("lead_id", "pk"): value for name, value in span.items()}):
+        if lead.pk not in has:
+            fit = fit_of(lead, rules)
+            made.append(
+                row_of(
+                    LeadScore,
+                    workspace_id=lead.workspace_id,
+                    lead_id=lead.pk,
+                    basis_id=basis.pk,
+                    fit=fit,
+                    fit_band=fit_band(fit, rules),
+                    total=totals.get(lead.pk, 0.0),
+                )
+            )
+    insert_all(made)
+
+
+def _same_sums(basis: Basis, now: Basis) -> bool:
+    """Whether S is the same on both: one epoch and half-life, and no other points."""
+    return (
+        (basis.epoch, basis.half_life) == (now.epoch, now.half_life)
+        and not basis.version.again
+        and basis.version.follows_id == now.version_id
+    )
+
+
+def _sums(basis: Basis, span: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """The statement that sums S of every lead of a span from the ledger: Σ points · 2^((t − E)/h)."""
+    points = ScorePoint.objects.filter(version__in=basis.version.chain(), **span).order_by()
+    inner, values = points.values_list("lead_id", "points", "occurred_at").query.sql_with_params()
+    if settings.SQLITE:
+        # Whole seconds apart from their parts: SQLite itself rounds a moment to the millisecond.
+        seconds = (
+            "CAST(strftime('%%s', substr(given.occurred_at, 1, 19)) AS INTEGER)"
+            " + CAST(substr(given.occurred_at, 20) AS REAL)"
+        )
+    else:
+        seconds = "extract(epoch FROM given.occurred_at)::float8"
+    weight = f"power(2.0, ({seconds} - %s) / %s)"
+    return (
+        f"SELECT given.lead_id, sum(given.points * {weight}) AS total FROM ({inner}) AS given GROUP BY given.lead_id",  # noqa: S608
+        [basis.epoch.timestamp(), basis.half_life * 86_400, *values],
+    )
+
+
+def _band(basis: Basis) -> str:
+    lines = " ".join(f"WHEN old.fit >= {line} THEN '{band}'" for band, line in basis.version.rules["fit_bands"].items())
+    return f"CASE {lines} ELSE '{BANDS[-1]}' END"
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def put_in_force(basis: Basis, *, workspace: Workspace, at: datetime) -> bool:
+    """Let a filled basis take the place of the one in force; False while a lead has no row on it.
+
+    By then nobody scores: they wait for this transaction, and find the new one.
+    """
+    hold(workspace, alone=True)
+    if _missing(basis).exists():
+        return False
+    Basis.objects.filter(in_force=True).update(in_force=False, left_at=at)
+    Basis.objects.filter(pk=basis.pk).update(in_force=True, goes_live=False, filled_at=at, figures=None)
+    if basis.version.published_at is None:
+        last = RuleVersion.objects.exclude(number=None).order_by("-number").values_list("number", flat=True)[0]
+        RuleVersion.objects.filter(pk=basis.version_id).update(number=last + 1, published_at=at)
+    return True
+
+
+def forget(basis: Basis, size: int) -> bool:
+    """Take away a slice of what is kept of a basis that was left; True when nothing is left of it.
+
+    The points of a version that was only tried out go as well.
+    """
+    takes: list[tuple[Any, Callable[[], Any]]] = [(LeadScore.objects.filter(basis=basis), LeadScore.objects.filter)]
+    if basis.version.published_at is None:
+        takes.append((ScorePoint.objects.filter(version=basis.version), ScorePoint.objects.filter))
+    for rows, of in takes:
+        ids = list(rows.values_list("pk", flat=True)[:size])
+        if ids:
+            of(pk__in=ids).delete()  # type: ignore[call-arg]
+            return False
+    version = basis.version
+    basis.delete()
+    if version.published_at is None:
+        version.delete()
+    return True
