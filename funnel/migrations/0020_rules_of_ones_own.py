@@ -8,7 +8,7 @@ import funnel.workspaces.scoping
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("funnel", "0018_handoffs_given_back"),
+        ("funnel", "0019_leads_a_week"),
     ]
 
     operations = [
