@@ -276,6 +276,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
         "set_epoch": "funnel.scoring.handlers.set_epoch",
     },
     "rules_tried": {"fill_basis": "funnel.scoring.handlers.fill_basis"},
+    "rules_filled": {"look_ahead": "funnel.handoff.preview.look_ahead"},
     "rules_published": {"judge_all": "funnel.handoff.standing.judge_all"},
     "rules_left": {"forget_basis": "funnel.scoring.handlers.forget_basis"},
     "mail_queued": {"send": "funnel.mail.sending.send"},

@@ -78,6 +78,7 @@ KINDS: dict[str, Kind] = {
     "cost_corrected": Kind("Cost taken back"),
     "source_seen": Kind("New source"),
     "rules_tried": Kind("Rules tried out"),
+    "rules_filled": Kind("Rules looked through"),
     "rules_published": Kind("Rules published"),
     "rules_left": Kind("Rules left"),
     "not_ready": Kind("No longer ready", group="handoffs"),

@@ -188,6 +188,11 @@ def live(basis: Basis, workspace: Workspace, *, at: datetime, by: Member | None 
         )  # fmt: skip
 
 
+def look_ahead(basis: Basis, *, at: datetime) -> None:
+    """Let the worker say what a filled basis would change."""
+    record(basis.workspace_id, "rules_filled", at=at, data={"basis": basis.pk}, lane=Lane.BULK)
+
+
 def _free(workspace: Workspace) -> None:
     """Hold the bases alone; raise Busy while one is on its way."""
     hold(workspace, alone=True)

@@ -33,6 +33,8 @@ def fill_basis(effects: list[Effect], at: datetime) -> list[Effect]:
         if not put_in_force(basis, workspace=workspace, at=at):
             return [effect, *left]
         changing.live(basis, workspace, at=at)
+    else:
+        changing.look_ahead(basis, at=at)
     return left
 
 

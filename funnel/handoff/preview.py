@@ -1,0 +1,145 @@
+"""What a draft of the rules would change: who becomes ready, and what it would have made of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Case, Exists, IntegerField, Min, OuterRef, QuerySet, Value, When
+
+from funnel.handoff.models import Handoff
+from funnel.handoff.standing import in_ready_cells
+from funnel.leads.models import Lead
+from funnel.leads.stages import MARKETING, Stage
+from funnel.outbox.models import Effect, Event
+from funnel.scoring.models import DAY, Basis, LeadScore
+from funnel.scoring.replay import acts_of, first_ready
+from funnel.workspaces.models import Member, Workspace
+
+# Of so many days customers and losses are tried out, and of the last four weeks how many come to sales in one.
+BACK, WINDOW = timedelta(days=90), timedelta(days=28)
+SLICE, SLICE_SQLITE = 500, 25
+# So many customers are named one by one.
+NAMED = 100
+STEPS = ("customers", "losses", "weekly")
+
+
+def judged() -> QuerySet[LeadScore]:
+    """The scores of everybody whose band matters: who is with marketing or between the two."""
+    return LeadScore.objects.filter(lead__stage__in=[*MARKETING, Stage.READY])
+
+
+def becoming_ready(now: Basis, then: Basis, at: datetime) -> QuerySet[LeadScore]:
+    """The scores on `then` of those who would be ready by it and by `now` aren't."""
+    before = LeadScore.objects.filter(in_ready_cells(now, at), basis=now, lead=OuterRef("lead"))
+    return judged().filter(in_ready_cells(then, at), ~Exists(before), basis=then)
+
+
+def band_of(basis: Basis, at: datetime) -> Case:
+    """The engagement band of a row of a basis, in a query."""
+    cuts = list(enumerate(basis.cuts(at), start=2))
+    return Case(
+        *[When(total__gte=cut, then=Value(band)) for band, cut in reversed(cuts)],
+        default=Value(1),
+        output_field=IntegerField(),
+    )
+
+
+def look_ahead(effects: list[Effect], at: datetime) -> list[Effect]:
+    """Reckon a slice of what a draft would change; gives what isn't through yet."""
+    effect, *left = effects
+    pk = Event.objects.values_list("data", flat=True).get(pk=effect.event_id)["basis"]
+    then = Basis.objects.select_related("version").filter(pk=pk, in_force=False, left_at=None).first()
+    if then is None:
+        return left
+    now = Basis.objects.select_related("version").get(in_force=True)
+    found: dict[str, Any] = then.figures or _standing(now, then, at)
+    step = next((one for one in STEPS if not found[one]["through"]), None)
+    if step is not None:
+        workspace = Workspace.objects.get(pk=effect.workspace_id)
+        _past(step, found[step], now, then, workspace, datetime.fromisoformat(found["at"]))
+    found["through"] = all(found[one]["through"] for one in STEPS)
+    Basis.objects.filter(pk=then.pk).update(figures=found)
+    return left if found["through"] else [effect, *left]
+
+
+def _standing(now: Basis, then: Basis, at: datetime) -> dict[str, Any]:
+    """How many change band, become ready and stop being ready, at this moment."""
+    before = LeadScore.objects.filter(basis=now, lead=OuterRef("lead")).annotate(band=band_of(now, at))
+    moved = judged().filter(basis=then).annotate(band=band_of(then, at))
+    same = before.filter(fit_band=OuterRef("fit_band"), band=OuterRef("band"))
+    blank = {"place": None, "through": False}
+    return {
+        "at": at.isoformat(),
+        "people": judged().filter(basis=then).count(),
+        "moved": moved.filter(~Exists(same)).count(),
+        "more": becoming_ready(now, then, at).count(),
+        "fewer": becoming_ready(then, now, at).count(),
+        "places": sum(Member.objects.taking_leads().values_list("weekly_leads", flat=True)),
+        "customers": {**blank, "all": 0, "handed": 0, "both": 0, "days": 0.0, "named": []},
+        "losses": {**blank, "all": 0, "handed": 0, "now": 0},
+        "weekly": {**blank, "now": 0, "then": 0},
+    }
+
+
+def _past(step: str, told: dict[str, Any], now: Basis, then: Basis, workspace: Workspace, at: datetime) -> None:
+    """Try the next slice of leads out by both sets of rules."""
+    leads = Lead.objects.order_by("pk")
+    if step == "customers":
+        leads = leads.filter(customer_since__gte=at - BACK, customer_since__lte=at)
+    elif step == "losses":
+        ended = Event.objects.filter(lead=OuterRef("pk"), kind="moved", occurred_at__gte=at - BACK)
+        leads = leads.filter(Exists(ended), stage__in=[Stage.LOST, Stage.DISQUALIFIED])
+    else:
+        lately = Event.objects.filter(lead=OuterRef("pk"), occurred_at__gte=at - WINDOW)
+        leads = leads.filter(Exists(lately))
+    if told["place"]:
+        leads = leads.filter(pk__gt=UUID(told["place"]))
+    size = SLICE_SQLITE if settings.SQLITE else SLICE
+    found = list(leads[:size])
+    told["through"] = len(found) < size
+    if not found:
+        return
+    told["place"] = str(found[-1].pk)
+    both = (now.version.rules, then.version.rules)
+    acts = acts_of([lead.pk for lead in found], both, workspace)
+    moments = [(lead, *(first_ready(lead, acts.get(lead.pk, []), rules) for rules in both)) for lead in found]
+    if step == "customers":
+        _customers(told, moments)
+    elif step == "losses":
+        told["all"] += len(found)
+        told["now"] += sum(was is not None for _, was, _ in moments)
+        told["handed"] += sum(would is not None for _, _, would in moments)
+    else:
+        told["now"] += sum(was is not None and at - WINDOW <= was <= at for _, was, _ in moments)
+        told["then"] += sum(would is not None and at - WINDOW <= would <= at for _, _, would in moments)
+
+
+def _customers(told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | None, datetime | None]]) -> None:
+    """When those who bought were handed over, and when they would have been."""
+    opened = Handoff.objects.filter(lead__in=[lead.pk for lead, _, _ in moments]).order_by()
+    first = dict(opened.values_list("lead").annotate(first=Min("opened_at")))
+    for lead, _, would in moments:
+        was = first.get(lead.pk) or lead.ready_at
+        if would is not None and lead.customer_since is not None and would > lead.customer_since:
+            would = None
+        told["all"] += 1
+        told["handed"] += would is not None
+        days = None
+        if was is not None and would is not None:
+            days = (was - would) / DAY
+            told["both"] += 1
+            told["days"] += days
+        if len(told["named"]) < NAMED:
+            told["named"].append(
+                {
+                    "lead": str(lead.pk),
+                    "name": str(lead),
+                    "was": was.isoformat() if was else "",
+                    "would": would.isoformat() if would else "",
+                    "days": None if days is None else round(days, 1),
+                }
+            )

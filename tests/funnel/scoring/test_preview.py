@@ -1,0 +1,105 @@
+"""Before rules are published: who would become ready, and what they would have made of the past."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import timedelta
+
+import pytest
+
+from funnel.handoff.preview import becoming_ready
+from funnel.leads.actions import touch
+from funnel.leads.identity import Capture
+from funnel.leads.models import Lead
+from funnel.leads.receiving import receive
+from funnel.leads.stages import Stage
+from funnel.scoring import changing
+from funnel.scoring.models import Basis
+from funnel.scoring.rules import default_rules
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def known(gate, owner, rep, work):
+    """Six leads with company and phone who called a different number of times, one call a day, the last yesterday."""
+
+    def made(calls, *, end=None, days=20):
+        with gate(owner) as at:
+            capture = Capture(name="Ann", phone=f"01632 96{Lead.objects.count():04}", company="Bell")
+            (got,) = receive(owner.workspace, [capture], at=at)
+            for number in range(calls):
+                touch(got.lead, "call", at=at, occurred_at=at - timedelta(days=days - number))
+        work()
+        with gate(owner) as at:
+            if end == Stage.CUSTOMER:
+                Lead.objects.filter(pk=got.lead.pk).move(
+                    Stage.CUSTOMER, at=at, occurred_at=at - timedelta(days=1), customer_since=at - timedelta(days=1)
+                )
+            elif end:
+                Lead.objects.filter(pk=got.lead.pk).move(end, at=at)
+        return got.lead
+
+    return made
+
+
+def rules(**changes):
+    return {**deepcopy(default_rules()), **changes}
+
+
+def tried(gate, owner, work, changed, *, again=False):
+    with gate(owner) as at:
+        changing.save_draft(changed, by=owner, at=at)
+        changing.try_out(again=again, by=owner, at=at)
+    work()
+    with gate(owner):
+        return Basis.objects.select_related("version").get(in_force=False)
+
+
+def test_who_becomes_ready_and_who_no_longer_is_are_counted_and_listed(known, gate, owner, work):
+    quiet, some, _ = known(0), known(1, days=1), known(3, days=4)
+    then = tried(gate, owner, work, rules(ready={"A": [1], "B": [2, 3, 4], "C": [1], "D": []}))
+    with gate(owner) as at:
+        now = changing.in_force()
+        assert then.figures["through"]
+        more = set(becoming_ready(now, then, at).values_list("lead_id", flat=True))
+        assert then.figures["more"] == len(more)
+        assert some.pk in more
+        assert quiet.pk not in more
+        assert (then.figures["fewer"], then.figures["moved"], then.figures["people"]) == (0, 0, 3)
+    none = tried(gate, owner, work, rules(ready={band: [] for band in "ABCD"}))
+    with gate(owner):
+        assert none.figures["more"] == 0
+
+
+def test_customers_of_the_past_would_have_been_handed_over_by_so_many_days(known, gate, owner, work):
+    early = known(5, end=Stage.CUSTOMER)
+    known(0, end=Stage.CUSTOMER)
+    known(4, end=Stage.LOST)
+    known(0, end=Stage.LOST)
+    with gate(owner) as at:
+        Lead.objects.filter(pk=early.pk).update(ready_at=at - timedelta(days=10))
+    then = tried(gate, owner, work, rules(ready={"A": [2, 3, 4], "B": [2, 3, 4], "C": [4], "D": []}), again=True)
+    found = then.figures
+    assert (found["customers"]["all"], found["customers"]["handed"], found["customers"]["both"]) == (2, 1, 1)
+    assert found["customers"]["days"] == pytest.approx(10, abs=0.1), "ready with the first call, twenty days ago"
+    assert (found["losses"]["all"], found["losses"]["handed"]) == (2, 1)
+    assert {row["days"] for row in found["customers"]["named"]} == {10.0, None}
+
+
+def test_how_many_a_week_would_come_to_sales_and_what_they_can_take(known, gate, owner, rep, work):
+    for _ in range(3):
+        known(5)
+    then = tried(gate, owner, work, rules(ready={band: [] for band in "ABCD"}))
+    assert (then.figures["weekly"]["now"], then.figures["weekly"]["then"]) == (3, 0)
+    assert then.figures["places"] == rep.weekly_leads
+
+
+def test_a_look_ahead_goes_slice_by_slice(known, gate, owner, work, monkeypatch):
+    monkeypatch.setattr("funnel.handoff.preview.SLICE", 1)
+    monkeypatch.setattr("funnel.handoff.preview.SLICE_SQLITE", 1)
+    for _ in range(3):
+        known(5, end=Stage.CUSTOMER)
+    then = tried(gate, owner, work, rules(half_life_days=1))
+    assert then.figures["through"]
+    assert then.figures["customers"]["all"] == 3
