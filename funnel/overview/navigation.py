@@ -141,6 +141,8 @@ MAILING = frozenset(
         "marketing:form",
         "marketing:form-add",
         "sales:quote",
+        "sales:demo-book",
+        "sales:demo-move",
     }
 )
 

@@ -10,7 +10,7 @@ from sales.demos import actions as demos
 from sales.demos.calendar import invitation
 from sales.demos.letters import zone_words
 from sales.demos.models import BookingPage, DemoState
-from sales.demos.visits import Visit, about, by_meeting, door, masked, not_too_often, render
+from sales.demos.visits import Visit, about, by_meeting, door, mailed_to, not_too_often, render
 
 
 @door
@@ -77,7 +77,7 @@ def _meeting(visit: Visit, *, booked: bool) -> HttpResponse:
         "state": demo.state if demo.state != DemoState.BOOKED or demo.ends_at > visit.at else "over",
         "booked": booked and demo.state == DemoState.BOOKED,
         "zone_words": zone_words(visit.zone.key),
-        "masked": masked(demo.lead.email),
+        "masked": mailed_to(visit),
         "prepare": own.before if own and own.title == demo.title else "",
         "remind": before if before > visit.at else None,
         "changeable": demo.state == DemoState.BOOKED and demo.starts_at > visit.at,

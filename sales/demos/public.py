@@ -13,6 +13,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 
 from funnel.api.shapes import moment
+from funnel.mail.actions import is_sent
 from funnel.people.places import zone_choices
 from funnel.templatetags.words import clock_time, day_time, when
 from funnel.workspaces.gate import writing
@@ -21,7 +22,7 @@ from sales.demos import actions as demos
 from sales.demos import booking as meetings
 from sales.demos.letters import zone_words
 from sales.demos.models import Demo
-from sales.demos.visits import Trouble, Visit, about, by_meeting, by_page, door, masked, not_too_often, render
+from sales.demos.visits import Trouble, Visit, about, by_meeting, by_page, door, mailed_to, not_too_often, render
 
 # Nobody reads the page and fills it in within two seconds; one that was left open for a week is read again.
 TOO_FAST_MS, SHOWN_MS = 2000, 7 * 24 * 3600 * 1000
@@ -31,10 +32,7 @@ class WhoForm(forms.Form):
     """Who comes; somebody whom we know by their link is asked only for the last of it."""
 
     name = forms.CharField(label="Your name", max_length=200, widget=forms.TextInput({"autocomplete": "name"}))
-    email = forms.CharField(
-        label="E-mail", max_length=254, help_text="The appointment for your calendar goes here.",
-        widget=forms.EmailInput({"autocomplete": "email"}),
-    )  # fmt: skip
+    email = forms.CharField(label="E-mail", max_length=254, widget=forms.EmailInput({"autocomplete": "email"}))
     phone = forms.CharField(
         label="Phone", max_length=60, required=False, widget=forms.TextInput({"autocomplete": "tel", "type": "tel"})
     )
@@ -209,6 +207,8 @@ def _book(visit: Visit, starts_at: datetime, typed: dict[str, str], once: UUID) 
 
 
 def _ask(visit: Visit, starts_at: datetime, form: WhoForm, *, status: int = 200) -> HttpResponse:
+    if "email" in form.fields and is_sent(visit.workspace):
+        form.fields["email"].help_text = "The appointment for your calendar goes here."
     if not meetings.is_free(visit.page, starts_at, workspace=visit.workspace, at=visit.at, besides=visit.moves):
         typed = form.data if form.is_bound else form.initial
         return _just_taken(visit, starts_at, {name: typed.get(name) for name in form.fields})
@@ -221,7 +221,7 @@ def _ask(visit: Visit, starts_at: datetime, form: WhoForm, *, status: int = 200)
         "zone": visit.zone.key,
         "zone_words": zone_words(visit.zone.key),
         "shown": _stamp(visit.token, visit.at),
-        "masked": masked(visit.demo.lead.email) if visit.demo else "",
+        "masked": mailed_to(visit),
         "moves": visit.moves,
         "times_path": visit.times_path,
     }

@@ -16,6 +16,7 @@ from django.template.loader import get_template
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from funnel.mail.actions import is_sent
 from funnel.people.places import zones
 from funnel.workspaces import limits
 from funnel.workspaces.doors import address_of, behind
@@ -139,9 +140,11 @@ def not_too_often(request: HttpRequest, token: str) -> None:
         raise Trouble(429, "That was a lot at once. Please wait a minute and try again.")
 
 
-def masked(email: str) -> str:
-    """An address that a link that was passed on may show: "n…@clunforge.example"."""
-    name, _, domain = email.partition("@")
+def mailed_to(visit: Visit) -> str:
+    """Where letters about the meeting go, as a link that was passed on may show it; nothing while none leave."""
+    if visit.demo is None or not is_sent(visit.workspace):
+        return ""
+    name, _, domain = visit.demo.lead.email.partition("@")
     return f"{name[:1]}…@{domain}" if domain else ""
 
 

@@ -18,6 +18,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.csrf import csrf_exempt
 
 from funnel.api.errors import TooMany
+from funnel.mail.actions import is_sent
 from funnel.workspaces import limits
 from funnel.workspaces.doors import address_of, behind
 from funnel.workspaces.faces import face_of
@@ -184,7 +185,7 @@ def _page(version: QuoteVersion, at: datetime, *, status: int = 200, **also: Any
         "reasons": DeclineReason.choices,
         "pdf_path": path_of(version) + "pdf/",
         "path": path_of(version),
-        "masked": masked(version.sent_to),
+        "masked": masked(version.sent_to) if is_sent(version.quote.deal.lead.workspace) else "",
         "digest": " ".join(version.digest[place : place + 4] for place in range(0, 64, 4)),
         "errors": {},
         "business": face_of(version.quote.deal.lead.workspace) | {"name": document["from"]["business"]},

@@ -10,7 +10,7 @@ import pytest
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
-from funnel.workspaces.models import Member
+from funnel.workspaces.models import Member, Workspace
 from sales.deals import actions as deals
 from sales.deals.models import Deal
 
@@ -39,3 +39,15 @@ def deal_with(catch: Any, gate: Any) -> Callable[..., Deal]:
             return deals.open_deal(lead, by=member, at=at, **also)
 
     return opened
+
+
+@pytest.fixture
+def mail_works(gate: Any, settings: Any) -> Callable[[Member], None]:
+    """Let the mail of the member's business leave, as after a test mail that arrived."""
+
+    def proven(member: Member) -> None:
+        settings.EMAIL_URL = "smtp://mail.example"
+        with gate(member) as at:
+            Workspace.objects.filter(pk=member.workspace_id).update(mail_proved_at=at)
+
+    return proven

@@ -61,6 +61,17 @@ def test_a_demo_is_booked_on_the_leads_page_and_moved_there(rep, catch, browse, 
         assert (f"{rep.workspace.local(demo.starts_at):%H:%M}", demo.sequence) == ("14:30", 1)
 
 
+def test_no_letter_is_promised_while_no_mail_leaves(rep, catch, browse, mail_works):
+    form = reverse("sales:demo-book", args=[catch(rep).pk])
+    shown = text(browse(rep).get(form))
+    assert "Mail is not being sent, so tell them yourself." in shown
+    assert "The owner can set up mail." in shown
+    mail_works(rep)
+    shown = text(browse(rep).get(form))
+    assert "Lead and rep get the appointment for their calendar by mail." in shown
+    assert "not being sent" not in shown
+
+
 def test_a_time_that_the_clocks_jump_over_is_refused_with_a_sentence(rep, catch, browse, gate):
     """Bad input 91: in London it is 02:00 right after 00:59 on 28 March 2027."""
     lead = catch(rep)

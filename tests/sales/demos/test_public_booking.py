@@ -62,7 +62,7 @@ def send(page_or_token, at, client=None, **typed):
 NIA = {"name": "Nia Beddoes", "email": "nia@clunforge.example", "note": "The dog is kind"}
 
 
-def test_a_visitor_chooses_a_time_and_books_it_with_one_post(page, rep, gate, work):
+def test_a_visitor_chooses_a_time_and_books_it_with_one_post(page, rep, gate, work, mail_works):
     client = Client()
     chooses = client.get(page.path)
     assert chooses.status_code == 200
@@ -83,7 +83,8 @@ def test_a_visitor_chooses_a_time_and_books_it_with_one_post(page, rep, gate, wo
         assert demo.length == HALF
     assert booked.url == f"{demo.path}?booked=1"
     done = client.get(booked.url).content.decode()
-    assert "n…@clunforge.example" in done
+    assert "Keep this page" in done
+    assert "goes here" not in text, "no letter is promised while no mail leaves"
     assert "nia@clunforge.example" not in done
     assert not client.cookies, "no page sets a cookie"
     assert "<script" not in done + text
@@ -92,6 +93,11 @@ def test_a_visitor_chooses_a_time_and_books_it_with_one_post(page, rep, gate, wo
         assert not Handoff.objects.open().exists(), "who has a meeting waits for nobody"
         assert Event.objects.filter(kind="form").get().data["form"] == "Site visit"
     assert "nia" not in booked.url
+    mail_works(rep)
+    done = client.get(booked.url).content.decode()
+    assert "We send the appointment to n…@clunforge.example" in done
+    assert "nia@clunforge.example" not in done
+    assert "goes here" in client.get(address(client.get(page.path).content.decode())).content.decode()
 
 
 def test_free_times_leave_out_what_is_booked_closed_or_past(page, rep, demo_of, gate):

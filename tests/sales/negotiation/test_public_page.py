@@ -78,7 +78,7 @@ def test_a_look_changes_nothing_and_leaves_nothing_behind(version, rep, visit, g
         assert words in page
 
 
-def test_accepting_by_name_puts_the_win_on_the_reps_desk(version, rep, visit, gate):
+def test_accepting_by_name_puts_the_win_on_the_reps_desk(version, rep, visit, gate, mail_works):
     with gate(rep) as at:
         before = stamp(rep, at)
     answer = visit.post(path_of(version), YES)
@@ -95,9 +95,11 @@ def test_accepting_by_name_puts_the_win_on_the_reps_desk(version, rep, visit, ga
         told = {one.kind: one for one in Message.objects.all()}
         assert told["quote-told"].to_email == rep.email
         assert told["quote-accepted"].to_email == "ann.bell@bell.example"
+    assert "on its way" not in visit.get(path_of(version)).content.decode(), "no letter is promised that doesn't leave"
+    mail_works(rep)
     page = visit.get(path_of(version)).content.decode()
     assert "Accepted by <bdi>Ann Bell</bdi>" in page
-    assert "a…@bell.example" in page
+    assert "on its way to a…@bell.example" in page
     assert "ann.bell@bell.example" not in page
 
 
