@@ -29,13 +29,12 @@ class RateForm(forms.Form):
     """What one unit is worth from a day on."""
 
     currency = forms.CharField(
-        label="Currency",
+        label="Currency, like EUR",
         max_length=3,
-        help_text="Three letters, like EUR.",
         widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off"}),
     )
     rate = forms.CharField(
-        label="One is worth",
+        label="Worth",
         max_length=30,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
@@ -47,8 +46,7 @@ class RateForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.country = country
         self.fields["from_day"].initial = today
-        self.fields["rate"].label = f"One is worth, in {own}"
-        self.fields["rate"].help_text = f"Like {shown('0.86', country)}."
+        self.fields["rate"].label = f"Worth in {own}, like {shown('0.86', country)}"
 
     def clean_currency(self) -> str:
         """A code in capitals."""

@@ -34,7 +34,7 @@ SETTINGS = (
     ("holidays", "Holidays", "people", ()),
     ("currencies", "Currencies", "business", ()),
     ("keys", "Keys", "business", ("api-docs",)),
-    ("fields", "Fields", "business", ()),
+    ("fields", "Fields", "people", ()),
     ("mailbox", "Mailbox", "business", ("letter-file",)),
     ("stuck", "Status", "stuck", ()),
 )
@@ -79,7 +79,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                 "users-group",
                 "People and keys",
                 roles=frozenset(LEADERS),
-                under=("keys", "api-docs", "member-remove", "invite", "time-off-add", "holidays"),
+                under=("keys", "api-docs", "member-remove", "invite", "time-off-add", "holidays", "currencies"),
             ),
             Place("stuck", "refresh", "Status and mail", roles=frozenset(LEADERS), under=("mailbox",)),
         ),

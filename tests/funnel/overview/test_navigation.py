@@ -29,10 +29,21 @@ def test_everybody_is_let_in_everywhere_they_are_led_to(request, who, browse):
         assert client.get(url, follow=True).status_code == 200, url
 
 
-def test_a_place_is_marked_where_one_is(owner, browse):
-    page = browse(owner).get(reverse("keys"))
-    current = [item["label"] for wing in page.context["nav"] for item in wing["items"] if item["current"]]
+@pytest.mark.parametrize("page", ["keys", "currencies"])
+def test_a_place_is_marked_where_one_is(owner, browse, page):
+    around = browse(owner).get(reverse(page)).context
+    current = [item["label"] for wing in around["nav"] for item in wing["items"] if item["current"]]
     assert current == ["People and keys"]
+
+
+@pytest.mark.parametrize("who", ["owner", "manager"])
+def test_the_tabs_of_the_settings_stay_where_one_of_them_leads(request, who, browse):
+    client = browse(request.getfixturevalue(who))
+    for item in client.get(reverse("people")).context["settings_nav"]:
+        page = client.get(item["url"])
+        assert [tab["label"] for tab in page.context["settings_nav"] if tab["current"]] == [item["label"]]
+        assert 'aria-label="Settings"' in page.content.decode()
+    assert reverse("fields") in page.content.decode()
 
 
 def test_only_those_who_decide_find_people_and_status(rep, marketer, viewer, browse):
