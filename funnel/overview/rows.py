@@ -110,7 +110,7 @@ def _row(
 
 def _with_marketing(lead: Lead, at: datetime) -> str:
     if lead.waits_since:
-        return "Ready, waits for your go"
+        return "Ready, waits for a go"
     if lead.cool_until and lead.cool_until > at:
         return f"Comes back on {short_day(lead.cool_until)}"
     if lead.stage == Stage.NEW:

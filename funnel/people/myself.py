@@ -16,7 +16,7 @@ from funnel.people.actions import audit
 from funnel.people.away_views import TimeOffForm, to_come
 from funnel.people.door import closes_without_store
 from funnel.workspaces import limits
-from funnel.workspaces.models import Member
+from funnel.workspaces.models import SELLERS, Member
 from funnel.workspaces.roles import allow
 
 
@@ -60,6 +60,7 @@ def me(request: HttpRequest) -> HttpResponse:
         "name": name,
         "password": password,
         "off": off,
+        "sells": member.role in SELLERS,
         "time_off": to_come(member.workspace, request.at, member),  # type: ignore[attr-defined]
     }
     return render(request, "funnel/people/me.html", context, status=422 if wrong else 200)

@@ -92,6 +92,14 @@ def test_every_role_reads_and_only_marketing_changes(
         assert client.post(reverse("marketing:form-shared", args=[form.pk])).status_code == (302 if may else 403)
 
 
+def test_what_needs_somebody_is_told_to_those_who_may_answer_it(
+    marketer: Any, viewer: Any, browse: Any, scene: Any
+) -> None:
+    scene(1)
+    assert "Needs you" in browse(marketer).get(reverse("marketing:home")).content.decode()
+    assert "Needs you" not in browse(viewer).get(reverse("marketing:home")).content.decode()
+
+
 def test_another_business_finds_nothing_of_it(outsider: Any, owner: Any, browse: Any, scene: Any, gate: Any) -> None:
     campaign, form = scene(1)
     with gate(owner):

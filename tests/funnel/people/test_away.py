@@ -140,6 +140,15 @@ def test_a_member_enters_their_own_days_and_nobody_elses(rep, other_rep, manager
         assert TimeOff.objects.get().member == other_rep
 
 
+def test_only_who_can_be_given_leads_is_asked_for_time_off(owner, manager, rep, marketer, viewer, browse):
+    asked = [who.role for who in (owner, manager, rep, marketer, viewer) if "Time off" in told(browse(who))]
+    assert asked == ["owner", "manager", "rep"]
+
+
+def told(client):
+    return client.get(reverse("me")).content.decode()
+
+
 def test_holidays_are_for_owner_and_manager_and_a_running_clock_keeps_its_end(rep, manager, ask, browse, gate):
     ask(rep)
     with gate(rep) as at:
