@@ -44,7 +44,7 @@ def start(workspace: Workspace, *, at: datetime) -> None:
             intro="Tell us what you need. We will answer within one working day.",
             fields=CONTACT,
             consent_text=consent_text(workspace),
-            thanks="Thank you. One of us will be in touch within one working day.",
+            thanks="One of us will be in touch within one working day.",
             created_at=at,
         )
     )

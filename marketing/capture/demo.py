@@ -65,7 +65,7 @@ class _Desk:
             campaign=Campaign.objects.filter(key=campaign.casefold()).first(),
             fields=[*CONTACT[:4], *asked, CONTACT[4]],
             consent_text="Send me advice and offers by e-mail. I can stop at any time, with one click.",
-            thanks="Thank you. One of us will be in touch within one working day.",
+            thanks="One of us will be in touch within one working day.",
             created_at=at,
             **values,
         )
