@@ -50,6 +50,12 @@ WORK = {
     "bring_in": "Lists to bring in",
     "forget_list": "Lists to forget",
     "quote_ends": "Quotes to end on their day",
+    "keep_clocks": "Demos to keep at their time of day",
+    "set_epoch": "Scores to count from a later day",
+    "fill_basis": "Rules to try out on every lead",
+    "look_ahead": "Rules to look ahead with",
+    "judge_all": "Leads to judge by new rules",
+    "forget_basis": "Rules that were tried, to forget",
     "send": "Mails to send",
 }
 
