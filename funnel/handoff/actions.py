@@ -21,7 +21,7 @@ from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record, record_all
 from funnel.outbox.models import Event
 from funnel.workspaces.hours import after
-from funnel.workspaces.inserting import insert_all
+from funnel.workspaces.inserting import insert_all, row_of
 from funnel.workspaces.models import LEADERS, SELLERS, Member, Role, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 from funnel.workspaces.slots import slot
@@ -61,11 +61,7 @@ def open_for(
     """
     ids = [lead.pk for lead in leads]
     busy = set(Handoff.objects.open().filter(lead__in=ids).values_list("lead_id", flat=True))
-    leads = list(
-        Lead.objects.filter(pk__in=[pk for pk in ids if pk not in busy])
-        .select_related("company__holder__user", "holder__user")
-        .order_by("received_at", "pk")
-    )
+    leads = sorted((lead for lead in leads if lead.pk not in busy), key=lambda lead: (lead.received_at, lead.pk))
     if not leads:
         return []
     rotation, known = Rotation(at, workspace), known_members(leads)
@@ -84,29 +80,29 @@ def open_for(
             somebody, says = known.get(lead.pk, (None, ""))
             chosen, route = rotation.route(lead, known=somebody, known_why=says, tried=(tried or {}).get(lead.pk, ()))
             member = chosen  # type: ignore[assignment]
-        made.append(
-            Handoff(
-                workspace=workspace,
-                lead=lead,
-                card=reason_card(lead, touches[lead.pk], why=why[lead.pk]),
-                route=route,
-                offered_to=member,
-                opened_at=at,
-                follows=(follows or {}).get(lead.pk),
-                **clock,
-            )
+        one = row_of(
+            Handoff,
+            workspace_id=workspace.pk,
+            card=reason_card(lead, touches[lead.pk], why=why[lead.pk]),
+            route=route,
+            opened_at=at,
+            **clock,
         )
+        one.lead, one.offered_to, one.follows = lead, member, (follows or {}).get(lead.pk)
+        made.append(one)
     rotation.save()
     insert_all(made)
-    ids = [lead.pk for lead in leads]
-    Lead.objects.filter(pk__in=ids).update(cool_until=None, waits_since=None)
-    Lead.objects.filter(pk__in=ids).exclude(stage__in=[Stage.CUSTOMER, Stage.READY]).move(
-        Stage.READY, at=at, because="handed over"
+    ours = Lead.objects.filter(pk__in=[lead.pk for lead in leads])
+    moved = ours.exclude(stage__in=[Stage.CUSTOMER, Stage.READY]).move(
+        Stage.READY, at=at, because="handed over", cool_until=None
     )
+    if moved < len(leads):
+        ours.update(cool_until=None, waits_since=None)
     record_all(
         [
-            Event(
-                workspace=workspace,
+            row_of(
+                Event,
+                workspace_id=workspace.pk,
                 lead_id=one.lead_id,
                 kind="handoff_opened",
                 occurred_at=at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,20 +11,28 @@ from funnel.leads.models import Lead
 from funnel.outbox.kinds import KINDS, TOUCHES
 from funnel.outbox.models import Event
 
-SHOWN = 6
+SHOWN, MOST = 6, 50
+SHOWN_KINDS = (*TOUCHES, "received")
 
 
-def touches_of(leads: Sequence[Lead]) -> dict[UUID, list[Event]]:
-    """What each lead did, latest first, without what was taken back."""
+def touches_of(leads: Sequence[Lead], told: Mapping[UUID, Sequence[Event]] | None = None) -> dict[UUID, list[Event]]:
+    """What each lead did, latest first, without what was taken back.
+
+    `told` holds all there is of leads that were made just now; nothing is read of them.
+    """
     found: dict[UUID, list[Event]] = defaultdict(list)
+    for lead_id, events in (told or {}).items():
+        shown = [event for event in events if event.kind in SHOWN_KINDS]
+        found[lead_id] = sorted(shown, key=lambda event: (event.occurred_at, event.pk), reverse=True)[:MOST]
+    asked = [lead for lead in leads if lead.pk not in found]
     rows = (
         Event.objects.in_force()
-        .filter(lead__in=leads, kind__in=[*TOUCHES, "received"])
+        .filter(lead__in=asked, kind__in=SHOWN_KINDS)
         .select_related("source")
         .order_by("-occurred_at", "-id")
     )
-    for event in rows:
-        if len(found[event.lead_id]) < 50:
+    for event in rows if asked else ():
+        if len(found[event.lead_id]) < MOST:
             found[event.lead_id].append(event)
     return found
 

@@ -67,7 +67,7 @@ def score_and_judge(
     every = scoring.bases()
     kept = [event for event in events if event.pk]
     scores = scoring.score(leads, kept, workspace=workspace, every=every, new=new)
-    judge(leads, scores, events, basis=every[0], workspace=workspace, at=at)
+    judge(leads, scores, events, basis=every[0], workspace=workspace, at=at, new=new)
 
 
 def judge(
@@ -78,8 +78,12 @@ def judge(
     basis: Basis,
     workspace: Workspace,
     at: datetime,
+    new: Collection[UUID] = (),
 ) -> None:
-    """Act on freshly scored, locked leads: open handoffs, let them wait for a go, or leave them with marketing."""
+    """Act on freshly scored, locked leads: open handoffs, let them wait for a go, or leave them with marketing.
+
+    Of `new` ones, made in this transaction, kept events are all that there is.
+    """
     by_lead: dict[UUID, list[Event]] = defaultdict(list)
     for event in events:
         if event.lead_id:
@@ -92,7 +96,8 @@ def judge(
         score = scores[lead.pk]
         band = 1 + sum(score.total >= cut for cut in cuts)
         _one(lead, by_lead[lead.pk], basis.is_ready(score.fit_band, band), lead.pk in busy, found, at)
-    _carry_out(found, scores, cuts, workspace, at)
+    told = {pk: by_lead[pk] for pk in found.open if pk in new and all(event.pk for event in by_lead[pk])}
+    _carry_out(found, scores, cuts, workspace, at, told)
 
 
 def _one(lead: Lead, events: Sequence[Event], ready: bool, busy: bool, found: _Verdicts, at: datetime) -> None:
@@ -123,11 +128,16 @@ def _one(lead: Lead, events: Sequence[Event], ready: bool, busy: bool, found: _V
 
 
 def _carry_out(
-    found: _Verdicts, scores: Mapping[UUID, LeadScore], cuts: list[float], workspace: Workspace, at: datetime
+    found: _Verdicts,
+    scores: Mapping[UUID, LeadScore],
+    cuts: list[float],
+    workspace: Workspace,
+    at: datetime,
+    told: Mapping[UUID, Sequence[Event]],
 ) -> None:
     if found.open:
         opening = list(found.open.values())
-        touches = touches_of(opening)
+        touches = touches_of(opening, told)
         why = {}
         for lead in opening:
             band = 1 + sum(scores[lead.pk].total >= cut for cut in cuts)

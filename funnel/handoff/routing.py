@@ -9,7 +9,7 @@ from uuid import UUID
 
 from funnel.handoff import turns
 from funnel.handoff.models import Handoff, Outcome
-from funnel.leads.models import Lead
+from funnel.leads.models import Company, Lead
 from funnel.templatetags.words import day
 from funnel.workspaces.hours import spans
 from funnel.workspaces.models import Member, TimeOff, Workspace
@@ -107,22 +107,25 @@ class Rotation:
 
 def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
     """Who goes before the rotation for each lead: the account's rep, the rep of the earlier handoff, the company's."""
-    found: dict[UUID, tuple[Member, str]] = {}
+    found: dict[UUID, tuple[UUID, str]] = {}
     companies = {lead.company_id for lead in leads if lead.company_id}
-    if companies:
-        for lead in leads:
-            if lead.company_id and lead.company and lead.company.holder:
-                found[lead.pk] = (lead.company.holder, "{name} holds this company.")
+    held = dict(
+        Company.objects.filter(pk__in=companies, holder__isnull=False).values_list("pk", "holder") if companies else ()
+    )
+    for lead in leads:
+        if lead.company_id in held:
+            found[lead.pk] = (held[lead.company_id], "{name} holds this company.")
     earlier = (
-        Handoff.objects.filter(lead__in=leads, closed_by__isnull=False)
+        Handoff.objects.filter(lead__in=[lead.pk for lead in leads], closed_by__isnull=False)
         .filter(outcome__in=[Outcome.ACCEPTED, Outcome.GIVEN_BACK])
-        .select_related("closed_by__user")
         .order_by("opened_at")
     )
-    for handoff in earlier:
-        if handoff.closed_by is not None:
-            found[handoff.lead_id] = (handoff.closed_by, "{name} spoke with this person before.")
+    for lead_id, member_id in earlier.values_list("lead_id", "closed_by"):
+        found[lead_id] = (member_id, "{name} spoke with this person before.")
     for lead in leads:
-        if lead.holder is not None:
-            found[lead.pk] = (lead.holder, "{name} looks after this customer.")
-    return found
+        if lead.holder_id is not None:
+            found[lead.pk] = (lead.holder_id, "{name} looks after this customer.")
+    if not found:
+        return {}
+    members = Member.objects.select_related("user").in_bulk({member_id for member_id, _ in found.values()})
+    return {lead_id: (members[member_id], says) for lead_id, (member_id, says) in found.items()}

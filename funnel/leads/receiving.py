@@ -249,6 +249,8 @@ class _Desk:
                 **({"new": True} if result.created else {}),
             },
         )
+        # The card of a handoff says where each touch came from.
+        result.event.source = source
         self.events.append(result.event)
         if capture.consents:
             self.consents.append((lead, result.event, capture.consents))

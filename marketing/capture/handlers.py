@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Prefetch
+
 from funnel.handoff.judging import score_and_judge
 from funnel.leads import receiving
 from funnel.leads.identity import Capture
 from funnel.outbox.models import Effect
 from funnel.workspaces.models import Workspace
 from marketing.campaigns.models import Campaign
-from marketing.capture.models import Submission
+from marketing.capture.models import Form, Submission
 
 LEAD_FIELDS = ("name", "email", "phone", "company")
 
@@ -21,7 +23,7 @@ def receive(effects: list[Effect], at: datetime) -> None:
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
     waiting = list(
         Submission.objects.filter(event__in=[effect.event_id for effect in effects], quarantined=False)
-        .prefetch_related("form__campaign")
+        .prefetch_related(Prefetch("form", Form.objects.select_related("campaign")))
         .order_by("received_at", "id")
     )
     named = campaigns_named(waiting)
