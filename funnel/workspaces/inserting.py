@@ -136,8 +136,10 @@ class _Plan:
         table, quote, columns = self.meta.db_table, connection.ops.quote_name, [*self.names]
         values = [self.values(row) for row in rows]
         if self.keyless:
+            # Named within, the sequence would be looked for anew for every row.
             cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+                "SELECT nextval(named) FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass AS named OFFSET 0) one,"
+                " generate_series(1, %s)",
                 [quote(table), self.meta.pk.column, len(rows)],
             )
             columns.append(quote(str(self.meta.pk.column)))
@@ -185,6 +187,8 @@ def _as_text(value: Any) -> str:
     """A value as COPY reads it."""
     if value is None:
         return "\\N"
+    if type(value) is UUID:
+        return value.hex
     text = value if type(value) is str else str(value)
     if SPECIAL.search(text):
         return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
