@@ -152,7 +152,8 @@ def places(page: Page, role: str) -> dict[str, str]:
     if role in ("owner", "manager", "marketer"):
         found |= {
             "campaign-add": "/marketing/campaigns/add/", "campaign-edit": campaign and f"{campaign}edit/",
-            "form-add": "/marketing/forms/add/", "imports": "/leads/import/",
+            "rules-lines": "/rules/lines/", "rules-sets": "/rules/sets/", "rule-add": "/rules/add/",
+            "rule": "/rules/engagement/form/", "form-add": "/marketing/forms/add/", "imports": "/leads/import/",
             "import": linked(page, "/leads/import/", f"/leads/import/{ID}/"), "cost-add": "/marketing/money/costs/add/",
         }  # fmt: skip
     if role in ("owner", "manager", "rep"):

@@ -19,6 +19,9 @@ from funnel.mail.files import File
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event
 from funnel.people import away
+from funnel.scoring import changing
+from funnel.scoring.models import RuleVersion
+from funnel.scoring.rules import default_rules
 from funnel.transfer.models import Import
 from funnel.workspaces.models import ApiKey, Invitation, TimeOff
 from marketing.campaigns.models import Campaign, Placement
@@ -67,6 +70,17 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "handoffs-go": ("POST", LEADING, ""),
     "handoff-pass": ("POST", LEADING, "handoff"),
     "rules": ("GET", ALL, ""),
+    "rules-changed": ("GET", ALL, ""),
+    "rules-grid": ("POST", MARKETING, ""),
+    "rules-lines": ("GET", MARKETING, ""),
+    "rules-sets": ("GET", MARKETING, ""),
+    "rules-try": ("POST", MARKETING, ""),
+    "rules-publish": ("POST", MARKETING, ""),
+    "rules-drop": ("POST", MARKETING, ""),
+    "rules-back": ("POST", MARKETING, "version"),
+    "rule-add": ("GET", MARKETING, ""),
+    "rule": ("GET", MARKETING, "rule"),
+    "rule-move": ("POST", MARKETING, "rule"),
     "fields": ("GET", ALL, ""),
     "stuck": ("GET", LEADING, ""),
     "stuck-all": ("POST", LEADING, ""),
@@ -240,6 +254,8 @@ def rows(cast, gate, work, settings):
         deal = deals.open_deal(buyer.lead, by=rep, at=at, amount=100)
         quote = quotes.draft(deal, [quotes.LineDraft("Roof", 10_000, 500)], by=rep, at=at).quote
         product = pricelist.add(Product(name="Roof"), {"GBP": 500}, by=owner, at=at)
+        own = {"key": "walked", "field": "name", "when": "contains", "value": "a", "points": 1}
+        changing.save_draft({**default_rules(), "fit": [own]}, by=owner, at=at)
         today = owner.workspace.local(at).date()
         days = {"workspace": owner.workspace, "first": today, "last": today}
         listed = Import.objects.create(
@@ -268,6 +284,8 @@ def rows(cast, gate, work, settings):
             "quote": [quote.pk],
             "product": [product.pk],
             "cost": [cost.pk],
+            "version": [RuleVersion.objects.get().pk],
+            "rule": ["fit", "walked"],
             "": [],
         }
 

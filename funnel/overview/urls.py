@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from funnel.overview import adding, currencies, fields, handoffs, health, home, listing, rules, status
+from funnel.overview import adding, currencies, fields, handoffs, health, home, listing, rules, rules_change, status
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -14,6 +14,17 @@ urlpatterns = [
     path("handoffs/go/", handoffs.handoffs_go, name="handoffs-go"),
     path("handoffs/<uuid:pk>/pass/", handoffs.handoff_pass, name="handoff-pass"),
     path("rules/", rules.rules, name="rules"),
+    path("rules/grid/", rules_change.grid, name="rules-grid"),
+    path("rules/lines/", rules_change.lines, name="rules-lines"),
+    path("rules/sets/", rules_change.sets, name="rules-sets"),
+    path("rules/try/", rules_change.tried, name="rules-try"),
+    path("rules/publish/", rules_change.publish, name="rules-publish"),
+    path("rules/drop/", rules_change.dropped, name="rules-drop"),
+    path("rules/back/<int:pk>/", rules_change.back, name="rules-back"),
+    path("rules/changed/", rules_change.changed, name="rules-changed"),
+    path("rules/add/", rules_change.rule_add, name="rule-add"),
+    path("rules/<slug:part>/<slug:key>/", rules_change.rule, name="rule"),
+    path("rules/<slug:part>/<slug:key>/move/", rules_change.rule_move, name="rule-move"),
     path("fields/", fields.fields, name="fields"),
     path("currencies/", currencies.currencies, name="currencies"),
     path("status/", status.stuck, name="stuck"),

@@ -26,6 +26,7 @@ MAY: dict[str, frozenset[Role]] = {
     "leads.go": LEADING,
     "events.void": MARKETING,
     "campaigns.change": MARKETING,
+    "rules.change": MARKETING,
     "costs.change": MARKETING,
     # What all of us won; a rep reads what they earned themselves.
     "revenue": EVERYBODY - {Role.REP},

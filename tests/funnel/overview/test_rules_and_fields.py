@@ -22,9 +22,9 @@ def test_every_rule_stands_there_with_points_cap_and_reason(viewer, browse):
     assert "Could not reach them" in page
 
 
-def test_the_rules_say_what_is_one_s_own_to_decide(viewer, browse):
+def test_the_rules_say_what_else_decides(viewer, browse):
     page = browse(viewer).get("/rules/").content.decode()
-    yours = page[page.index("What the business decides</h2>") :]
+    yours = page[page.index("Beside the rules</h2>") :]
     for where in ("/marketing/forms/", "/handoffs/#go", "/fields/"):
         assert f'href="{where}"' in yours
 

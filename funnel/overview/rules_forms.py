@@ -1,0 +1,202 @@
+"""What somebody types who changes the rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from funnel.leads.models import FieldDefinition
+from funnel.outbox.kinds import KINDS
+from funnel.scoring.checking import rule_mistakes
+from funnel.scoring.models import BANDS
+from funnel.scoring.rules import CONDITIONS, OWN, STANDARD, shipped_sets
+from funnel.workspaces.slots import slot
+
+# Touches by people here say nothing of what the lead wants.
+THEIRS = [(key, kind.label) for key, kind in KINDS.items() if kind.touch and key not in ("call_made", "note")]
+ASKED = {
+    "filled": "is known", "blank": "is not known", "is": "is", "one_of": "is one of", "contains": "contains",
+    "range": "lies between", "business": "is at a domain of its own", "free_mail": "is a free-mail address",
+    "disposable": "is a throw-away address",
+}  # fmt: skip
+NUMBER = {"invalid": "Write a whole number.", "required": "Write a whole number."}
+
+
+class RuleForm(forms.Form):
+    """What both kinds of rules have; `rule` is the rule as it was typed."""
+
+    points = forms.IntegerField(
+        label="Points", error_messages=NUMBER, help_text="Below zero they are taken away.", widget=forms.TextInput
+    )
+    group = forms.CharField(label="Under the heading", max_length=60, required=False)
+    reason = forms.CharField(label="Why we count it", max_length=200, required=False)
+
+    def __init__(self, *args: Any, fields: dict[str, FieldDefinition], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known = fields
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the rule as a whole, each mistake at its place."""
+        given = super().clean() or {}
+        if self.errors:
+            return given
+        self.rule = self.made(given)
+        for name, says in rule_mistakes(self.rule, self.known).items():
+            self.add_error(self.place(name), says)
+        return given
+
+    def made(self, given: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def place(self, name: str) -> str:
+        return name
+
+
+class FitForm(RuleForm):
+    """A rule over what we know of somebody."""
+
+    field = forms.ChoiceField(label="What we know")
+    when = forms.ChoiceField(label="What it is to be", choices=list(ASKED.items()))
+    value = forms.CharField(
+        label="Compared with", required=False, max_length=8000, strip=True,
+        widget=forms.Textarea(attrs={"rows": 2}), help_text="For “is one of” one per line.",
+    )  # fmt: skip
+    low = forms.CharField(label="Between", required=False, max_length=40)
+    high = forms.CharField(
+        label="and", required=False, max_length=40, help_text="One of the two may stay empty. Dates like 2026-11-17."
+    )
+    field_order = ("field", "when", "value", "low", "high", "points", "group", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = [(OWN + name, one.label) for name, one in self.known.items()]
+        self.fields["field"].choices = [*STANDARD.items(), *own]  # type: ignore[attr-defined]
+
+    def made(self, given: dict[str, Any]) -> dict[str, Any]:
+        rule = {name: given[name] for name in ("field", "when", "points", "group", "reason")}
+        if given["when"] == "one_of":
+            lines = [line.strip() for line in given["value"].splitlines()]
+            rule["value"] = list(dict.fromkeys(line for line in lines if line))
+        elif given["when"] in ("is", "contains"):
+            rule["value"] = " ".join(given["value"].split())
+        elif given["when"] == "range":
+            rule["value"] = {
+                name: given[of].replace(",", ".").strip() for name, of in (("from", "low"), ("to", "high")) if given[of]
+            }
+        return rule
+
+    def place(self, name: str) -> str:
+        return "low" if name == "value" and self.cleaned_data.get("when") == "range" else name
+
+    @staticmethod
+    def initial_of(rule: dict[str, Any]) -> dict[str, Any]:
+        """A rule as the form shows it."""
+        value: Any = rule.get("value")
+        shown = {**rule, "value": "\n".join(value) if isinstance(value, list) else value}
+        if rule["when"] == "range":
+            shown |= {"value": "", "low": value.get("from", ""), "high": value.get("to", "")}
+        return shown
+
+
+class EventForm(RuleForm):
+    """A rule over what somebody does."""
+
+    kind = forms.ChoiceField(label="What they do", choices=[*THEIRS, ("", "Something that a program of ours reports")])
+    named = forms.SlugField(
+        label="As the program calls it", required=False, max_length=40, help_text="Only for what a program reports.",
+        error_messages={"invalid": "Use letters, digits, - and _, as the program does."},
+    )  # fmt: skip
+    page = forms.CharField(
+        label="On a page whose address has", required=False, max_length=200,
+        help_text="Such as /prices; * stands for anything.",
+    )  # fmt: skip
+    channel = forms.ChoiceField(label="Came by", required=False)
+    campaign = forms.ChoiceField(label="From the campaign", required=False)
+    cap = forms.IntegerField(
+        label="Most points a day", required=False, error_messages=NUMBER, widget=forms.TextInput,
+        help_text="Empty: no limit.",
+    )  # fmt: skip
+    field_order = ("kind", "named", "page", "channel", "campaign", "points", "cap", "group", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        channels: list[tuple[str, str]] = []
+        campaigns: list[str] = []
+        for origins in slot("origins"):
+            known, named = origins()
+            channels, campaigns = channels + known, campaigns + named
+        before = (kwargs.get("initial") or {}).get("campaign")
+        if before and before not in campaigns:
+            campaigns.append(before)
+        self.fields["kind"].required = False
+        self.fields["channel"].choices = [("", "Any way"), *channels]  # type: ignore[attr-defined]
+        self.fields["campaign"].choices = [("", "Any"), *((one, one) for one in campaigns)]  # type: ignore[attr-defined]
+
+    def made(self, given: dict[str, Any]) -> dict[str, Any]:
+        rule = {name: given[name] for name in ("points", "group", "reason")}
+        rule["kind"] = given["kind"] or given["named"]
+        return rule | {name: given[name] for name in ("page", "channel", "campaign", "cap") if given[name]}
+
+    def place(self, name: str) -> str:
+        return "named" if name == "kind" and not self.cleaned_data.get("kind") else name
+
+    @staticmethod
+    def initial_of(rule: dict[str, Any]) -> dict[str, Any]:
+        """A rule as the form shows it."""
+        theirs = rule["kind"] in dict(THEIRS)
+        return {**rule, "kind": rule["kind"] if theirs else "", "named": "" if theirs else rule["kind"]}
+
+
+class LinesForm(forms.Form):
+    """Where the bands begin, and how fast points fade."""
+
+    half_life_days = forms.IntegerField(
+        label="Points lose half their value every", error_messages=NUMBER, help_text="In days.", widget=forms.TextInput
+    )
+    fit_a = forms.IntegerField(label="Fit A from", error_messages=NUMBER, widget=forms.TextInput)
+    fit_b = forms.IntegerField(label="Fit B from", error_messages=NUMBER, widget=forms.TextInput)
+    fit_c = forms.IntegerField(label="Fit C from", error_messages=NUMBER, widget=forms.TextInput)
+    cut_2 = forms.IntegerField(label="Engagement 2 from", error_messages=NUMBER, widget=forms.TextInput)
+    cut_3 = forms.IntegerField(label="Engagement 3 from", error_messages=NUMBER, widget=forms.TextInput)
+    cut_4 = forms.IntegerField(label="Engagement 4 from", error_messages=NUMBER, widget=forms.TextInput)
+    PLACES = {"half_life_days": "half_life_days", "fit_bands": "fit_a", "engagement_cuts": "cut_2", "lines": "fit_a"}
+
+    @staticmethod
+    def initial_of(rules: dict[str, Any]) -> dict[str, Any]:
+        """The lines of a set of rules as the form shows them."""
+        cuts = {f"cut_{place}": cut for place, cut in enumerate(rules["engagement_cuts"], start=2)}
+        fits = {f"fit_{band.lower()}": line for band, line in rules["fit_bands"].items()}
+        return {"half_life_days": rules["half_life_days"], **fits, **cuts}
+
+    def changes(self) -> dict[str, Any]:
+        """What of the rules these lines are."""
+        given = self.cleaned_data
+        return {
+            "half_life_days": given["half_life_days"],
+            "fit_bands": {band: given[f"fit_{band.lower()}"] for band in BANDS[:-1]},
+            "engagement_cuts": [given[f"cut_{place}"] for place in (2, 3, 4)],
+        }
+
+
+class SetForm(forms.Form):
+    """A ready-made set to start from."""
+
+    key = forms.ChoiceField(
+        label="Start from", error_messages={"required": "Choose one.", "invalid_choice": "Choose one."}
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sets = shipped_sets()
+        self.fields["key"].choices = [(key, one["name"]) for key, one in self.sets.items()]  # type: ignore[attr-defined]
+
+
+class PublishForm(forms.Form):
+    """From when a version counts, and why it is made."""
+
+    again = forms.ChoiceField(choices=[("", "From now on"), ("yes", "Judge the past again")], required=False)
+    why = forms.CharField(label="What changed and why, for the list of versions", max_length=200, required=False)
+
+
+assert ASKED.keys() == CONDITIONS.keys()

@@ -1,0 +1,169 @@
+"""Rules are changed on their page: a draft, what it would change, published, gone back to; bad input is told."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+from django.urls import reverse
+
+from funnel.leads.fields import define
+from funnel.leads.identity import Capture
+from funnel.leads.receiving import receive
+from funnel.scoring import changing
+from funnel.scoring.models import RuleDraft, RuleVersion
+
+pytestmark = pytest.mark.django_db
+FIT = {"field": "email", "when": "contains", "value": "farm", "points": "12", "group": "", "reason": "Farms buy"}
+EVENT = {
+    "kind": "page_view",
+    "page": "/prices",
+    "points": "10",
+    "cap": "20",
+    "channel": "",
+    "campaign": "",
+    "named": "",
+}
+
+
+def text(answer):
+    return html.unescape(answer.content.decode())
+
+
+def draft(gate, owner):
+    with gate(owner):
+        return RuleDraft.objects.get().rules
+
+
+def test_a_rule_is_added_changed_moved_and_taken_away(marketer, gate, browse):
+    page = browse(marketer)
+    assert page.post(reverse("rule-add"), FIT).status_code == 302
+    rules = draft(gate, marketer)["fit"]
+    key = rules[-1]["key"]
+    assert {name: rules[-1][name] for name in ("field", "when", "value", "points", "reason")} == {
+        "field": "email", "when": "contains", "value": "farm", "points": 12, "reason": "Farms buy"
+    }  # fmt: skip
+    shown = text(page.get("/rules/"))
+    assert "E-mail contains “farm”" in shown
+    assert "a draft with 1 change by Mara Marketer" in shown
+    address = reverse("rule", args=["fit", key])
+    assert 'value="12"' in text(page.get(address))
+    page.post(address, FIT | {"points": "-5", "group": "Farms"})
+    assert draft(gate, marketer)["fit"][-1]["points"] == -5
+    page.post(reverse("rule-move", args=["fit", key]), {"to": "up"})
+    assert draft(gate, marketer)["fit"][-2]["key"] == key
+    page.post(reverse("rule-move", args=["fit", key]), {"to": "away"})
+    assert key not in {rule["key"] for rule in draft(gate, marketer)["fit"]}
+
+
+def test_rules_over_events_and_over_fields_of_ones_own(marketer, gate, browse):
+    with gate(marketer) as at:
+        define("Staff", "number", by=marketer, at=at)
+        define("Branch", "choice", choices=["Farm", "Shop"], by=marketer, at=at)
+    page = browse(marketer)
+    add = reverse("rule-add")
+    staff = {**FIT, "field": "fields.staff", "when": "range", "value": "", "low": "10", "high": "49,5"}
+    assert page.post(add, staff).status_code == 302
+    assert (
+        page.post(add, {**FIT, "field": "fields.branch", "when": "one_of", "value": "farm\n\nShop"}).status_code == 302
+    )
+    assert page.post(f"{add}?of=engagement", EVENT).status_code == 302
+    sent = {**EVENT, "kind": "", "named": "sat_in_our_car", "page": "", "cap": ""}
+    assert page.post(f"{add}?of=engagement", sent).status_code == 302
+    shown = text(page.get("/rules/"))
+    for says in (
+        "Staff is 10 to 49.5", "Branch is one of farm, Shop", "Opened a page with “/prices”", "Sat in our car",
+    ):  # fmt: skip
+        assert says in shown
+
+
+@pytest.mark.parametrize(
+    ("of", "change", "says"),
+    [
+        ("fit", {"points": "many"}, "Write a whole number."),
+        ("fit", {"points": "99999999999999999999"}, "Give at most 300 points"),
+        ("fit", {"points": "0"}, "A rule without points changes nothing."),
+        ("fit", {"value": ""}, "Write what to compare with"),
+        ("fit", {"field": "workspace_id"}, "Choose one from the list."),
+        ("fit", {"field": "name", "when": "business"}, "Only an e-mail address is at a domain."),
+        ("fit", {"when": "range", "low": "1"}, "Only a number or a date"),
+        ("fit", {"field": "name", "when": "filled"}, "asks the same"),
+        ("engagement", {"page": "*" * 9}, "Use up to 120 characters, and * up to 5 times."),
+        ("engagement", {"cap": "5"}, "points of a single time"),
+        ("engagement", {"cap": "-5"}, "Write a number from 1"),
+        ("engagement", {"kind": "", "named": ""}, "Choose what they do."),
+        ("engagement", {"kind": "", "named": "moved"}, "Choose what they do."),
+        ("engagement", {"page": "x\x00y"}, "This holds a sign that can’t be kept"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_told_and_nothing_is_kept(owner, gate, browse, of, change, says):
+    answer = browse(owner).post(f"{reverse('rule-add')}?of={of}", (FIT if of == "fit" else EVENT) | change)
+    assert answer.status_code == 422
+    assert says in text(answer)
+    with gate(owner):
+        assert not RuleDraft.objects.exists()
+
+
+def test_lines_and_cells_go_into_the_draft_and_no_ready_cell_is_warned_of(owner, gate, browse):
+    page = browse(owner)
+    given = {
+        "half_life_days": "30",
+        "fit_a": "80",
+        "fit_b": "60",
+        "fit_c": "40",
+        "cut_2": "5",
+        "cut_3": "20",
+        "cut_4": "60",
+    }
+    assert page.post(reverse("rules-lines"), given | {"fit_b": "90"}).status_code == 422
+    assert page.post(reverse("rules-lines"), given | {"half_life_days": "0"}).status_code == 422
+    assert page.post(reverse("rules-lines"), given).status_code == 302
+    assert 'Points lose half their value every <b class="strong">30 days</b>' in text(page.get("/rules/"))
+    page.post(reverse("rules-grid"), {"A4": "1", "C4": "1"})
+    assert draft(gate, owner)["ready"] == {"A": [4], "B": [], "C": [4], "D": []}
+    page.post(reverse("rules-grid"), {})
+    assert "No cell is ready" in text(page.get("/rules/"))
+
+
+def test_a_draft_is_looked_at_published_and_gone_back_from(owner, marketer, gate, browse, work):
+    with gate(owner) as at:
+        receive(owner.workspace, [Capture(kind="form", name="Ann", phone="01632 960142", company="Bell")], at=at)
+    work()
+    page = browse(marketer)
+    page.post(reverse("rules-grid"), {f"{fit}{band}": "1" for fit in "ABCD" for band in range(1, 5)})
+    assert "What would it change?" in text(page.get("/rules/"))
+    page.post(reverse("rules-try"), {"again": ""})
+    assert "Looking at what the draft would change" in text(page.get("/rules/"))
+    work()
+    assert "This would make <em>1 more lead ready</em>, 0 fewer." in text(page.get("/rules/"))
+    assert "Ann" in text(page.get(reverse("rules-changed")))
+    assert "Nobody any more." in text(page.get(f"{reverse('rules-changed')}?is=fewer"))
+    page.post(reverse("rules-publish"), {"again": "", "why": "Everybody counts"})
+    work()
+    shown = text(page.get("/rules/"))
+    assert "version 2, in force since" in shown
+    assert "Everybody counts" in shown
+    with gate(owner):
+        first = RuleVersion.objects.get(number=1)
+    page.post(reverse("rules-back", args=[first.pk]))
+    work()
+    with gate(owner):
+        assert changing.in_force().version.rules == first.rules
+    assert "Back to version 1" in text(page.get("/rules/"))
+
+
+def test_a_ready_made_set_becomes_the_draft_and_is_dropped(owner, gate, browse):
+    page = browse(owner)
+    assert "Trades" in text(page.get(reverse("rules-sets")))
+    assert page.post(reverse("rules-sets"), {"key": "nothing"}).status_code == 422
+    page.post(reverse("rules-sets"), {"key": "trades"})
+    assert draft(gate, owner)["name"] == "Trades"
+    page.post(reverse("rules-drop"))
+    with gate(owner):
+        assert not RuleDraft.objects.exists()
+
+
+def test_who_only_reads_sees_no_way_to_change(rep, browse):
+    shown = text(browse(rep).get("/rules/"))
+    for word in ("Add a rule", "Publish", "Move up", 'type="checkbox" name="A1"'):
+        assert word not in shown
