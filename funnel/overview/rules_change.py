@@ -108,7 +108,7 @@ def rule_move(request: Any, part: str, key: str) -> HttpResponse:
     if to in ("up", "down"):
         listed.insert(max(0, place - 1) if to == "up" else place + 1, taken)
     elif to != "away":
-        raise Http404
+        return redirect(f"{reverse('rules')}#{part}")
     return _saved(request, {**rules, part: listed}, part)
 
 
