@@ -334,15 +334,18 @@ SLOTS: dict[str, list[str]] = {
     "api_routes": _API,
     # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
     "checklist": ["marketing.capture.checklist.steps"],
-    # (request): {"template", "context"} of what the owner's home begins with, or None; the first that has something.
+    # (request): what a wing has to know for the owner's home, {name: (rows, column)}; funnel/workspaces/tally.py counts
+    # it, and whatever else is plugged into the home gets the counts in `known`, a funnel.overview.known.Known.
+    "home_counts": ["marketing.reports.cards.counted", "sales.reports.cards.counted"],
+    # (request, known): {"template", "context", "below"} of what the owner's home begins with, or None; the first that
+    # has something. What is "below" is the last card, or None.
     "home_headline": ["sales.reports.cards.headline"],
-    # (request): {"icon", "what", "meta", "url", "does"}, a line of "Needs you" on the owner's home, or None.
+    # (request, known): {"icon", "what", "meta", "url", "does"}, a line of "Needs you" on the owner's home, or None.
     "home_needs": ["marketing.reports.cards.held_back"],
-    # (request): {"template", "context"} of a card on the owner's home, or None; months.asked(request) is its period.
+    # (request, known): {"template", "context"} of a card on the owner's home, or None; its period is months.asked.
     "home_cards": [
         "sales.negotiation.listing.running_out_card",
         "marketing.reports.cards.channels_of_the_period",
-        "sales.reports.cards.won_by_day",
     ],
     # (request): {"template", "context"} of a card on a rep's own month, or None.
     "month_cards": ["sales.negotiation.listing.my_card"],

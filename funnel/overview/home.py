@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from funnel.handoff.models import Handoff
+from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
 from funnel.leads.stages import MARKETING, SALES, Stage, side_of
 from funnel.outbox.models import Effect, State
 from funnel.overview.entries import entries
+from funnel.overview.known import Known
 from funnel.overview.rows import minutes_left
-from funnel.people.actions import relieved_by
-from funnel.people.checklist import steps
+from funnel.people import checklist
+from funnel.people.actions import relieved
 from funnel.templatetags.words import number, plural
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
 from funnel.workspaces.months import Period, asked, periods_at
 from funnel.workspaces.roles import allow, may
 from funnel.workspaces.slots import slot
+from funnel.workspaces.tally import Asked, tally
 
 HOMES = {Role.MARKETER: "marketing:home", Role.REP: "sales:desk", Role.VIEWER: "leads"}
 # So many are named one by one; the page of handoffs shows all.
@@ -32,6 +35,8 @@ NAMED = 5
 # So many of those who hold leads are named over the way.
 HOLDERS = 8
 FRESH = timedelta(days=7)
+BACK = 3
+WAY = (*MARKETING, Stage.READY, *SALES)
 
 
 def month_of(workspace: Workspace, at: datetime) -> datetime:
@@ -39,25 +44,46 @@ def month_of(workspace: Workspace, at: datetime) -> datetime:
     return workspace.local(at).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[str, Any]], int, int]:
+def counted(request: Any) -> Asked:
+    """What the hall's own part of the home has to know."""
+    member, at, workspace = request.member, request.at, request.workspace
+    open_ = Handoff.objects.open()
+    found: dict[str, Any] = {
+        "stages": (Lead.objects.filter(stage__in=WAY), "stage"),
+        "holders": (Lead.objects.filter(stage__in=SALES, holder__isnull=False), "holder"),
+        "won": (Lead.objects.filter(customer_since__gte=month_of(workspace, at)), ""),
+        "go": (Lead.objects.filter(waits_since__isnull=False), ""),
+        "waiting": (open_, ""),
+        "late": (open_.filter(due_at__lt=at), ""),
+        "pool": (open_.filter(offered_to=None), ""),
+    }
+    if may(member, "stuck"):
+        found["stuck"] = (Effect.objects.filter(state=State.STUCK), "")
+    if member.role == Role.OWNER and not member.takes_leads:
+        found["relief"] = (relieved(member, since=at - FRESH), "actor")
+    return {**found, **checklist.counted(workspace)}
+
+
+def known_of(request: Any) -> Known:
+    """Read what every part of the home asks: everybody by one query, and all that is counted by another."""
+    asked = dict(counted(request))
+    for more in slot("home_counts"):
+        asked |= more(request)
+    return Known({one.pk: one for one in Member.objects.select_related("user")}, tally(asked))
+
+
+def legs(known: Known, numbers: dict[str, int]) -> tuple[list[dict[str, Any]], int, int]:
     """The way with how many stand at each stage, for components/way.html.
 
     Then how many are on it, and how many of them are held by nobody active.
     """
-    by_stage = dict(Lead.objects.order_by().values_list("stage").annotate(many=Count("pk")))
-    held = (
-        Lead.objects.filter(stage__in=SALES, holder__isnull=False)
-        .order_by()
-        .values_list("holder")
-        .annotate(many=Count("pk"))
-    )
-    people = {one.pk: one for one in Member.objects.select_related("user")}
+    by_stage = known.counts["stages"]
+    held = ((known.people[UUID(pk)], many) for pk, many in known.counts["holders"].items())
     most = sorted(held, key=lambda pair: -pair[1])
-    named = [f"{people[pk].first_name} {number(many)}" for pk, many in most[:HOLDERS]]
+    named = [f"{one.first_name} {number(many)}" for one, many in most[:HOLDERS]]
     if others := most[HOLDERS:]:
         named.append(f"{plural(len(others), 'other')} {number(sum(many for _, many in others))}")
-    left = sum(many for pk, many in most if not people[pk].active)
-    won = Lead.objects.filter(customer_since__gte=month_of(workspace, at)).count()
+    left = sum(many for one, many in most if not one.active)
 
     def stop(stage: Stage, state: str = "done") -> dict[str, Any]:
         return {"label": stage.label, "count": by_stage.get(stage, 0), "state": state}
@@ -66,7 +92,7 @@ def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[st
         return sum(by_stage.get(stage, 0) for stage in stages)
 
     selling = [stop(stage) for stage in SALES if by_stage.get(stage) or stage == Stage.WORKING]
-    selling.append({"label": "Customer, this month", "count": won, "state": "ahead"})
+    selling.append({"label": "Customer, this month", "count": numbers["won"], "state": "ahead"})
     ready = by_stage.get(Stage.READY, 0)
     return (
         [
@@ -78,32 +104,43 @@ def legs(*, at: datetime, workspace: Workspace, late: int) -> tuple[list[dict[st
             {
                 "side": "hall",
                 "holder": f"Handoff {number(ready)}",
-                "note": f"{late} late" if late else "",
+                "note": f"{numbers['late']} late" if numbers["late"] else "",
                 "stops": [stop(Stage.READY)],
             },
             {"side": "sales", "holder": f"Sales {number(together(SALES))}", "note": ", ".join(named), "stops": selling},
         ],
-        together((*MARKETING, Stage.READY, *SALES)),
+        together(WAY),
         left,
     )
 
 
-def needs_you(request: Any, numbers: dict[str, int], *, on_the_way: int) -> dict[str, Any]:
-    """What a leader should look at: who is late, waits for them or is offered to nobody, what is stuck, came back."""
-    member, at, workspace = request.member, request.at, request.workspace
-    waiting = list(Handoff.objects.open().with_lead().order_by("due_at", "id")[: NAMED + 1])
-    named = [(one, minutes_left(one, at=at, workspace=workspace)) for one in waiting[:NAMED]]
-    back = list(
-        Handoff.objects.filter(given_back_at__gte=at - FRESH)
-        .select_related("lead", "reason", "closed_by__user")
-        .order_by("-given_back_at", "-id")[:3]
+def _handoffs(request: Any) -> tuple[list[Handoff], list[Handoff], list[Handoff]]:
+    """Those that wait longest, those that wait longest for the reader, and those that came back last: by one query."""
+    fresh = Q(given_back_at__gte=request.at - FRESH)
+    open_ = Handoff.objects.open().order_by("due_at", "id").values("pk")
+    back = Handoff.objects.filter(fresh).order_by("-given_back_at", "-id").values("pk")
+    # The first condition is what finds the few among all that ever were.
+    rows = Handoff.objects.filter(
+        Q(outcome=Outcome.OPEN) | fresh,
+        Q(pk__in=open_[:NAMED]) | Q(pk__in=open_.filter(offered_to=request.member)[:NAMED]) | Q(pk__in=back[:BACK]),
     )
-    stuck = Effect.objects.filter(state=State.STUCK).count() if may(member, "stuck") else 0
-    relief = relieved_by(member, since=at - FRESH) if member.role == Role.OWNER else None
+    found = list(rows.select_related("lead", "reason", "offered_to__user", "closed_by__user").order_by("due_at", "id"))
+    waiting = [one for one in found if one.is_open]
+    own = [one for one in waiting if one.offered_to_id == request.member.pk]
+    given = sorted((one for one in found if not one.is_open), key=lambda one: (one.given_back_at, one.pk), reverse=True)
+    return waiting[:NAMED], own[:NAMED], given
+
+
+def needs_you(request: Any, known: Known, numbers: dict[str, int], *, on_the_way: int) -> dict[str, Any]:
+    """What a leader should look at: who is late, waits for them or is offered to nobody, what is stuck, came back."""
+    at, workspace = request.at, request.workspace
+    waiting, own, back = _handoffs(request)
+    named = [(one, minutes_left(one, at=at, workspace=workspace)) for one in waiting]
+    stuck = numbers.get("stuck", 0)
+    relief = next((known.people[UUID(pk)] for pk in known.counts.get("relief", ())), None)
     late = [pair for pair in named if pair[1] < 0]
-    no_taker = bool(on_the_way) and not Member.objects.taking_leads().exists()
-    needs = [need for need in _plugged("home_needs", request) if need]
-    own = list(Handoff.objects.open().filter(offered_to=member).with_lead().order_by("due_at", "id")[:NAMED])
+    no_taker = bool(on_the_way) and not any(one.is_taking for one in known.people.values())
+    needs = [need for need in _plugged("home_needs", request, known) if need]
     told = {one.pk for one, _ in late}
     yours = [(one, minutes_left(one, at=at, workspace=workspace)) for one in own if one.pk not in told]
     return {
@@ -128,11 +165,12 @@ def home(request: Any) -> HttpResponse:
     member, at, workspace = request.member, request.at, request.workspace
     if member.role not in LEADERS:
         return redirect(HOMES[member.role])
-    todo = [] if workspace.is_demo else steps(workspace, member, at)
+    known = known_of(request)
+    todo = [] if workspace.is_demo else checklist.steps(workspace, member, at, known.counts)
     if all(step["done"] for step in todo):
         todo = []
-    numbers = _numbers(at)
-    way, on_the_way, numbers["left"] = legs(at=at, workspace=workspace, late=numbers["late"])
+    numbers = {name: many[""] for name, many in known.counts.items() if "" in many}
+    way, on_the_way, numbers["left"] = legs(known, numbers)
     demo = next((one for one in request.memberships if one.workspace.is_demo), None)
     context: dict[str, Any] = {
         "today": timezone.localtime(at),
@@ -144,13 +182,15 @@ def home(request: Any) -> HttpResponse:
         "on_the_way": on_the_way,
         "demo": demo if demo and demo.workspace_id != workspace.pk else None,
     }
-    if todo and not Lead.objects.exists():
+    if todo and not on_the_way and not Lead.objects.exists():
         return render(request, "funnel/overview/start.html", context)
-    context |= needs_you(request, numbers, on_the_way=on_the_way)
+    context |= needs_you(request, known, numbers, on_the_way=on_the_way)
     period = asked(request)
+    headline = next((card for card in _plugged("home_headline", request, known) if card), None)
+    cards = [*_plugged("home_cards", request, known), headline and headline["below"]]
     context |= {
-        "headline": next((card for card in _plugged("home_headline", request) if card), None),
-        "cards": [card for card in _plugged("home_cards", request) if card],
+        "headline": headline,
+        "cards": [card for card in cards if card],
         "promise": workspace.promise_hours * 60,
         "period": period,
         "periods": periods_at(at, workspace).values(),
@@ -159,8 +199,8 @@ def home(request: Any) -> HttpResponse:
     return render(request, "funnel/overview/home.html", context)
 
 
-def _plugged(name: str, request: Any) -> Iterator[dict[str, Any] | None]:
-    return (card(request) for card in slot(name))
+def _plugged(name: str, request: Any, known: Known) -> Iterator[dict[str, Any] | None]:
+    return (card(request, known) for card in slot(name))
 
 
 def funnel(period: Period, workspace: Workspace) -> dict[str, Any]:
@@ -174,15 +214,4 @@ def funnel(period: Period, workspace: Workspace) -> dict[str, Any]:
         "entries": [(one, hues[side_of(one.stage)], values["stages"].get(one.stage)) for one in rows],
         "most": max((one.entered for one in rows), default=0),
         "open": values["all"],
-    }
-
-
-def _numbers(at: datetime) -> dict[str, int]:
-    """How many wait, how many of them are late, and how many wait for a go."""
-    waiting = Handoff.objects.open()
-    return {
-        "waiting": waiting.count(),
-        "late": waiting.filter(due_at__lt=at).count(),
-        "pool": waiting.filter(offered_to=None).count(),
-        "go": Lead.objects.filter(waits_since__isnull=False).count(),
     }

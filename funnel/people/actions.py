@@ -7,6 +7,7 @@ from typing import Any
 
 from babel.numbers import get_territory_currencies
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.text import slugify
 from django_scopes import scope
 
@@ -167,7 +168,7 @@ def withdraw(invitation: Invitation, *, by: Member, at: datetime) -> None:
 def join(invitation: Invitation, *, user: User, workspace: Workspace, at: datetime) -> Member:
     """Give the invited person their place; the invitation ends. The first rep relieves the owner of new leads.
 
-    What waited for the owner goes on too, and the owner's home says it (`relieved_by`).
+    What waited for the owner goes on too, and the owner's home says it (`relieved`).
     """
     sells = invitation.role == Role.REP
     member, _ = Member.objects.update_or_create(
@@ -258,13 +259,11 @@ def set_weekly_leads(member: Member, number: int, *, by: Member, at: datetime) -
     audit(by, "leads a week", member.email, at=at, workspace=member.workspace, was=was, now=number)
 
 
-def relieved_by(owner: Member, *, since: datetime) -> Member | None:
-    """Give the rep whose joining ended this owner's turns since then, unless the owner takes leads again."""
-    if owner.takes_leads:
-        return None
+def relieved(owner: Member, *, since: datetime) -> QuerySet[AuditEntry]:
+    """Find the latest entry since then of a rep whose joining ended this owner's turns."""
     entries = AuditEntry.objects.filter(at__gte=since, action="takes no leads", target=owner.email[:120])
-    found = entries.filter(actor__role=Role.REP).select_related("actor__user").order_by("-at").first()
-    return found.actor if found else None
+    latest = entries.filter(actor__role=Role.REP).order_by("-at").values("pk")[:1]
+    return AuditEntry.objects.filter(pk__in=latest)
 
 
 def pass_offers_on(member: Member, *, by: Member, at: datetime) -> int:

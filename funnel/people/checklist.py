@@ -5,27 +5,37 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 
-from funnel.mail.actions import is_sent
-from funnel.mail.servers import has_server
+from funnel.mail.models import MailServer
 from funnel.templatetags.words import clock_time, day
 from funnel.workspaces.models import Invitation, Member, Role, Workspace
 from funnel.workspaces.slots import slot
+from funnel.workspaces.tally import Asked, Counts
 
 Step = dict[str, Any]
 
 
-def steps(workspace: Workspace, member: Member, at: datetime) -> list[Step]:
+def counted(workspace: Workspace) -> Asked:
+    """What `steps` has to know, for `tally`."""
+    return {
+        "sellers": (Member.objects.active().filter(role=Role.REP), ""),
+        "invited": (Invitation.objects.filter(role=Role.REP), ""),
+        "servers": (MailServer.objects.filter(workspace=workspace), ""),
+    }
+
+
+def steps(workspace: Workspace, member: Member, at: datetime, counts: Counts) -> list[Step]:
     """The steps in order: {key, title, says, done, url, action}, and `link` where there is one to copy.
 
     A wing plugs its own in by the slot "checklist": a callable that takes (workspace, member, at) and gives such
-    steps. The first that isn't done carries `now`.
+    steps. The first that isn't done carries `now`. `counts` are those of `counted`.
     """
     listed = [_started(workspace)]
     for more in slot("checklist"):
         listed += more(workspace, member, at)
-    listed += [_seller(workspace), _mail(workspace)]
+    listed += [_seller(counts), _mail(workspace, counts)]
     first = next((step for step in listed if not step["done"]), None)
     for step in listed:
         step["now"] = step is first
@@ -44,10 +54,13 @@ def _started(workspace: Workspace) -> Step:
     }
 
 
-def _seller(workspace: Workspace) -> Step:
-    sellers = Member.objects.active().filter(role=Role.REP).exists()
-    waits = not sellers and Invitation.objects.filter(role=Role.REP).exists()
-    says = "Invited; done when they join." if waits else "Until then every lead waits for you. Done when they join."
+def _seller(counts: Counts) -> Step:
+    sellers = bool(counts["sellers"][""])
+    says = (
+        "Invited; done when they join."
+        if counts["invited"][""]
+        else "Until then every lead waits for you. Done when they join."
+    )
     return {
         "key": "invite",
         "title": "Invite somebody who sells",
@@ -58,10 +71,11 @@ def _seller(workspace: Workspace) -> Step:
     }
 
 
-def _mail(workspace: Workspace) -> Step:
-    works = is_sent(workspace)
+def _mail(workspace: Workspace, counts: Counts) -> Step:
+    has_server = bool(settings.EMAIL_URL or counts["servers"][""])
+    works = has_server and workspace.mail_proved_at is not None
     says = "Mail is not being sent. Until it is, letters are kept in the local mailbox and links can be copied."
-    if has_server(workspace):
+    if has_server:
         says = "A mail server is set. Send a test mail; done when the server has taken it."
     return {
         "key": "mail",

@@ -160,6 +160,11 @@ class Member(models.Model):
         return str(self.user)
 
     @property
+    def is_taking(self) -> bool:
+        """Whether a lead may be offered to them; many at once are asked by `taking_leads`."""
+        return self.active and self.takes_leads and self.role in SELLERS
+
+    @property
     def name(self) -> str:
         return str(self.user)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count, Exists, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower, Trim
 from django.urls import reverse
 
 from funnel.workspaces.models import AuditEntry, Member, Workspace
@@ -17,15 +20,24 @@ LOOKED_AT = 20
 
 def steps(workspace: Workspace, member: Member, at: datetime) -> list[dict[str, Any]]:
     """The steps, ticked off by facts: a lead came in, and more than one stranger sent the form."""
-    form = Form.objects.filter(is_open=True).order_by("created_at").first()
+    latest = Submission.objects.filter(pk__in=Submission.objects.order_by("-pk").values("pk")[:LOOKED_AT])
+    came = latest.filter(quarantined=False)
+    addresses = came.annotate(address=Lower(Trim(KT("typed__email")))).exclude(address="")
+    strangers = addresses.exclude(address__in=Member.objects.values("user__email")).order_by().values("workspace")
+    form = (
+        Form.objects.filter(is_open=True)
+        .annotate(
+            sent=Exists(latest),
+            came=Exists(came),
+            strangers=Subquery(strangers.annotate(many=Count("address", distinct=True)).values("many")),
+            shared=Exists(AuditEntry.objects.filter(action=SHARED)),
+        )
+        .order_by("created_at")
+        .first()
+    )
     if form is None:
         return []
-    sent = list(Submission.objects.order_by("-received_at").values_list("typed", "quarantined")[:LOOKED_AT])
-    came = [typed.get("email", "").strip().lower() for typed, held in sent if not held]
-    held = bool(sent) and not came
-    # One strange address is most likely the owner's own try under another name.
-    strangers = set(came) - set(Member.objects.values_list("user__email", flat=True)) - {""}
-    told = AuditEntry.objects.filter(action=SHARED).exists()
+    held = form.sent and not form.came
     return [
         {
             "key": "try-form",
@@ -33,7 +45,7 @@ def steps(workspace: Workspace, member: Member, at: datetime) -> list[dict[str, 
             "says": "It came, but so fast that it was held back as likely spam. Let it through to see the lead."
             if held
             else "Fill it in like a visitor, and see the lead come in.",
-            "done": bool(came),
+            "done": form.came,
             "url": reverse("marketing:form-submissions", args=[form.pk]) if held else form.path,
             "action": "See what was held back" if held else "Open the form",
         },
@@ -41,7 +53,8 @@ def steps(workspace: Workspace, member: Member, at: datetime) -> list[dict[str, 
             "key": "share-form",
             "title": "Share it",
             "says": "Put the link on your site, in your mails, or print its QR code.",
-            "done": told or len(strangers) > 1,
+            # One strange address is most likely the owner's own try under another name.
+            "done": form.shared or (form.strangers or 0) > 1,
             "url": reverse("marketing:form", args=[form.pk]) + "#share",
             "action": "Share",
             "link": sharing.address(form),

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Count
 from django.urls import reverse
 
+from funnel.overview.known import Known
 from funnel.templatetags.words import plural
 from funnel.workspaces.months import asked, begins_on
+from funnel.workspaces.tally import Asked
 from marketing.capture.models import Submission
 from marketing.reports.figures import CHANNEL, CHANNEL_NAME, brought, whole
 
 
-def channels_of_the_period(request: Any) -> dict[str, Any]:
+def counted(request: Any) -> Asked:
+    """What was sent in by forms and waits for a person, by form. SLOTS["home_counts"]."""
+    return {"held": (Submission.objects.held(), "form")}
+
+
+def channels_of_the_period(request: Any, known: Known) -> dict[str, Any]:
     """What the channels brought of those who came in the period, and what they cost. SLOTS["home_cards"]."""
     workspace, period = request.workspace, asked(request)
     since, until = begins_on(period.first, workspace), begins_on(period.after, workspace)
@@ -32,9 +39,9 @@ def channels_of_the_period(request: Any) -> dict[str, Any]:
     }
 
 
-def held_back(request: Any) -> dict[str, Any] | None:
-    """What was sent in by forms and waits for a person, by one query. SLOTS["home_needs"]."""
-    forms = dict(Submission.objects.held().order_by().values_list("form").annotate(many=Count("pk")))
+def held_back(request: Any, known: Known) -> dict[str, Any] | None:
+    """What was sent in by forms and waits for a person. SLOTS["home_needs"]."""
+    forms = known.counts["held"]
     many = sum(forms.values())
     if not many:
         return None
@@ -45,6 +52,6 @@ def held_back(request: Any) -> dict[str, Any] | None:
         "meta": "Likely spam, or no lead could be made of it. Nothing is lost.",
         "url": reverse("marketing:forms")
         if others
-        else reverse("marketing:form-submissions", args=[form]) + "?is=held",
+        else reverse("marketing:form-submissions", args=[UUID(form)]) + "?is=held",
         "does": "See the forms" if others else "Look at what is held back",
     }

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import F
 from django.http import HttpRequest
 
+from funnel.overview.known import Known
 from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.templatetags.words import plural
 from funnel.workspaces.models import Member
@@ -85,7 +86,7 @@ def left(version: QuoteVersion, at: datetime) -> str:
     return f"{plural(days, 'day')} left" if days else "ends today"
 
 
-def running_out_card(request: HttpRequest) -> dict[str, Any] | None:
+def running_out_card(request: HttpRequest, known: Known) -> dict[str, Any] | None:
     """The card of the owner's home: SLOTS["home_cards"]."""
     at: datetime = request.at  # type: ignore[attr-defined]
     found = list(running_out(at)[: CARD + 1])

@@ -4,51 +4,54 @@ from __future__ import annotations
 
 from typing import Any
 
+from funnel.overview.known import Known
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.months import asked, periods_at
+from funnel.workspaces.tally import Asked
 from sales.deals.models import Deal
 from sales.deals.sums import Worth, grouped, together
-from sales.reports.pace import by_day, each, new_customers, pace, rows_of
+from sales.reports.pace import Book, new_customers
 from sales.reports.plot import plot_of
 
 
-def headline(request: Any) -> dict[str, Any] | None:
-    """What was won against what was to be won; None in a business that has neither yet. SLOTS["home_headline"]."""
+def counted(request: Any) -> Asked:
+    """What `headline` has to know. SLOTS["home_counts"]."""
+    return {"customers": (new_customers(asked(request), request.workspace), "")}
+
+
+def headline(request: Any, known: Known) -> dict[str, Any] | None:
+    """What was won against what was to be won, and below it day by day. SLOTS["home_headline"].
+
+    None in a business that has neither yet.
+    """
     workspace, at, period = request.workspace, request.at, asked(request)
-    now = pace(period, workspace=workspace, at=at)
-    if now.target is None and not now.won:
-        return None
     # Beside a month stands its quarter.
     wider = periods_at(at, workspace)["quarter"] if period.key == "month" else None
+    book = Book.of(workspace, [period, wider] if wider else [period])
+    now, days = book.pace(period, at=at), book.by_day(period)
+    if now.target is None and not days:
+        return None
+    drawn = {
+        "template": "sales/_won_by_day.html",
+        "context": {
+            "plot": plot_of(period, days, now.target, workspace=workspace, at=at),
+            "pace": now,
+            "currency": workspace.currency,
+        },
+    }
     return {
         "template": "sales/_pace.html",
         "context": {
             "pace": now,
-            "wider": pace(wider, workspace=workspace, at=at) if wider else None,
-            "customers": new_customers(period, workspace),
-            "each": each(period, workspace=workspace),
-            "won": rows_of(period, workspace=workspace),
+            "wider": book.pace(wider, at=at) if wider else None,
+            "customers": known.counts["customers"][""],
+            "each": book.each(period, known.people.values()),
+            "won": book.rows_of(period, known.people),
             "currency": workspace.currency,
             "by_whom": True,
             "may_set": request.member.leads_others,
         },
-    }
-
-
-def won_by_day(request: Any) -> dict[str, Any] | None:
-    """The days of the period as a drawing. SLOTS["home_cards"]."""
-    workspace, period = request.workspace, asked(request)
-    found = by_day(period, workspace=workspace)
-    if not found:
-        return None
-    now = pace(period, workspace=workspace, at=request.at)
-    return {
-        "template": "sales/_won_by_day.html",
-        "context": {
-            "plot": plot_of(period, found, now.target, workspace=workspace, at=request.at),
-            "pace": now,
-            "currency": workspace.currency,
-        },
+        "below": drawn if days else None,
     }
 
 

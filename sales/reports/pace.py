@@ -6,13 +6,15 @@ even pace is the target's share of the working days that are over.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any
+from operator import itemgetter
 from uuid import UUID
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from funnel.leads.models import Lead
@@ -20,9 +22,14 @@ from funnel.ledger.models import Revenue
 from funnel.overview.rows import channel_words
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.months import Period
-from sales.targets.models import Target
+from sales.targets.models import Said, Target, total
 
 ROWS = 100
+# What a page says of each of them.
+SAID = (
+    "occurred_at", "what", "base_amount", "holder_id", "lead__name", "lead__email", "lead__phone", "lead__company_name",
+    "lead__external_id",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -70,9 +77,77 @@ class Pace:
 class Won:
     """The rows behind a period's sum, the latest last, each with the sum by then and the channel of the lead."""
 
-    rows: list[tuple[Revenue, int, str]] = field(default_factory=list)
+    rows: Sequence[tuple[Revenue, int, str]] = field(default_factory=list)
     more: int = 0
     rest: int = 0
+
+
+@dataclass(frozen=True)
+class Book:
+    """What was booked and what was to be won in some periods, by one member or by all together: read once."""
+
+    workspace: Workspace
+    member: Member | None
+    # By day and holder: the sum, and how many rows stand and what they come to.
+    rows: list[tuple[date, UUID | None, int, int, int]]
+    said: Said
+
+    @classmethod
+    def of(cls, workspace: Workspace, periods: Sequence[Period], member: Member | None = None) -> Book:
+        """Read the book by two queries; the periods lie within the longest of them, or stand alone."""
+        longest = max(periods, key=lambda one: len(one.months))
+        stands = standing(longest, workspace)
+        rows = (
+            booked(longest, workspace, member)
+            .annotate(day=TruncDate("occurred_at", tzinfo=workspace.zone))
+            .order_by()
+            .values_list("day", "holder")
+            .annotate(sum=Sum("base_amount"))
+            .annotate(many=Count("pk", filter=stands), kept=Sum("base_amount", filter=stands, default=0))
+        )
+        return cls(workspace, member, sorted(rows, key=itemgetter(0)), Target.objects.said(longest.months))
+
+    def _within(self, period: Period) -> Iterator[tuple[date, UUID | None, int, int, int]]:
+        return (row for row in self.rows if period.first <= row[0] < period.after)
+
+    def pace(self, period: Period, *, at: datetime) -> Pace:
+        """How the period goes."""
+        today = self.workspace.local(at).date()
+        won = sum(row[2] for row in self._within(period))
+        target = total(self.said, period.months, self.member.pk if self.member else None)
+        days = period.working_days(self.workspace)
+        over = sum(1 for day in days if day < today)
+        return Pace(period, won, target, len(days), over, is_ended=period.after <= today)
+
+    def each(self, period: Period, people: Iterable[Member]) -> list[tuple[Member, int, int | None]]:
+        """Whoever has won something in the period or was to: the member, what they won, and their target."""
+        won: dict[UUID | None, int] = defaultdict(int)
+        for _, holder, amount, *_ in self._within(period):
+            won[holder] += amount
+        targets = {one.pk: total(self.said, period.months, one.pk) for one in people}
+        told = [one for one in people if one.pk in won or targets[one.pk] is not None]
+        told.sort(key=lambda one: (one.joined_at, one.pk))
+        return [(one, won.get(one.pk, 0), targets[one.pk]) for one in told]
+
+    def by_day(self, period: Period) -> dict[date, int]:
+        """What was won on each day that brought something, in order."""
+        found: dict[date, int] = defaultdict(int)
+        for day, _, amount, *_ in self._within(period):
+            found[day] += amount
+        return {day: amount for day, amount in found.items() if amount}
+
+    def rows_of(self, period: Period, people: Mapping[UUID, Member]) -> Won:
+        """The rows that add up to what was won; what was taken back stands with its correction in none of them."""
+        rows = booked(period, self.workspace, self.member).filter(standing(period, self.workspace))
+        rows = rows.annotate(channel=F("lead__source__channel")).select_related("lead").only(*SAID)
+        found = list(rows.order_by("-occurred_at", "-pk")[:ROWS])
+        many, sum_ = sum(row[3] for row in self._within(period)), sum(row[4] for row in self._within(period))
+        told = []
+        for row in found:
+            row.holder = people.get(row.holder_id) if row.holder_id else None
+            told.append((row, sum_, channel_words(row.channel)))
+            sum_ -= row.base_amount
+        return Won(told[::-1], many - len(found), sum_)
 
 
 def booked(period: Period, workspace: Workspace, member: Member | None = None) -> QuerySet[Revenue]:
@@ -81,51 +156,13 @@ def booked(period: Period, workspace: Workspace, member: Member | None = None) -
     return rows.filter(holder=member) if member else rows
 
 
-def pace(period: Period, *, workspace: Workspace, at: datetime, member: Member | None = None) -> Pace:
-    """How the period goes, for one member or for all together."""
-    won = booked(period, workspace, member).aggregate(sum=Sum("base_amount"))["sum"] or 0
-    return _paced(period, won, Target.objects.of(period.months, member), workspace=workspace, at=at)
+def standing(period: Period, workspace: Workspace) -> Q:
+    """What was not taken back: a correction is of the same moment as what it corrects, so of the same period."""
+    corrections = booked(period, workspace).filter(corrects__isnull=False)
+    return Q(corrects=None) & ~Q(pk__in=corrections.values("corrects"))
 
 
-def _paced(period: Period, won: int, target: int | None, *, workspace: Workspace, at: datetime) -> Pace:
-    today = workspace.local(at).date()
-    days = period.working_days(workspace)
-    over = sum(1 for day in days if day < today)
-    return Pace(period, won, target, len(days), over, is_ended=period.after <= today)
-
-
-def each(period: Period, *, workspace: Workspace) -> list[tuple[Member, int, int | None]]:
-    """Whoever has won something in the period or was to: the member, what they won, and their target."""
-    won: dict[UUID | None, int] = dict(
-        booked(period, workspace).order_by().values_list("holder").annotate(sum=Sum("base_amount"))
-    )
-    said = Target.objects.filter(month__in=period.months, member__isnull=False)
-    targets: dict[UUID, int] = dict(said.order_by().values_list("member").annotate(sum=Sum("amount")))
-    people = Member.objects.filter(pk__in={*won, *targets} - {None}).select_related("user").order_by("joined_at", "pk")
-    return [(one, won.get(one.pk, 0), targets.get(one.pk)) for one in people]
-
-
-def rows_of(period: Period, *, workspace: Workspace, member: Member | None = None) -> Won:
-    """The rows that add up to what was won; what was taken back stands with its correction in none of them."""
-    rows = booked(period, workspace, member).filter(corrects=None, corrected_by=None)
-    total = rows.aggregate(many=Count("pk"), sum=Sum("base_amount"))
-    found = list(rows.select_related("lead__source", "holder__user").order_by("-occurred_at", "-pk")[:ROWS])
-    sum_ = total["sum"] or 0
-    told = []
-    for row in found:
-        told.append((row, sum_, channel_words(row.lead.source.channel)))
-        sum_ -= row.base_amount
-    return Won(told[::-1], total["many"] - len(found), sum_)
-
-
-def by_day(period: Period, *, workspace: Workspace, member: Member | None = None) -> dict[date, int]:
-    """What was won on each day that brought something, in order."""
-    day = TruncDate("occurred_at", tzinfo=workspace.zone)
-    rows = booked(period, workspace, member).annotate(day=day).order_by("day").values_list("day")
-    return {day: sum_ for day, sum_ in rows.annotate(sum=Sum("base_amount")) if sum_}
-
-
-def new_customers(period: Period, workspace: Workspace, member: Member | None = None) -> int:
-    """How many became customers in the period."""
-    leads: Any = Lead.objects.filter(**period.within("customer_since", workspace))
-    return leads.filter(holder=member).count() if member else leads.count()
+def new_customers(period: Period, workspace: Workspace, member: Member | None = None) -> QuerySet[Lead]:
+    """Who became a customer in the period."""
+    leads: QuerySet[Lead] = Lead.objects.filter(**period.within("customer_since", workspace))
+    return leads.filter(holder=member) if member else leads

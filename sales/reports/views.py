@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from funnel.workspaces.months import asked, periods_at
 from funnel.workspaces.roles import allow
 from funnel.workspaces.slots import slot
-from sales.reports.pace import by_day, new_customers, pace, rows_of
+from sales.reports.pace import Book, new_customers
 from sales.reports.plot import plot_of
 
 
@@ -20,9 +20,9 @@ from sales.reports.plot import plot_of
 def month(request: Any) -> HttpResponse:
     """The reader's own month or quarter."""
     member, workspace, at, period = request.member, request.workspace, request.at, asked(request)
-    now = pace(period, workspace=workspace, at=at, member=member)
     wider = periods_at(at, workspace)["quarter"] if period.key == "month" else None
-    found = by_day(period, workspace=workspace, member=member)
+    book = Book.of(workspace, [period, wider] if wider else [period], member)
+    now, found = book.pace(period, at=at), book.by_day(period)
     own = {"pace": now, "currency": workspace.currency}
     context = {
         "period": period,
@@ -31,9 +31,9 @@ def month(request: Any) -> HttpResponse:
         "nothing": now.target is None and not now.won,
         "card": own
         | {
-            "wider": pace(wider, workspace=workspace, at=at, member=member) if wider else None,
-            "customers": new_customers(period, workspace, member),
-            "won": rows_of(period, workspace=workspace, member=member),
+            "wider": book.pace(wider, at=at) if wider else None,
+            "customers": new_customers(period, workspace, member).count(),
+            "won": book.rows_of(period, {member.pk: member}),
             "may_set": member.leads_others,
         },
         "days": own | {"plot": plot_of(period, found, now.target, workspace=workspace, at=at)} if found else None,

@@ -15,7 +15,7 @@ from funnel.templatetags.words import about, money, number, plural
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.months import periods_at
 from sales.negotiation.models import QuoteVersion
-from sales.reports.pace import Pace, pace
+from sales.reports.pace import Book, Pace
 
 ROWS = 12
 SOON = timedelta(days=7)
@@ -23,7 +23,8 @@ SOON = timedelta(days=7)
 
 def of_sales(workspace: Workspace, week: Week, at: datetime) -> dict[str, Any]:
     """How the month goes, which quotes end, and what last week brought. SLOTS["weekly"]."""
-    now = pace(periods_at(at, workspace)["month"], workspace=workspace, at=at)
+    month = periods_at(at, workspace)["month"]
+    now = Book.of(workspace, [month]).pace(month, at=at)
     booked = [Revenue.objects.filter(**one.within("occurred_at", workspace)) for one in (week, week.before)]
     won = [rows.aggregate(sum=Sum("base_amount"))["sum"] or 0 for rows in booked]
     found: dict[str, Any] = {

@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from funnel.ledger import actions as ledger
 from funnel.workspaces import gate as gates
-from funnel.workspaces.months import Period, periods_at
+from funnel.workspaces.months import periods_at
 from sales.close import actions as close
 from sales.deals import actions as deals
-from sales.reports.pace import by_day, each, pace, rows_of
+from sales.reports.pace import Book
 from sales.reports.plot import plot_of
 from sales.targets.actions import set_target
 
@@ -61,19 +61,25 @@ def november(owner, rep, other_rep, catch, gate, on_that_day):
     return leads
 
 
-def test_an_even_pace_is_the_share_of_the_working_days_that_are_over(november, owner, gate):
+@pytest.fixture
+def pace(owner):
+    """How a period goes for all together, read alone."""
+    return lambda period: Book.of(owner.workspace, [period]).pace(period, at=NOW)
+
+
+def test_an_even_pace_is_the_share_of_the_working_days_that_are_over(november, owner, gate, pace):
     with gate(owner):
         month = periods_at(NOW, owner.workspace)["month"]
-        now = pace(month, workspace=owner.workspace, at=NOW)
+        now = pace(month)
         assert (now.won, now.target, now.days, now.over) == (72_220_00, 120_000_00, 21, 11)
         assert (now.even, now.ahead, now.ends_near) == (62_857_14, 9_362_86, 137_874_55)
-        quarter = pace(periods_at(NOW, owner.workspace)["quarter"], workspace=owner.workspace, at=NOW)
+        quarter = pace(periods_at(NOW, owner.workspace)["quarter"])
         assert (quarter.won, quarter.target) == (81_220_00, 120_000_00)
-        last = pace(periods_at(NOW, owner.workspace)["last-month"], workspace=owner.workspace, at=NOW)
+        last = pace(periods_at(NOW, owner.workspace)["last-month"])
         assert (last.won, last.target, last.even, last.ends_near) == (9_000_00, None, None, None)
 
 
-def test_the_home_says_so_and_opens_into_rows_that_add_up(november, owner, rep, gate, browse):
+def test_the_home_says_so_and_opens_into_rows_that_add_up(november, owner, rep, other_rep, gate, browse):
     page = text(browse(owner), "/")
     assert "£72,220 won of £120,000. That is £9,363 ahead of an even pace." in page
     assert "The quarter: £81,220 of £120,000" in page
@@ -85,9 +91,10 @@ def test_the_home_says_so_and_opens_into_rows_that_add_up(november, owner, rep, 
     ended = text(browse(owner), "/?period=last-month")
     assert "£9,000 won. 1 new customer." in ended
     with gate(owner):
-        won = rows_of(periods_at(NOW, owner.workspace)["month"], workspace=owner.workspace)
+        month = periods_at(NOW, owner.workspace)["month"]
+        won = Book.of(owner.workspace, [month]).rows_of(month, {})
         assert [so_far for _, so_far, _ in won.rows] == [45_130_00, 72_220_00]
-        told = each(Period("x", "x", (NOVEMBER,)), workspace=owner.workspace)
+        told = Book.of(owner.workspace, [month]).each(month, [other_rep, rep])
         assert told[0] == (rep, 45_130_00, 66_000_00)
 
 
@@ -111,7 +118,7 @@ def test_my_month_is_mine(november, rep, other_rep, owner, marketer, browse):
 def test_the_drawing_ends_where_the_sum_does(november, owner, gate):
     with gate(owner):
         month = periods_at(NOW, owner.workspace)["month"]
-        found = by_day(month, workspace=owner.workspace)
+        found = Book.of(owner.workspace, [month]).by_day(month)
         plot = plot_of(month, found, 120_000_00, workspace=owner.workspace, at=NOW)
     assert plot.rows == [(date(2026, 11, 3), 45_130_00, 45_130_00), (date(2026, 11, 16), 27_090_00, 72_220_00)]
     assert plot.amounts == ["£125k", "£100k", "£75k", "£50k", "£25k", "0"]
@@ -120,15 +127,15 @@ def test_the_drawing_ends_where_the_sum_does(november, owner, gate):
     assert plot.days == ["1 Nov", "8 Nov", "15 Nov", "22 Nov", "29"]
 
 
-def test_a_correction_in_a_later_month_is_of_the_same_day(november, owner, gate):
+def test_a_correction_in_a_later_month_is_of_the_same_day(november, owner, gate, pace):
     with gate(owner):
         booked = ledger.book_revenue(
             november[4], 5_00, "GBP", by=owner, at=NOW, occurred_at=datetime(2026, 10, 5, tzinfo=UTC)
         )
         last = periods_at(NOW, owner.workspace)["last-month"]
-        assert pace(last, workspace=owner.workspace, at=NOW).won == 9_005_00
+        assert pace(last).won == 9_005_00
         ledger.take_back(booked, by=owner, at=NOW)
-        assert pace(last, workspace=owner.workspace, at=NOW).won == 9_000_00
+        assert pace(last).won == 9_000_00
 
 
 def test_the_home_and_my_month_ask_the_same_whatever_was_won(november, owner, rep, browse, gate):
