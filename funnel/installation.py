@@ -69,6 +69,7 @@ if SQLITE:
     # The log is moved into the file by the worker, beside the write lock; a commit does it only when that is away.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
+        "cached_statements": env.int("SQLITE_STATEMENTS", default=128),
         "timeout": env.float("SQLITE_TIMEOUT", default=20.0),
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
         f" PRAGMA cache_size=-{1024 * env.int('SQLITE_CACHE', default=64)}; PRAGMA temp_store=MEMORY;"
