@@ -8,13 +8,14 @@ from typing import Any, cast
 from django import template
 from django.conf import settings
 from django.forms import BaseForm, BoundField, widgets
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from funnel.workspaces.roles import may
 
-from . import drawings, words
+from . import drawings, inputs, words
 
 register = template.Library()
 OPEN = mark_safe(" open")
@@ -155,16 +156,21 @@ def _field(field: BoundField | str, label: str, hint: str | None) -> dict[str, A
     return {"field": field, "errors": _said(field), "kind": kind, "label": label or field.label, "widget": widget}
 
 
-@register.inclusion_tag("components/field.html")
-def field(field: BoundField | str, label: str = "", hint: str | None = None, optional: bool = False) -> dict[str, Any]:
+@register.simple_tag
+def field(field: BoundField | str, label: str = "", hint: str | None = None, optional: bool = False) -> str:
     """Draw one field of a form on a page of Baton."""
-    context = _field(field, label, hint)
-    if isinstance(field, BoundField) and context["kind"] != "group":
-        select = isinstance(context["widget"], widgets.Select)
-        usual = "form-select" if select else "form-control"
-        css = {"check": "form-check-input", "hidden": ""}.get(context["kind"], usual)
-        context["control"] = _control(field, css)
-    return context | {"optional": optional and context["field"] and not context["field"].field.required}
+    told = _field(field, label, hint)
+    if not isinstance(field, BoundField):
+        return ""
+    kind, label, errors, optional = told["kind"], told["label"], told["errors"], optional and not field.field.required
+    if kind == "group":
+        return inputs.group(field, label, errors, optional=optional)
+    if kind == "hidden":
+        return _control(field, "")
+    if kind == "check":
+        return inputs.tick(field, label, _control(field, "form-check-input"), errors)
+    css = "form-select" if isinstance(told["widget"], widgets.Select) else "form-control"
+    return inputs.plain(field, label, _control(field, css), errors, optional=optional)
 
 
 @register.inclusion_tag("components/public_field.html")
@@ -179,14 +185,15 @@ def public_field(
     return context
 
 
-@register.inclusion_tag("components/errors.html")
-def error_summary(form: BaseForm | None, public: bool = False) -> dict[str, Any]:
+@register.simple_tag
+def error_summary(form: BaseForm | None, public: bool = False) -> str:
     """List what is to be put right, each with a link to its field; nothing when all is well."""
     if form is None or not form.errors:
-        return {"count": 0}
+        return ""
     wrong = [(field, _said(field)[0]) for field in form if field.errors]
     whole = list(form.non_field_errors())
-    return {"wrong": wrong, "whole": whole, "count": len(wrong) + len(whole), "public": public}
+    told = {"wrong": wrong, "whole": whole, "count": len(wrong) + len(whole), "public": public}
+    return render_to_string("components/errors.html", told)
 
 
 @register.simple_tag(takes_context=True)
