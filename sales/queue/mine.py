@@ -14,6 +14,7 @@ from funnel.leads.stages import SALES, Stage
 from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.overview.rows import UNKNOWN, grades_of
 from funnel.workspaces.models import Member
+from funnel.workspaces.slots import slot
 from sales.queue.models import Task
 
 # Where nothing is planned: after every step, on every page.
@@ -36,12 +37,16 @@ def page_of(request: HttpRequest) -> dict[str, Any]:
     more, found = len(found) > PAGE, found[:PAGE]
     ids = [lead.pk for lead in found]
     steps = Task.objects.open().next_of(ids)
+    planned: dict[Any, str] = {}
+    for next_of in slot("lead_next"):
+        planned |= next_of([pk for pk in ids if pk not in steps])
     grades = grades_of(ids, at=at)
     return {
         "rows": [
             {
                 "lead": lead,
                 "task": steps.get(lead.pk),
+                "planned": planned.get(lead.pk, ""),
                 "late": lead.pk in steps and steps[lead.pk].due_at < at,
                 "grade": grades.get(lead.pk, UNKNOWN),
             }

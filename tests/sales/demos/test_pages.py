@@ -61,6 +61,13 @@ def test_a_demo_is_booked_on_the_leads_page_and_moved_there(rep, catch, browse, 
         assert (f"{rep.workspace.local(demo.starts_at):%H:%M}", demo.sequence) == ("14:30", 1)
 
 
+def test_a_demo_to_come_is_the_next_step_among_my_leads(rep, demo_of, browse):
+    demo = demo_of(rep)
+    page = text(browse(rep).get(reverse("sales:mine")))
+    assert f"<bdi>{demo.title}, " in page
+    assert "Nothing planned" not in page
+
+
 def test_no_letter_is_promised_while_no_mail_leaves(rep, catch, browse, mail_works):
     form = reverse("sales:demo-book", args=[catch(rep).pk])
     shown = text(browse(rep).get(form))
