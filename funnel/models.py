@@ -1,7 +1,7 @@
 """Gathers the hall's models for Django; code imports them from their folders."""
 
 from funnel.api.models import KeptAnswer
-from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.handoff.models import GiveBackReason, Handoff, RoutingRule
 from funnel.leads.models import Company, Consent, FieldDefinition, Lead, LeadKey, SearchText, Source, Suspect
 from funnel.ledger.models import Cost, Rate, Revenue
 from funnel.mail.models import MailServer, Message
@@ -14,6 +14,8 @@ from funnel.workspaces.models import (
     Invitation,
     Member,
     PublicDoor,
+    Team,
+    TeamMember,
     TimeOff,
     User,
     Workspace,
@@ -22,6 +24,7 @@ from funnel.workspaces.models import (
 __all__ = [
     "ApiKey", "AuditEntry", "Basis", "Company", "Consent", "Cost", "Effect", "Event", "Feed", "FieldDefinition",
     "GiveBackReason", "Handoff", "Heartbeat", "Import", "Invitation", "KeptAnswer", "Lead", "LeadKey",
-    "LeadScore", "MailServer", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RuleDraft",
-    "RuleVersion", "ScorePoint", "SearchText", "Source", "Suspect", "TimeOff", "User", "Workspace",
+    "LeadScore", "MailServer", "Member", "Message", "PublicDoor", "Rate", "RefusedRow", "Revenue", "RoutingRule",
+    "RuleDraft", "RuleVersion", "ScorePoint", "SearchText", "Source", "Suspect", "Team", "TeamMember", "TimeOff",
+    "User", "Workspace",
 ]  # fmt: skip

@@ -397,4 +397,6 @@ SLOTS: dict[str, list[str]] = {
     ],
     # (lead_ids): those with whom sales is in the middle of something, so that a wish for contact is no new handoff.
     "busy_with": ["sales.deals.facts.busy_with"],
+    # (lead_ids): who had the latest deal with each lead, by lead.
+    "dealt_with": ["sales.deals.facts.dealt_with"],
 }

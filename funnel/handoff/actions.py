@@ -14,7 +14,7 @@ from django.db.models import Exists
 
 from funnel.handoff.card import reason_card, touches_of
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
-from funnel.handoff.routing import Rotation, known_members
+from funnel.handoff.routing import Rotation, fit_bands, known_members
 from funnel.leads.identity import Refused
 from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
@@ -53,18 +53,21 @@ def open_for(
     tried: Mapping[UUID, Collection[UUID]] | None = None,
     to: Member | None = None,
     touches: Mapping[UUID, Sequence[Event]] | None = None,
+    bands: Mapping[UUID, str] | None = None,
 ) -> list[Handoff]:
     """Open a handoff for each locked lead: card, route, clock; the leads become ready, customers keep their stage.
 
     A lead with an open handoff is left as it is. `to` names the member instead of the rotation. `touches` are what the
-    leads did (card.touches_of), from a caller who has read them.
+    leads did (card.touches_of) and `bands` their fit, from a caller who has read them.
     """
     ids = [lead.pk for lead in leads]
     busy = set(Handoff.objects.open().filter(lead__in=ids).values_list("lead_id", flat=True))
     leads = sorted((lead for lead in leads if lead.pk not in busy), key=lambda lead: (lead.received_at, lead.pk))
     if not leads:
         return []
-    rotation, known = Rotation(at, workspace), known_members(leads)
+    rotation, known = Rotation.locked(at, workspace), known_members(leads)
+    rotation.rules.read(leads)
+    bands = fit_bands(leads) if bands is None else bands
     touches = touches_of(leads) if touches is None else touches
     promise = float(workspace.promise_hours)
     clock = {
@@ -78,7 +81,13 @@ def open_for(
             member, route = to, {"by": "hand", "says": f"Passed on to {to.name} by hand.", "rows": []}
         else:
             somebody, says = known.get(lead.pk, (None, ""))
-            chosen, route = rotation.route(lead, known=somebody, known_why=says, tried=(tried or {}).get(lead.pk, ()))
+            chosen, route = rotation.route(
+                lead,
+                known=somebody,
+                known_why=says,
+                tried=(tried or {}).get(lead.pk, ()),
+                fit_band=bands.get(lead.pk, ""),
+            )
             member = chosen  # type: ignore[assignment]
         one = row_of(
             Handoff,

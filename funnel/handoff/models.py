@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from funnel.leads.models import Lead
 from funnel.workspaces.ids import uuid7
-from funnel.workspaces.models import LEADERS, Member
+from funnel.workspaces.models import LEADERS, Member, Team
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 
 
@@ -34,6 +34,30 @@ class GiveBackReason(TenantRow):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="reason_once")]
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RoutingRule(TenantRow):
+    """To whom a lead goes for which all conditions hold: a member, or by turn within a team. The first that holds."""
+
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=60)
+    # [{"field": "channel", "is": "one_of", "value": ["radio"]}]; see funnel/handoff/conditions.py.
+    conditions = models.JSONField()
+    to = TenantForeignKey(Member, models.PROTECT, null=True, related_name="+", db_index=False)
+    team = TenantForeignKey(Team, models.PROTECT, null=True, related_name="+", db_index=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="routingrule_once"),
+            models.CheckConstraint(
+                condition=Q(to__isnull=True, team__isnull=False) | Q(to__isnull=False, team__isnull=True),
+                name="routingrule_one_target",
+            ),
+        ]
         ordering = ["position", "id"]
 
     def __str__(self) -> str:

@@ -1,72 +1,163 @@
-"""To whom a lead goes, and why to nobody else."""
+"""To whom a lead goes, and why to nobody else: who knows it, then the rules, then by turn."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
+
 from funnel.handoff import turns
-from funnel.handoff.models import Handoff, Outcome
-from funnel.leads.models import Company, Lead
+from funnel.handoff.conditions import all_hold, in_words, labels
+from funnel.handoff.models import Handoff, Outcome, RoutingRule
+from funnel.leads.models import Company, FieldDefinition, Lead
+from funnel.scoring.models import LeadScore
 from funnel.templatetags.words import day
 from funnel.workspaces.hours import spans
-from funnel.workspaces.models import Member, TimeOff, Workspace
+from funnel.workspaces.models import Member, TeamMember, TimeOff, Workspace
+from funnel.workspaces.slots import slot
 
 Route = tuple[Member | None, dict[str, Any]]
 
 
-class Rotation:
-    """The members who take leads and are not away, locked, in the order of their turn; one serves a batch."""
+class Rules:
+    """The rules of the open workspace in their order, with whom their teams are and how they read."""
 
-    def __init__(self, at: datetime, workspace: Workspace) -> None:
-        self.at = at
+    def __init__(self, rules: Iterable[RoutingRule] | None = None) -> None:
+        found = RoutingRule.objects.select_related("to__user", "team") if rules is None else rules
+        self.rules = list(found)
+        self.names = labels(FieldDefinition.objects.all() if self.rules else ())
+        asks_channel = any(one["field"] == "channel" for rule in self.rules for one in rule.conditions)
+        self.channels = dict(slot("origins")[0]()[0]) if asks_channel else {}
+        self.teams: dict[int, set[UUID]] = {}
+        teams = [rule.team_id for rule in self.rules if rule.team_id]
+        if teams:
+            for team, member in TeamMember.objects.filter(team__in=teams).values_list("team", "member"):
+                self.teams.setdefault(team, set()).add(member)
+
+    def read(self, leads: Sequence[Lead]) -> None:
+        """Read of the leads, by one query, what the conditions ask for and a row of a lead doesn't say."""
+        if any(one["field"] in ("channel", "campaign") for rule in self.rules for one in rule.conditions):
+            prefetch_related_objects(leads, "source")
+
+    def that_hold(self, lead: Lead, fit_band: str) -> list[RoutingRule]:
+        """Those whose conditions hold for a lead."""
+        return [rule for rule in self.rules if all_hold(rule.conditions, lead, fit_band)]
+
+    def words(self, rule: RoutingRule) -> str:
+        """When a rule holds: “Region is Scotland”."""
+        said = in_words(rule.conditions, self.names, self.channels)
+        return said[:1].upper() + said[1:]
+
+
+class Rotation:
+    """The members who take leads and are not away, in the order of their turn; one serves a batch."""
+
+    def __init__(self, members: Sequence[Member], off: Sequence[TimeOff], rules: Rules, workspace: Workspace) -> None:
+        self.members, self.off, self.rules, self.workspace = members, off, rules, workspace
+        self.here: list[Member] = []
+        self.away: dict[UUID, date] = {}
+        self.moved: dict[UUID, Member] = {}
+
+    @classmethod
+    def locked(cls, at: datetime, workspace: Workspace) -> Rotation:
+        """Give the turns as they stand, locked until the transaction ends."""
         # Locked by id first: two workers that hand over at once may neither deadlock nor give one turn twice.
-        locked = {
-            one.pk: one
-            for one in Member.objects.taking_leads()
-            .order_by("pk")
-            .select_related("user")
-            .select_for_update(of=("self",))
-        }
+        members = list(
+            Member.objects.taking_leads().order_by("pk").select_related("user").select_for_update(of=("self",))
+        )
         today = workspace.local(at).date()
-        # A lead that comes on a Sunday is worked on Monday, so whoever begins days off then is left out too.
-        begins = workspace.local(next(spans(workspace, at))[0]).date()
-        away = TimeOff.objects.last_days(today, begins)
-        self.away = [(one, away[one.pk]) for one in locked.values() if one.pk in away]
-        here = [one for one in locked.values() if one.pk not in away]
+        off = TimeOff.objects.filter(first__lte=_begins(workspace, at), last__gte=today)
+        rotation = cls(members, list(off), Rules(), workspace)
+        rotation.come_to(at)
+        return rotation
+
+    def come_to(self, at: datetime) -> None:
+        """Go on to a moment: who is away then stands aside."""
+        self.at = at
+        today, begins = self.workspace.local(at).date(), _begins(self.workspace, at)
+        rows = sorted((one for one in self.off if one.first <= begins and one.last >= today), key=lambda one: one.last)
+        self.away = {one.member_id: one.last for one in rows}
+        here = [one for one in self.members if one.pk not in self.away]
         turns.begin_week(here, today)
         # Between equals who waits longest comes first; ids made in the same millisecond have no order.
         self.here = sorted(
             here, key=lambda one: (one.last_turn_at is not None, one.last_turn_at, one.joined_at, one.pk)
         )
-        self.moved: dict[UUID, Member] = {}
 
-    def route(self, lead: Lead, *, known: Member | None, known_why: str, tried: Collection[UUID]) -> Route:
+    def route(
+        self,
+        lead: Lead,
+        *,
+        known: Member | None = None,
+        known_why: str = "",
+        tried: Collection[UUID] = (),
+        fit_band: str = "",
+    ) -> Route:
         """Give the member for a lead, or None for the pool, with the sentence and the rows that explain it.
 
-        `known` is somebody who goes before the rotation: who held the lead, the account or the company. Such a lead
-        is not counted as their turn.
+        `known` is somebody who goes before rules and turns: who held the lead, the account or the company. Neither
+        such a lead nor one that a rule sends to a person is counted as their turn.
         """
-        free = [one for one in self.here if one.pk not in tried]
-        if known is not None and known in free:
+        free = {one.pk: one for one in self.here if one.pk not in tried}
+        passed_over = []
+        if known is not None:
             says = known_why.format(name=known.name)
-            return known, {"by": "known", "says": says, "rows": self._rows(known, says, tried)}
-        by_turn = turns.in_order([one for one in free if one.weekly_leads])
-        if not by_turn:
-            return None, {"by": "pool", "says": self._why_nobody(free), "rows": self._rows(None, "", tried)}
-        chosen = by_turn[0]
-        says = f"It is {chosen.name}’s turn: {turns.had(chosen)}."
-        rows = self._rows(chosen, says, tried, by_turn)
-        turns.give(chosen, by_turn)
+            if known.pk in free:
+                rows = self._rows(known, says, tried, f"{says.removesuffix('.')}, which goes before rules and turns.")
+                return known, {"by": "known", "says": says, "rows": rows}
+            passed_over.append(f"{says.removesuffix('.')}, but {self._why_not(known, tried)}.")
+        for rule in self.rules.that_hold(lead, fit_band):
+            reads = f"Rule “{rule.name}”: {self.rules.words(rule)}"
+            if rule.to is not None:
+                if rule.to_id in free:
+                    says = f"{reads}, so it goes to {rule.to.name}."
+                    rows = self._rows(free[rule.to_id], says, tried, f"The rule “{rule.name}” goes before turns.")
+                    return free[rule.to_id], {"by": "rule", "rule": rule.name, "says": says, "rows": rows}
+                passed_over.append(f"{reads}, but {rule.to.name} {self._why_not(rule.to, tried)}.")
+                continue
+            among = self.rules.teams.get(rule.team_id or 0, set())
+            chosen, by_turn = self._turn([one for one in free.values() if one.pk in among])
+            if chosen is not None:
+                says = f"{reads}, so it goes to the team {rule.team}. There it is {self._whose(chosen)}"
+                rows = self._rows(chosen, says, tried, f"Is not in the team {rule.team}.", by_turn)
+                self._count(chosen, by_turn)
+                return chosen, {"by": "rule", "rule": rule.name, "says": says, "rows": rows}
+            passed_over.append(f"{reads}, but nobody of the team {rule.team} can take it now.")
+        chosen, by_turn = self._turn(list(free.values()))
+        before = " ".join(passed_over) + (" " if passed_over else "")
+        if chosen is None:
+            says = before + self._why_nobody(free)
+            return None, {"by": "pool", "says": says, "rows": self._rows(None, "", tried, "Takes none by turn.")}
+        says = f"{before}It is {self._whose(chosen)}"
+        rows = self._rows(chosen, says, tried, "Takes none by turn.", by_turn)
+        self._count(chosen, by_turn)
+        return chosen, {"by": "rotation", "says": says, "rows": rows}
+
+    def _turn(self, among: Sequence[Member]) -> tuple[Member | None, list[Member]]:
+        by_turn = turns.in_order([one for one in among if one.weekly_leads])
+        return (by_turn[0] if by_turn else None), by_turn
+
+    def _whose(self, chosen: Member) -> str:
+        return f"{chosen.name}’s turn: {turns.had(chosen)}."
+
+    def _count(self, chosen: Member, among: Sequence[Member]) -> None:
+        turns.give(chosen, among)
         self.here.remove(chosen)
         self.here.append(chosen)
         chosen.last_turn_at = self.at
         self.moved[chosen.pk] = chosen
-        return chosen, {"by": "rotation", "says": says, "rows": rows}
 
-    def _why_nobody(self, free: Sequence[Member]) -> str:
+    def _why_not(self, one: Member, tried: Collection[UUID]) -> str:
+        if one.pk in tried:
+            return "had this lead before"
+        if one.pk in self.away:
+            return f"is away, up to and including {day(self.away[one.pk])}"
+        return "takes no leads" if one.active else "doesn’t work here any more"
+
+    def _why_nobody(self, free: Collection[UUID]) -> str:
         if free:
             return "Nobody takes leads by turn at the moment."
         if self.here:
@@ -74,7 +165,7 @@ class Rotation:
         return "Everybody who takes leads is away." if self.away else "Nobody takes leads at the moment."
 
     def _rows(
-        self, chosen: Member | None, says: str, tried: Collection[UUID], by_turn: Sequence[Member] = ()
+        self, chosen: Member | None, says: str, tried: Collection[UUID], others: str, by_turn: Sequence[Member] = ()
     ) -> list[dict[str, Any]]:
         """Why this one, and of everybody else why not, in the order of their turns."""
         place = {one.pk: number for number, one in enumerate(by_turn, 1)}
@@ -86,14 +177,13 @@ class Rotation:
                 why = "Had this lead before."
             elif one.pk in place:
                 why = f"Comes later, number {place[one.pk]} in turn: {turns.had(one)}."
-            elif not one.weekly_leads:
-                why = "Takes none by turn."
             else:
-                why = "Would have been asked by turn, if nobody came before."
+                why = "Takes none by turn." if by_turn and not one.weekly_leads else others
             rows.append({"member": str(one.pk), "name": one.name, "says": why, "chosen": one == chosen})
-        for one, last in self.away:
-            why = f"Is away, up to and including {day(last)}."
-            rows.append({"member": str(one.pk), "name": one.name, "says": why, "chosen": False})
+        for one in self.members:
+            if one.pk in self.away:
+                why = f"Is away, up to and including {day(self.away[one.pk])}."
+                rows.append({"member": str(one.pk), "name": one.name, "says": why, "chosen": False})
         return rows
 
     def save(self) -> None:
@@ -105,8 +195,14 @@ class Rotation:
         Member.objects.bulk_update(self.here, ["last_turn_at", "owed", "week", "week_turns"])
 
 
+def _begins(workspace: Workspace, at: datetime) -> date:
+    """The day on which a lead that comes now is worked: one that comes on a Sunday, on Monday."""
+    return workspace.local(next(spans(workspace, at))[0]).date()
+
+
 def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
-    """Who goes before the rotation for each lead: the account's rep, the rep of the earlier handoff, the company's."""
+    """Who goes before rules and turns for each lead, and why: who looks after this customer, had the latest deal with
+    this person or spoke with them, or holds the company."""
     found: dict[UUID, tuple[UUID, str]] = {}
     companies = {lead.company_id for lead in leads if lead.company_id}
     held = dict(
@@ -122,6 +218,9 @@ def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
     )
     for lead_id, member_id in earlier.values_list("lead_id", "closed_by"):
         found[lead_id] = (member_id, "{name} spoke with this person before.")
+    for plugged in slot("dealt_with"):
+        for lead_id, member_id in plugged([lead.pk for lead in leads]).items():
+            found[lead_id] = (member_id, "{name} had a deal with this person.")
     for lead in leads:
         if lead.holder_id is not None:
             found[lead.pk] = (lead.holder_id, "{name} looks after this customer.")
@@ -129,3 +228,9 @@ def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
         return {}
     members = Member.objects.select_related("user").in_bulk({member_id for member_id, _ in found.values()})
     return {lead_id: (members[member_id], says) for lead_id, (member_id, says) in found.items()}
+
+
+def fit_bands(leads: Sequence[Lead]) -> dict[UUID, str]:
+    """The fit of each lead by the rules in force."""
+    rows = LeadScore.objects.filter(basis__in_force=True, lead__in=[lead.pk for lead in leads])
+    return dict(rows.values_list("lead", "fit_band"))

@@ -182,6 +182,29 @@ class Member(models.Model):
         return self.role in LEADERS
 
 
+class Team(TenantRow):
+    """Some of the members under one name, to whom leads can be sent together."""
+
+    name = models.CharField(max_length=60)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="team_once")]
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TeamMember(TenantRow):
+    """That a member is of a team; one may be of several."""
+
+    team = TenantForeignKey(Team, models.CASCADE, related_name="places", db_index=False)
+    member = TenantForeignKey(Member, models.CASCADE, related_name="+", db_index=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "team", "member"], name="teammember_once")]
+
+
 class TimeOffQuerySet(models.QuerySet["TimeOff"]):
     def on(self, day: date) -> TimeOffQuerySet:
         """Those that cover a day."""

@@ -22,6 +22,12 @@ def busy_with(lead_ids: Collection[UUID]) -> set[UUID]:
     return Deal.objects.open_leads(lead_ids)
 
 
+def dealt_with(lead_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Who had the latest deal with each of the leads. SLOTS["dealt_with"]."""
+    rows = Deal.objects.filter(lead__in=lead_ids).order_by("opened_at", "pk")
+    return dict(rows.values_list("lead_id", "holder_id"))
+
+
 def leads_follow_deals(workspace: Workspace, at: datetime) -> Iterator[Difference]:
     """Somebody with a won deal is a customer; somebody with an open one is a customer or with sales."""
     deals = Deal.objects.filter(lead=OuterRef("pk"))

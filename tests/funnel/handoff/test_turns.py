@@ -59,7 +59,7 @@ def test_whoever_comes_and_goes_is_never_flooded():
 
 
 def routed(members_of, at, many):
-    rotation = Rotation(at, members_of.workspace)
+    rotation = Rotation.locked(at, members_of.workspace)
     for _ in range(many):
         rotation.route(Lead(), known=None, known_why="", tried=())
     rotation.save()
@@ -90,7 +90,7 @@ def test_what_somebody_can_take_a_week_is_their_share(gate, rep, other_rep):
 def test_at_nought_a_week_nobody_is_asked_by_turn(gate, rep, other_rep):
     with gate(rep) as at:
         Member.objects.filter(pk=rep.pk).update(weekly_leads=0)
-        rotation = Rotation(at, rep.workspace)
+        rotation = Rotation.locked(at, rep.workspace)
         got, route = rotation.route(Lead(), known=None, known_why="", tried=())
         assert got == other_rep
         assert {row["name"]: row["says"] for row in route["rows"]} == {
@@ -105,7 +105,7 @@ def test_at_nought_a_week_nobody_is_asked_by_turn(gate, rep, other_rep):
 def test_a_lead_that_goes_to_who_knows_it_is_nobodys_turn(gate, rep, other_rep):
     with gate(rep) as at:
         for _ in range(5):
-            rotation = Rotation(at, rep.workspace)
+            rotation = Rotation.locked(at, rep.workspace)
             rotation.route(Lead(), known=rep, known_why="{name} knows them.", tried=())
             rotation.save()
         routed(rep, at, 4)
@@ -129,7 +129,7 @@ def test_whoever_is_away_on_the_next_working_day_is_left_out_tonight(gate, rep, 
         friday = now.replace(hour=20, minute=0) + timedelta(days=(4 - now.weekday()) % 7 + 7)
         monday = rep.workspace.local(friday).date() + timedelta(days=3)
         take_off(rep, monday, monday, by=owner, at=now)
-        got, route = Rotation(friday, rep.workspace).route(Lead(), known=None, known_why="", tried=())
+        got, route = Rotation.locked(friday, rep.workspace).route(Lead(), known=None, known_why="", tried=())
         assert got == other_rep
         assert "Is away" in next(row["says"] for row in route["rows"] if row["name"] == "Rita Rep")
 
@@ -137,7 +137,7 @@ def test_whoever_is_away_on_the_next_working_day_is_left_out_tonight(gate, rep, 
 def test_a_new_week_counts_from_nothing_and_forgets_no_debt(gate, rep, other_rep):
     with gate(rep) as at:
         routed(rep, at, 3)
-        rotation = Rotation(at + timedelta(days=7), rep.workspace)
+        rotation = Rotation.locked(at + timedelta(days=7), rep.workspace)
         got, _ = rotation.route(Lead(), known=None, known_why="", tried=())
         assert got == other_rep, "Rita had two of three"
         rotation.save()

@@ -1,0 +1,172 @@
+"""When a routing rule holds: conditions over what is known of a lead, as pure functions, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from funnel.leads.models import FieldDefinition, Lead
+
+Condition = dict[str, Any]
+# What every business knows of a lead, in words; its own fields come under "fields." and their name.
+STANDARD = {
+    "channel": "The channel",
+    "campaign": "The campaign",
+    "fit": "The fit",
+    "company_name": "The company",
+    "name": "The name",
+    "email": "The e-mail",
+    "phone": "The phone number",
+}
+IS = {
+    "one_of": "is one of",
+    "not_one_of": "is none of",
+    "contains": "contains one of",
+    "at_least": "is at least",
+    "at_most": "is at most",
+    "filled": "is known",
+    "blank": "is not known",
+}
+UNARY = ("filled", "blank")
+MOST_VALUES, LONGEST = 40, 120
+
+
+def known(lead: Lead, field: str, fit_band: str) -> str:
+    """What is known of a lead under a field's name, as a text; blank where nothing is. Its source must be loaded."""
+    if field == "fit":
+        return fit_band
+    if field in ("channel", "campaign"):
+        value = str(getattr(lead.source, field))
+        return "" if value.casefold() == "unknown" else value
+    if field.startswith("fields."):
+        value = lead.fields.get(field.removeprefix("fields."), "")
+        return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return str(getattr(lead, field))
+
+
+def holds(condition: Condition, value: str) -> bool:
+    """Whether a condition holds for a value; texts are compared without case, what is not known is no number."""
+    how, wanted = condition["is"], condition.get("value", [])
+    if how in UNARY:
+        return bool(value) == (how == "filled")
+    if how in ("one_of", "not_one_of"):
+        return (value.casefold() in {one.casefold() for one in wanted}) == (how == "one_of")
+    if how == "contains":
+        return any(one.casefold() in value.casefold() for one in wanted)
+    mine, line = _size(value), _size(wanted[0])
+    if mine is None or line is None or type(mine) is not type(line):
+        return False
+    return mine >= line if how == "at_least" else mine <= line  # type: ignore[operator]
+
+
+def all_hold(conditions: Sequence[Condition], lead: Lead, fit_band: str) -> bool:
+    """Whether every condition holds for a lead."""
+    return all(holds(one, known(lead, one["field"], fit_band)) for one in conditions)
+
+
+def _size(value: str) -> Decimal | date | None:
+    """A number or a day, as the business's own fields keep them."""
+    try:
+        number = Decimal(value)
+        return number if number.is_finite() else None
+    except InvalidOperation:
+        pass
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def labels(own: Sequence[FieldDefinition]) -> dict[str, str]:
+    """Every field that a condition can ask for, with its name in words."""
+    return STANDARD | {f"fields.{one.name}": one.label for one in own}
+
+
+def in_words(conditions: Sequence[Condition], names: Mapping[str, str], channels: Mapping[str, str]) -> str:
+    """The conditions as the middle of a sentence: “the channel is Radio or TV and Region is Scotland”."""
+    return " and ".join(_one(condition, names, channels) for condition in conditions)
+
+
+def _one(condition: Condition, names: Mapping[str, str], channels: Mapping[str, str]) -> str:
+    field, how = condition["field"], condition["is"]
+    name = names.get(field, field.removeprefix("fields."))
+    if field in STANDARD:
+        name = name[:1].lower() + name[1:]
+    if how in UNARY:
+        return f"{name} {IS[how]}"
+    values = condition["value"]
+    if field == "channel":
+        values = [channels.get(one, one) for one in values]
+    verb = {"one_of": "is", "not_one_of": "is not", "contains": "contains"}.get(how, IS[how])
+    return f"{name} {verb} {' or '.join(values)}"
+
+
+def faults(conditions: Sequence[Condition], own: Sequence[FieldDefinition]) -> list[str]:
+    """What is wrong with conditions, a sentence each: none, unknown fields, missing values, contradictions."""
+    if not conditions:
+        return ["Say when this rule holds. Without a condition everybody would go there."]
+    names, kinds = labels(own), {f"fields.{one.name}": one for one in own}
+    found = [wrong for one in conditions if (wrong := _fault(one, names, kinds))]
+    return found or [
+        f"{names[field]} {wrong}" for field in names if (wrong := _clash([c for c in conditions if c["field"] == field]))
+    ]
+
+
+def _fault(one: Condition, names: Mapping[str, str], kinds: Mapping[str, FieldDefinition]) -> str:
+    field, how, values = one["field"], one["is"], one.get("value", [])
+    if field not in names:
+        return f"There is no field “{field.removeprefix('fields.')}” any more."
+    name = names[field]
+    if how not in IS:
+        return f"Choose what {name} should be."
+    if how in UNARY:
+        return ""
+    if not values:
+        return f"Write what {name} is compared with."
+    if len(values) > MOST_VALUES or any(len(value) > LONGEST for value in values):
+        return f"{name} is compared with too much: {MOST_VALUES} values of {LONGEST} characters at most."
+    if how in ("at_least", "at_most"):
+        if len(values) > 1 or _size(values[0]) is None:
+            return f"{name}: write one number like 50, or a day like 2026-11-17."
+        kind = kinds[field].kind if field in kinds else ""
+        if kind not in (FieldDefinition.Kind.NUMBER, FieldDefinition.Kind.DATE):
+            return f"{name} is no number and no day, so it can’t be at least or at most something."
+        if (kind == FieldDefinition.Kind.DATE) != isinstance(_size(values[0]), date):
+            return f"{name}: write {'a day like 2026-11-17' if kind == FieldDefinition.Kind.DATE else 'a number'}."
+    allowed = _allowed(field, kinds)
+    if allowed and how in ("one_of", "not_one_of"):
+        strange = [value for value in values if value.casefold() not in {word.casefold() for word in allowed}]
+        if strange:
+            return f"{name} is never “{strange[0]}”: it is {', '.join(allowed)}."
+    return ""
+
+
+def _allowed(field: str, kinds: Mapping[str, FieldDefinition]) -> list[str]:
+    """The only values that a field can have; empty where it can have any."""
+    if field == "fit":
+        return ["A", "B", "C", "D"]
+    own = kinds.get(field)
+    if own is not None and own.kind == FieldDefinition.Kind.YES_NO:
+        return ["yes", "no"]
+    return list(own.choices) if own is not None and own.kind == FieldDefinition.Kind.CHOICE else []
+
+
+def _clash(conditions: Sequence[Condition]) -> str:
+    """Why the conditions on one field can't all hold, blank where they can."""
+    by: dict[str, list[list[str]]] = {}
+    for one in conditions:
+        by.setdefault(one["is"], []).append(one.get("value", []))
+    if "blank" in by and set(by) - {"blank", "not_one_of"}:
+        return "can’t be unknown and something else at once, so this rule would never hold."
+    least = max((_size(value[0]) for value in by.get("at_least", ())), default=None)  # type: ignore[type-var]
+    most = min((_size(value[0]) for value in by.get("at_most", ())), default=None)  # type: ignore[type-var]
+    if least is not None and most is not None and least > most:  # type: ignore[operator]
+        return f"can’t be at least {least} and at most {most} at once, so this rule would never hold."
+    if "one_of" in by:
+        left = {one.casefold(): one for one in by["one_of"][0]}
+        others = [one for one in conditions if one.get("value") is not by["one_of"][0]]
+        if not any(all(holds(one, word) for one in others) for word in left.values()):
+            return "can’t be all of this at once, so this rule would never hold."
+    return ""
