@@ -137,7 +137,8 @@ def places(page: Page, role: str) -> dict[str, str]:
     form = linked(page, "/marketing/forms/", f"/marketing/forms/{ID}/")
     found = {
         "home": "/", "leads": "/leads/", "leads-none-found": "/leads/?q=nobody-is-called-this", "lead": lead,
-        "handoffs": "/handoffs/", "rules": "/rules/", "me": "/me/", "marketing": "/marketing/",
+        "handoffs": "/handoffs/", "rules": "/rules/", "routing": "/handoffs/routing/",
+        "routing-try": "/handoffs/routing/try/", "me": "/me/", "marketing": "/marketing/",
         "campaigns": "/marketing/campaigns/", "campaign": campaign, "forms": "/marketing/forms/", "form": form,
         "submissions": form and f"{form}submissions/", "sources": "/marketing/sources/?is=all",
         "spent": "/marketing/money/?period=all", "won": "/marketing/money/?is=won&period=all",
@@ -167,6 +168,10 @@ def places(page: Page, role: str) -> dict[str, str]:
             "deal-lost": deal and f"{deal}lost/", "quote-edit": draft, "quote-send": draft and f"{draft}?send=1",
         }  # fmt: skip
     if role in ("owner", "manager"):
+        found |= {
+            "routing-add": "/handoffs/routing/add/",
+            "routing-edit": linked(page, "/handoffs/routing/", r"/handoffs/routing/\d+/"),
+        }
         product = linked(page, "/sales/products/", f"/sales/products/{ID}/")
         found |= {
             "product": product, "product-add": "/sales/products/add/",

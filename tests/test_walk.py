@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from funnel.handoff.models import Handoff
+from funnel.handoff.routing_rules import put_rule, put_team
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
@@ -69,6 +70,15 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "handoffs": ("GET", ALL, ""),
     "handoffs-go": ("POST", LEADING, ""),
     "handoff-pass": ("POST", LEADING, "handoff"),
+    "routing": ("GET", ALL, ""),
+    "routing-try": ("GET", ALL, ""),
+    "routing-add": ("GET", LEADING, ""),
+    "routing-edit": ("GET", LEADING, "rule"),
+    "routing-move": ("POST", LEADING, "rule"),
+    "routing-remove": ("POST", LEADING, "rule"),
+    "team-add": ("POST", LEADING, ""),
+    "team-change": ("POST", LEADING, "team"),
+    "team-remove": ("POST", LEADING, "team"),
     "rules": ("GET", ALL, ""),
     "rules-changed": ("GET", ALL, ""),
     "rules-grid": ("POST", MARKETING, ""),
@@ -261,7 +271,13 @@ def rows(cast, gate, work, settings):
         listed = Import.objects.create(
             workspace=owner.workspace, by=owner, file_name="list.csv", made_at=at, updated_at=at
         )
+        team = put_team(None, name="North", members=[rep], by=owner, at=at)
+        rule = put_rule(
+            None, name="Radio", conditions=[{"field": "channel", "is": "filled"}], to=rep, team=None, by=owner, at=at
+        )
         return {
+            "team": [team.pk],
+            "rule": [rule.pk],
             "time_off": [TimeOff.objects.create(member=spare, made_at=at, **days).pk],
             "holiday": [_closed(owner, at)],
             "demo": [_demo(at, lead, rep).pk],

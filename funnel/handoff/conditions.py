@@ -110,7 +110,9 @@ def faults(conditions: Sequence[Condition], own: Sequence[FieldDefinition]) -> l
     names, kinds = labels(own), {f"fields.{one.name}": one for one in own}
     found = [wrong for one in conditions if (wrong := _fault(one, names, kinds))]
     return found or [
-        f"{names[field]} {wrong}" for field in names if (wrong := _clash([c for c in conditions if c["field"] == field]))
+        f"{names[field]} {wrong}"
+        for field in names
+        if (wrong := _clash([c for c in conditions if c["field"] == field]))
     ]
 
 

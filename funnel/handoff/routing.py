@@ -69,7 +69,7 @@ class Rotation:
             Member.objects.taking_leads().order_by("pk").select_related("user").select_for_update(of=("self",))
         )
         today = workspace.local(at).date()
-        off = TimeOff.objects.filter(first__lte=_begins(workspace, at), last__gte=today)
+        off = TimeOff.objects.filter(first__lte=begins(workspace, at), last__gte=today)
         rotation = cls(members, list(off), Rules(), workspace)
         rotation.come_to(at)
         return rotation
@@ -77,8 +77,8 @@ class Rotation:
     def come_to(self, at: datetime) -> None:
         """Go on to a moment: who is away then stands aside."""
         self.at = at
-        today, begins = self.workspace.local(at).date(), _begins(self.workspace, at)
-        rows = sorted((one for one in self.off if one.first <= begins and one.last >= today), key=lambda one: one.last)
+        today, worked = self.workspace.local(at).date(), begins(self.workspace, at)
+        rows = sorted((one for one in self.off if one.first <= worked and one.last >= today), key=lambda one: one.last)
         self.away = {one.member_id: one.last for one in rows}
         here = [one for one in self.members if one.pk not in self.away]
         turns.begin_week(here, today)
@@ -195,7 +195,7 @@ class Rotation:
         Member.objects.bulk_update(self.here, ["last_turn_at", "owed", "week", "week_turns"])
 
 
-def _begins(workspace: Workspace, at: datetime) -> date:
+def begins(workspace: Workspace, at: datetime) -> date:
     """The day on which a lead that comes now is worked: one that comes on a Sunday, on Monday."""
     return workspace.local(next(spans(workspace, at))[0]).date()
 

@@ -49,6 +49,7 @@ DEMOS = ("sales:booking", "sales:demo-book", "sales:demo-move")
 QUOTES = (
     "sales:quote", "sales:quote-write", "sales:quote-send", "sales:products", "sales:product", "sales:product-add",
 )  # fmt: skip
+ROUTING = ("routing", "routing-try", "routing-add", "routing-edit", "team-add", "team-change")
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
         "hall",
@@ -72,7 +73,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                 ),
             ),
             Place("imports", "upload", "Bring in a list", roles=MARKETING, under=("import", "import-columns")),
-            Place("handoffs", "arrows-exchange", "Handoffs"),
+            Place("handoffs", "arrows-exchange", "Handoffs", under=ROUTING),
             Place("rules", "adjustments-horizontal", "Rules"),
             Place(
                 "people",

@@ -13,6 +13,7 @@ urlpatterns = [
     path("handoffs/", handoffs.handoffs, name="handoffs"),
     path("handoffs/go/", handoffs.handoffs_go, name="handoffs-go"),
     path("handoffs/<uuid:pk>/pass/", handoffs.handoff_pass, name="handoff-pass"),
+    path("handoffs/routing/", include("funnel.overview.routing_urls")),
     path("rules/", rules.rules, name="rules"),
     path("rules/grid/", rules_change.grid, name="rules-grid"),
     path("rules/lines/", rules_change.lines, name="rules-lines"),

@@ -1,0 +1,330 @@
+"""Who gets a lead: the rules in their order, the teams, the turns, and last month tried again."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from funnel.handoff import routing_rules, turns
+from funnel.handoff.conditions import IS, UNARY, labels
+from funnel.handoff.models import RoutingRule
+from funnel.handoff.routing import Rules
+from funnel.handoff.trial import Share, Trial, try_again
+from funnel.leads.identity import Refused
+from funnel.leads.models import FieldDefinition
+from funnel.workspaces.models import SELLERS, Member, Team, TeamMember, TimeOff
+from funnel.workspaces.refusals import Refusal
+from funnel.workspaces.roles import allow, may
+from funnel.workspaces.slots import slot
+
+CONDITIONS, SHOWN = 4, 50
+
+
+class RuleForm(forms.Form):
+    """A rule's name, up to four conditions, and to whom its leads go."""
+
+    name = forms.CharField(
+        label="Name", max_length=60, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    target = forms.ChoiceField(
+        label="They go to",
+        required=False,
+        error_messages={"invalid_choice": "Nobody of this name takes leads here. Choose somebody else."},
+    )
+
+    def __init__(self, *args: Any, rule: RoutingRule | None = None, **kwargs: Any) -> None:
+        self.rule = rule
+        if rule is not None:
+            kwargs["initial"] = self._initial(rule)
+        super().__init__(*args, **kwargs)
+        fields = [("", "–"), *labels(FieldDefinition.objects.all()).items()]
+        self.places = range(max(CONDITIONS, len(rule.conditions) if rule else 0))
+        for place in self.places:
+            first = "When" if place == 0 else "And"
+            self.fields[f"field-{place}"] = forms.ChoiceField(label=first, required=False, choices=fields)
+            self.fields[f"is-{place}"] = forms.ChoiceField(label="Is", required=False, choices=[*IS.items()])
+            self.fields[f"value-{place}"] = forms.CharField(
+                label="This", required=False, max_length=2000, widget=forms.TextInput(attrs={"autocomplete": "off"})
+            )
+        self.fields["target"].choices = self._targets()  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _initial(rule: RoutingRule) -> dict[str, Any]:
+        values = {"name": rule.name, "target": f"member-{rule.to_id}" if rule.to_id else f"team-{rule.team_id}"}
+        for place, one in enumerate(rule.conditions):
+            values |= {f"field-{place}": one["field"], f"is-{place}": one["is"]}
+            values[f"value-{place}"] = ", ".join(one.get("value", ()))
+        return values
+
+    def _targets(self) -> list[Any]:
+        """Those who take leads and the teams; somebody else only where the rule names them still."""
+        members = [(f"member-{one.pk}", one.name) for one in Member.objects.taking_leads().select_related("user")]
+        kept = self.rule.to if self.rule else None
+        if kept is not None and all(key != f"member-{kept.pk}" for key, _ in members):
+            members.append((f"member-{kept.pk}", f"{kept.name}, who takes no leads"))
+        teams = [(f"team-{one.pk}", one.name) for one in Team.objects.all()]
+        return [("", "–"), ("People", members), *([("Teams, by turn", teams)] if teams else [])]
+
+    def rows(self) -> list[tuple[Any, Any, Any]]:
+        """The fields of each condition, for the template."""
+        return [(self[f"field-{one}"], self[f"is-{one}"], self[f"value-{one}"]) for one in self.places]
+
+    def conditions(self) -> list[dict[str, Any]]:
+        """The conditions as they are kept; a row without a field is none."""
+        given = self.cleaned_data
+        found = []
+        for place in self.places:
+            field, how = given[f"field-{place}"], given[f"is-{place}"] or "one_of"
+            if not field:
+                continue
+            words = [word.strip() for word in given[f"value-{place}"].split(",")]
+            values = list(dict.fromkeys(word for word in words if word))
+            found.append({"field": field, "is": how} | ({} if how in UNARY else {"value": _plain(field, values)}))
+        return found
+
+    def values(self) -> dict[str, Any]:
+        """What the verb takes."""
+        kind, _, key = self.cleaned_data["target"].partition("-")
+        return {
+            "name": self.cleaned_data["name"],
+            "conditions": self.conditions(),
+            "to": Member.objects.select_related("user").get(pk=key) if kind == "member" else None,
+            "team": Team.objects.get(pk=key) if kind == "team" else None,
+        }
+
+    def refuse(self, errors: dict[str, str]) -> None:
+        """Say at each field what is wrong with it; what is wrong with the conditions stands at the first."""
+        for name, sentence in errors.items():
+            self.add_error("field-0" if name == "conditions" else name, sentence)
+
+
+def _plain(field: str, values: list[str]) -> list[str]:
+    """A channel is written by its name and kept by its key; fit bands are capitals."""
+    if field == "fit":
+        return [value.upper() for value in values]
+    if field == "channel":
+        keys = {name.casefold(): key for key, name in _channels()}
+        return [keys.get(value.casefold(), value) for value in values]
+    return values
+
+
+def _channels() -> list[tuple[str, str]]:
+    return [channel for origins in slot("origins") for channel in origins()[0]]
+
+
+@require_safe
+@allow("read")
+def routing(request: Any) -> HttpResponse:
+    """Say who gets a lead, in the order in which it is decided."""
+    return _page(request)
+
+
+def _page(request: Any, *, status: int = 200, wrong: dict[str, str] | None = None, at_team: Any = None) -> HttpResponse:
+    rules = Rules()
+    teams = list(Team.objects.all())
+    places: dict[int, list[Member]] = {}
+    for one in TeamMember.objects.filter(member__active=True).select_related("member__user").order_by("id"):
+        places.setdefault(one.team_id, []).append(one.member)
+    takers = list(Member.objects.taking_leads().select_related("user"))
+    today = request.workspace.local(request.at).date()
+    turns.begin_week(takers, today)
+    away = TimeOff.objects.last_days(today)
+    in_turn = turns.in_order([one for one in takers if one.weekly_leads and one.pk not in away])
+    sellers = Member.objects.active().filter(role__in=SELLERS).select_related("user").order_by("joined_at")
+    last = len(rules.rules) - 1
+    return render(
+        request,
+        "funnel/overview/routing.html",
+        {
+            "may_change": may(request.member, "leads.go"),
+            "rules": [
+                {
+                    "rule": one,
+                    "when": rules.words(one),
+                    "idle": _idle(one, rules, takers),
+                    "first": place == 0,
+                    "last": place == last,
+                }
+                for place, one in enumerate(rules.rules)
+            ],
+            "teams": [(one, here := places.get(one.pk, []), {member.pk for member in here}) for one in teams],
+            "sellers": list(sellers),
+            "in_turn": in_turn,
+            "aside": [(one, away.get(one.pk)) for one in takers if one not in in_turn],
+            "whole": sum(one.weekly_leads for one in in_turn),
+            "wrong": wrong or {},
+            "at_team": at_team,
+        },
+        status=status,
+    )
+
+
+def _idle(rule: RoutingRule, rules: Rules, takers: list[Member]) -> str:
+    """Why a rule can't send anybody anywhere at present, blank where it can."""
+    if rule.to is not None:
+        if any(one.pk == rule.to_id for one in takers):
+            return ""
+        why = "takes no leads" if rule.to.active else "doesn’t work here any more"
+        return f"{rule.to.name} {why}, so this rule is passed over."
+    among = rules.teams.get(rule.team_id or 0, set())
+    if any(one.pk in among and one.weekly_leads for one in takers):
+        return ""
+    return f"Nobody of the team {rule.team} takes leads by turn, so this rule is passed over."
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("leads.go")
+def add(request: Any) -> HttpResponse:
+    """Add a rule at the end."""
+    return _edit(request, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("leads.go")
+def edit(request: Any, pk: int) -> HttpResponse:
+    """Change a rule."""
+    return _edit(request, get_object_or_404(RoutingRule.objects.select_related("to__user", "team"), pk=pk))
+
+
+def _edit(request: Any, rule: RoutingRule | None) -> HttpResponse:
+    form = RuleForm(request.POST if request.method == "POST" else None, rule=rule)
+    trial, status = None, 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            values = form.values()
+            if request.POST.get("do") == "try":
+                wrong = routing_rules.mistakes(rule, **values)
+                form.refuse(wrong)
+                if not wrong:
+                    trial, status = _drafted(request, _with(rule, values)), 200
+            else:
+                try:
+                    saved = routing_rules.put_rule(rule, **values, by=request.member, at=request.at)
+                except Refused as refused:
+                    form.refuse(refused.errors)
+                else:
+                    messages.success(request, f"Saved. “{saved.name}” decides from the next lead on.")
+                    return redirect("routing")
+    context = {"form": form, "rule": rule, "channels": [name for _, name in _channels()]} | (trial or {})
+    return render(request, "funnel/overview/routing_rule.html", context, status=status)
+
+
+def _with(rule: RoutingRule | None, values: dict[str, Any]) -> Rules:
+    """The rules as they would be with this one as it stands in the form."""
+    rules = list(RoutingRule.objects.select_related("to__user", "team"))
+    drafted = RoutingRule(pk=rule.pk if rule else None, position=rule.position if rule else len(rules), **values)
+    drafted.name = drafted.name.strip()
+    if rule is None:
+        return Rules([*rules, drafted])
+    return Rules([drafted if one.pk == rule.pk else one for one in rules])
+
+
+def _drafted(request: Any, rules: Rules) -> dict[str, Any]:
+    """Last month by rules that are not saved: by member, and the latest that would go to somebody else."""
+    trial = try_again(rules, workspace=request.workspace, at=request.at)
+    rows = [row for row in trial.rows[::-1] if row.other]
+    return {"trial": trial, "rows": rows[:SHOWN], "count": len(rows), "more": len(rows) - SHOWN}
+
+
+@require_safe
+@allow("read")
+def tried(request: Any) -> HttpResponse:
+    """Show how last month's leads would have gone by the present rules."""
+    trial: Trial = try_again(Rules(), workspace=request.workspace, at=request.at)
+    who = request.GET.get("who", "")
+    chosen: Share | None = next((one for one in trial.shares if one.key == who), None)
+    rows = trial.rows[::-1]
+    if chosen is not None:
+        rows = [row for row in rows if chosen.member in (row.went, row.would)]
+    elif request.GET.get("is") == "other":
+        rows = [row for row in rows if row.other]
+    begin = request.GET.get("after", "")
+    start = int(begin) if begin.isascii() and begin.isdigit() and len(begin) < 6 else 0
+    asked = f"who={chosen.key}&" if chosen else "is=other&" if request.GET.get("is") == "other" else ""
+    context = {
+        "trial": trial,
+        "chosen": chosen,
+        "only_other": request.GET.get("is") == "other" and chosen is None,
+        "rows": rows[start : start + SHOWN],
+        "count": len(rows),
+        "next_url": f"?{asked}after={start + SHOWN}#leads" if len(rows) > start + SHOWN else "",
+    }
+    return render(request, "funnel/overview/routing_try.html", context)
+
+
+@require_POST
+@allow("leads.go")
+def move(request: Any, pk: int) -> HttpResponse:
+    """Let a rule be asked earlier or later."""
+    rule = get_object_or_404(RoutingRule, pk=pk)
+    routing_rules.move_rule(rule, up=request.POST.get("to") != "down", by=request.member, at=request.at)
+    return redirect(f"{reverse('routing')}#rule-{rule.pk}")
+
+
+@require_POST
+@allow("leads.go")
+def remove(request: Any, pk: int) -> HttpResponse:
+    """Take a rule away."""
+    rule = get_object_or_404(RoutingRule, pk=pk)
+    routing_rules.remove_rule(rule, by=request.member, at=request.at)
+    messages.success(request, f"“{rule.name}” is removed. Its leads go by the other rules, or by turn.")
+    return redirect("routing")
+
+
+@require_POST
+@allow("leads.go")
+def team_add(request: Any) -> HttpResponse:
+    """Make a team."""
+    return _team(request, None)
+
+
+@require_POST
+@allow("leads.go")
+def team_change(request: Any, pk: int) -> HttpResponse:
+    """Say anew what a team is called and who is in it."""
+    return _team(request, get_object_or_404(Team, pk=pk))
+
+
+def _team(request: Any, team: Team | None) -> HttpResponse:
+    keys = []
+    for word in request.POST.getlist("member"):
+        try:
+            keys.append(UUID(word))
+        except ValueError:
+            continue
+    members = list(Member.objects.active().filter(role__in=SELLERS, pk__in=keys).select_related("user"))
+    try:
+        saved = routing_rules.put_team(
+            team, name=request.POST.get("name", "")[:60], members=members, by=request.member, at=request.at
+        )
+    except Refused as refused:
+        return _page(request, status=422, wrong=refused.errors, at_team=team.pk if team else "new")
+    messages.success(request, f"Saved. The team {saved} is {_named(members)}.")
+    return redirect(reverse("routing") + "#teams")
+
+
+def _named(members: list[Member]) -> str:
+    names = [one.first_name for one in members]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+@require_POST
+@allow("leads.go")
+def team_remove(request: Any, pk: int) -> HttpResponse:
+    """Take a team away, unless a rule names it."""
+    team = get_object_or_404(Team, pk=pk)
+    try:
+        routing_rules.remove_team(team, by=request.member, at=request.at)
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+    else:
+        messages.success(request, f"The team {team.name} is removed.")
+    return redirect(reverse("routing") + "#teams")

@@ -1,0 +1,266 @@
+"""Rules say to whom a lead goes; whoever knows somebody goes before them, turns come after."""
+
+from datetime import timedelta
+
+import pytest
+
+from funnel.handoff import actions as handoff
+from funnel.handoff.conditions import all_hold
+from funnel.handoff.models import Handoff, RoutingRule
+from funnel.handoff.routing import Rules
+from funnel.handoff.routing_rules import InUse, NotForYou, move_rule, put_rule, put_team, remove_rule, remove_team
+from funnel.handoff.trial import try_again
+from funnel.leads.fields import define
+from funnel.leads.identity import Capture, Refused
+from funnel.leads.models import Lead, Source
+from funnel.leads.receiving import receive
+from funnel.people.away import take_off
+from funnel.workspaces.models import AuditEntry, Member, Team
+from tests.conftest import make_member
+
+SCOTLAND = [{"field": "fields.region", "is": "one_of", "value": ["Scotland", "Orkney"]}]
+RADIO = [{"field": "channel", "is": "one_of", "value": ["radio"]}]
+
+
+@pytest.fixture
+def region(owner, gate):
+    with gate(owner) as at:
+        define("Region", "text", by=owner, at=at, name="region")
+        define("Size", "number", by=owner, at=at, name="size")
+        define("Tongue", "choice", choices=["English", "Welsh"], by=owner, at=at, name="tongue")
+
+
+@pytest.fixture
+def rule(owner, gate, region):
+    """Make a rule."""
+
+    def made(name="Scotland", conditions=SCOTLAND, *, to=None, team=None, by=owner):
+        with gate(owner) as at:
+            return put_rule(None, name=name, conditions=conditions, to=to, team=team, by=by, at=at)
+
+    return made
+
+
+@pytest.fixture
+def sent(owner, gate, work):
+    """Receive somebody who asks for contact; give their handoff."""
+
+    def come(email="a@one.example", **known):
+        with gate(owner) as at:
+            (got,) = receive(owner.workspace, [Capture(kind="form", email=email, asks=True, **known)], at=at)
+        work()
+        with gate(owner):
+            return Handoff.objects.open().select_related("offered_to__user").get(lead=got.lead)
+
+    return come
+
+
+def says(one):
+    return {row["name"]: row["says"] for row in one.route["rows"]}
+
+
+def test_a_rule_sends_a_lead_to_a_member_and_says_so_and_is_no_turn(rule, sent, rep, other_rep, gate):
+    rule(to=other_rep)
+    for number in range(3):
+        one = sent(f"a{number}@mail.example", fields={"region": "scotland"})
+        assert one.offered_to == other_rep
+    assert one.route["says"] == "Rule “Scotland”: Region is Scotland or Orkney, so it goes to Otto Rep."
+    assert says(one)["Rita Rep"] == "The rule “Scotland” goes before turns."
+    assert {sent("b@mail.example").offered_to, sent("c@mail.example").offered_to} == {rep, other_rep}
+    with gate(rep):
+        assert [Member.objects.get(pk=one.pk).week_turns for one in (rep, other_rep)] == [1, 1]
+
+
+def test_the_first_rule_that_holds_decides_and_the_order_can_be_changed(rule, sent, rep, other_rep, owner, gate):
+    rule(to=other_rep)
+    radio = rule("Radio", RADIO, to=rep)
+    assert sent("a@m.example", channel="radio", fields={"region": "Orkney"}).offered_to == other_rep
+    with gate(owner) as at:
+        move_rule(radio, up=True, by=owner, at=at)
+        assert list(RoutingRule.objects.values_list("name", flat=True)) == ["Radio", "Scotland"]
+        move_rule(radio, up=True, by=owner, at=at)
+    assert sent("b@m.example", channel="radio", fields={"region": "Orkney"}).offered_to == rep
+
+
+def test_whoever_knows_somebody_goes_before_every_rule(rule, sent, rep, other_rep, gate):
+    rule(to=other_rep)
+    first = sent("a@bell.example")
+    with gate(rep) as at:
+        Handoff.objects.filter(pk=first.pk).update(offered_to=rep)
+        handoff.accept(Lead.objects.get(), by=rep, at=at)
+    one = sent("b@bell.example", fields={"region": "Scotland"})
+    assert one.offered_to == rep
+    assert says(one)["Otto Rep"] == "Rita Rep holds this company, which goes before rules and turns."
+
+
+def test_a_rule_whose_member_is_away_is_passed_over_and_the_route_says_it(rule, sent, rep, other_rep, owner, gate):
+    rule(to=other_rep)
+    with gate(owner) as at:
+        today = owner.workspace.local(at).date()
+        take_off(other_rep, today, today + timedelta(days=9), by=owner, at=at)
+    one = sent(fields={"region": "Scotland"})
+    assert one.offered_to == rep
+    assert one.route["says"].startswith("Rule “Scotland”: Region is Scotland or Orkney, but Otto Rep is away, up to")
+    assert one.route["says"].endswith("It is Rita Rep’s turn: 0 of 10 this week.")
+
+
+def test_within_a_team_leads_go_by_turn_and_the_others_are_not_in_it(rule, sent, rep, other_rep, owner, gate):
+    third = make_member(owner.workspace, "rep", "Theo Third", takes_leads=True)
+    with gate(owner) as at:
+        team = put_team(None, name="North", members=[other_rep, third], by=owner, at=at)
+    rule(team=team)
+    got = [sent(f"a{number}@m.example", fields={"region": "Scotland"}) for number in range(4)]
+    assert sorted(one.offered_to.name for one in got) == ["Otto Rep", "Otto Rep", "Theo Third", "Theo Third"]
+    assert (
+        got[0]
+        .route["says"]
+        .startswith("Rule “Scotland”: Region is Scotland or Orkney, so it goes to the team North. There it is ")
+    )
+    assert says(got[0])["Rita Rep"] == "Is not in the team North."
+
+
+def lead(**known):
+    source = Source(channel=known.pop("channel", "unknown"), campaign=known.pop("campaign", ""))
+    return Lead(source=source, **known)
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds", "fails"),
+    [
+        ({"field": "channel", "is": "one_of", "value": ["radio", "tv"]}, lead(channel="Radio"), lead(channel="email")),
+        ({"field": "channel", "is": "blank"}, lead(), lead(channel="radio")),
+        ({"field": "campaign", "is": "contains", "value": ["spring"]}, lead(campaign="Big Spring"), lead()),
+        ({"field": "fields.size", "is": "at_least", "value": ["50"]}, lead(fields={"size": "50.0"}), lead()),
+        (
+            {"field": "fields.size", "is": "at_most", "value": ["9"]},
+            lead(fields={"size": "8"}),
+            lead(fields={"size": "10"}),
+        ),
+        (
+            {"field": "fields.day", "is": "at_least", "value": ["2026-11-17"]},
+            lead(fields={"day": "2026-11-18"}),
+            lead(fields={"day": "2026-11-16"}),
+        ),
+        (
+            {"field": "fields.vip", "is": "one_of", "value": ["yes"]},
+            lead(fields={"vip": True}),
+            lead(fields={"vip": False}),
+        ),
+        ({"field": "phone", "is": "filled"}, lead(phone="+44"), lead()),
+        (
+            {"field": "company_name", "is": "not_one_of", "value": ["Bell"]},
+            lead(company_name="Ball"),
+            lead(company_name="BELL"),
+        ),
+    ],
+)
+def test_a_condition_holds_or_not(condition, holds, fails):
+    assert all_hold([condition], holds, "A")
+    assert not all_hold([condition], fails, "A")
+
+
+def test_a_condition_on_the_fit_reads_the_band_in_force(rule, sent, rep, other_rep):
+    rule("Best", [{"field": "fit", "is": "one_of", "value": ["D"]}], to=other_rep)
+    assert sent("x@gmail.com").route["says"] == "Rule “Best”: The fit is D, so it goes to Otto Rep."
+
+
+@pytest.mark.parametrize(
+    ("conditions", "sentence"),
+    [
+        ([], "Without a condition everybody would go there"),
+        ([{"field": "fields.gone", "is": "filled"}], "There is no field “gone” any more."),
+        ([{"field": "name", "is": "one_of", "value": []}], "Write what The name is compared with."),
+        ([{"field": "fields.size", "is": "at_least", "value": ["many"]}], "write one number like 50"),
+        ([{"field": "name", "is": "at_least", "value": ["5"]}], "is no number and no day"),
+        ([{"field": "fit", "is": "one_of", "value": ["E"]}], "The fit is never “E”: it is A, B, C, D."),
+        (
+            [{"field": "fields.tongue", "is": "one_of", "value": ["Latin"]}],
+            "Tongue is never “Latin”: it is English, Welsh.",
+        ),
+        ([*SCOTLAND, {"field": "fields.region", "is": "blank"}], "Region can’t be unknown and something else at once"),
+        (
+            [*SCOTLAND, {"field": "fields.region", "is": "one_of", "value": ["Wales"]}],
+            "Region can’t be all of this at once",
+        ),
+        (
+            [*SCOTLAND, {"field": "fields.region", "is": "not_one_of", "value": ["orkney", "scotland"]}],
+            "can’t be all of this",
+        ),
+        (
+            [
+                {"field": "fields.size", "is": "at_least", "value": ["9"]},
+                {"field": "fields.size", "is": "at_most", "value": ["5"]},
+            ],
+            "Size can’t be at least 9 and at most 5 at once",
+        ),
+    ],
+)
+def test_conditions_that_can_never_hold_are_refused_with_a_sentence(conditions, sentence, rule, rep, gate):
+    with pytest.raises(Refused) as refused:
+        rule(conditions=conditions, to=rep)
+    assert sentence in refused.value.errors["conditions"]
+    with gate(rep):
+        assert not RoutingRule.objects.exists()
+
+
+def test_a_target_that_can_take_nothing_is_refused(rule, rep, other_rep, viewer, owner, gate):
+    with gate(owner) as at:
+        Member.objects.filter(pk=other_rep.pk).update(active=False)
+        other_rep.refresh_from_db()
+        empty = put_team(None, name="Old", members=[other_rep], by=owner, at=at)
+    for target, sentence in (
+        ({}, "Choose to whom they go."),
+        ({"to": other_rep}, "Otto Rep doesn’t work here any more."),
+        ({"to": viewer}, "Vera Viewer takes no leads."),
+        ({"team": empty}, "Nobody of the team Old takes leads by turn."),
+    ):
+        with pytest.raises(Refused) as refused:
+            rule(**target)
+        assert sentence in refused.value.errors["target"]
+    rule(to=rep)
+    with pytest.raises(Refused) as refused:
+        rule("Scotland", to=rep)
+    assert "of this name already" in refused.value.errors["name"]
+    with pytest.raises(Refused) as refused:
+        rule("Again", to=rep)
+    assert "“Scotland” asks the same and comes first" in refused.value.errors["conditions"]
+    with pytest.raises(NotForYou):
+        rule("Mine", RADIO, to=rep, by=rep)
+
+
+def test_a_team_that_a_rule_names_stays(rule, rep, owner, gate):
+    with gate(owner) as at:
+        team = put_team(None, name="North", members=[rep], by=owner, at=at)
+    one = rule(team=team)
+    with gate(owner) as at:
+        with pytest.raises(InUse, match="The rule “Scotland” sends leads to the team North"):
+            remove_team(team, by=owner, at=at)
+        remove_rule(one, by=owner, at=at)
+        remove_team(team, by=owner, at=at)
+        assert not Team.objects.exists()
+        assert AuditEntry.objects.filter(action__startswith="routing rule").count() == 2
+
+
+def test_last_month_is_tried_by_the_present_rules_and_nothing_is_stored(rule, sent, rep, other_rep, owner, gate):
+    for number in range(4):
+        sent(f"a{number}@m.example", fields={"region": "Scotland"})
+    rule(to=other_rep)
+    with gate(owner) as at:
+        before = list(Handoff.objects.order_by("pk").values()), list(Member.objects.order_by("pk").values())
+        trial = try_again(Rules(), workspace=owner.workspace, at=at)
+        assert [(one.name, one.went, one.would) for one in trial.shares] == [("Otto Rep", 2, 4), ("Rita Rep", 2, 0)]
+        assert trial.others == 2
+        assert {row.says for row in trial.rows} == {
+            "Rule “Scotland”: Region is Scotland or Orkney, so it goes to Otto Rep."
+        }
+        assert before == (list(Handoff.objects.order_by("pk").values()), list(Member.objects.order_by("pk").values()))
+
+
+def test_tried_by_the_same_rules_last_month_goes_as_it_went(sent, rep, other_rep, owner, gate):
+    for number in range(6):
+        sent(f"a{number}@m.example")
+    with gate(owner) as at:
+        trial = try_again(Rules(), workspace=owner.workspace, at=at)
+        assert (len(trial.rows), trial.others) == (6, 0)
+        late = try_again(Rules(), workspace=owner.workspace, at=at + timedelta(days=31))
+        assert late.rows == []

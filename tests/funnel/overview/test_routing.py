@@ -1,0 +1,157 @@
+"""The page of who gets a lead: rules as sentences, teams, turns, and last month tried again."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from funnel.handoff.models import Handoff, RoutingRule
+from funnel.handoff.routing_rules import put_rule, put_team
+from funnel.leads.fields import define
+from funnel.leads.identity import Capture
+from funnel.leads.receiving import receive
+from funnel.workspaces.models import Member, Team, TeamMember
+
+EMPTY = {f"{part}-{place}": "" for place in range(4) for part in ("field", "is", "value")}
+
+
+@pytest.fixture
+def region(owner, gate):
+    with gate(owner) as at:
+        define("Region", "text", by=owner, at=at, name="region")
+
+
+@pytest.fixture
+def said(region, rep):
+    return EMPTY | {
+        "name": "Scotland", "field-0": "fields.region", "is-0": "one_of", "value-0": "Scotland, Orkney",
+        "target": f"member-{rep.pk}",
+    }  # fmt: skip
+
+
+def test_a_rule_is_added_read_as_a_sentence_changed_moved_and_removed(said, owner, rep, viewer, browse, gate):
+    page = browse(owner)
+    assert page.post(reverse("routing-add"), said).status_code == 302
+    radio = EMPTY | {"name": "Radio", "field-0": "channel", "is-0": "one_of", "value-0": "radio"}
+    assert page.post(reverse("routing-add"), radio | {"target": f"member-{rep.pk}"}).status_code == 302
+    read = browse(viewer).get(reverse("routing")).content.decode()
+    assert "Region is Scotland or Orkney, so it goes to" in read
+    assert "The channel is Radio, so it goes to" in read
+    assert "Add a rule" not in read
+    with gate(owner):
+        first, second = RoutingRule.objects.all()
+        assert second.conditions == [{"field": "channel", "is": "one_of", "value": ["radio"]}], "kept by its key"
+    assert 'value="Scotland, Orkney"' in page.get(reverse("routing-edit", args=[first.pk])).content.decode()
+    changed = page.post(reverse("routing-edit", args=[first.pk]), said | {"is-0": "contains", "value-0": "land"})
+    assert changed.status_code == 302
+    page.post(reverse("routing-move", args=[first.pk]), {"to": "down"})
+    with gate(owner):
+        assert list(RoutingRule.objects.values_list("name", flat=True)) == ["Radio", "Scotland"]
+        assert RoutingRule.objects.get(pk=first.pk).conditions[0]["is"] == "contains"
+    page.post(reverse("routing-remove", args=[first.pk]))
+    with gate(owner):
+        assert list(RoutingRule.objects.values_list("name", flat=True)) == ["Radio"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"name": " "}, "Give the rule a name"),
+        ({"field-0": ""}, "Without a condition everybody would go there."),
+        ({"value-0": ", ,"}, "Write what Region is compared with."),
+        ({"target": ""}, "Choose to whom they go."),
+        ({"field-1": "fields.region", "is-1": "blank"}, "unknown and something else at once"),
+        ({"target": "member-0195e2a0-0000-7000-8000-000000000000"}, "Nobody of this name takes leads here."),
+    ],
+)
+def test_what_is_wrong_with_a_rule_is_said_at_its_field(wrong, sentence, said, owner, browse, gate):
+    answer = browse(owner).post(reverse("routing-add"), said | wrong)
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+    with gate(owner):
+        assert not RoutingRule.objects.exists()
+
+
+def test_a_rule_of_somebody_who_left_is_shown_as_passed_over_and_can_be_changed(said, owner, rep, browse, gate):
+    page = browse(owner)
+    page.post(reverse("routing-add"), said)
+    with gate(owner):
+        Member.objects.filter(pk=rep.pk).update(active=False)
+        rule = RoutingRule.objects.get()
+    assert "Rita Rep doesn’t work here any more, so this rule is passed over." in page.get(
+        reverse("routing")
+    ).content.decode().replace("&#x27;", "'")
+    assert "who takes no leads" in page.get(reverse("routing-edit", args=[rule.pk])).content.decode()
+    answer = page.post(reverse("routing-edit", args=[rule.pk]), said)
+    assert "Rita Rep doesn’t work here any more. Choose somebody else." in answer.content.decode()
+
+
+def test_a_rule_can_be_tried_on_last_month_before_it_is_saved(said, owner, rep, other_rep, browse, gate, work):
+    with gate(owner) as at:
+        captures = [Capture(email=f"a{n}@m.example", asks=True, fields={"region": "Orkney"}) for n in range(4)]
+        receive(owner.workspace, captures, at=at)
+    work()
+    answer = browse(owner).post(reverse("routing-add"), said | {"do": "try"})
+    assert answer.status_code == 200
+    assert "Of 4 leads of the last 30 days 2 would have gone to somebody else." in answer.content.decode()
+    with gate(owner):
+        assert not RoutingRule.objects.exists()
+        assert Handoff.objects.count() == 4
+
+
+def test_last_month_opens_by_member_and_lead_by_lead(said, owner, rep, other_rep, viewer, browse, gate, work):
+    with gate(owner) as at:
+        captures = [Capture(email=f"a{n}@m.example", asks=True, fields={"region": "Orkney"}) for n in range(4)]
+        receive(owner.workspace, captures, at=at)
+    work()
+    browse(owner).post(reverse("routing-add"), said)
+    page = browse(viewer)
+    every = page.get(reverse("routing-try")).content.decode()
+    assert "Of 4 leads of the last 30 days 2 would have gone to somebody else." in every
+    assert every.count("Rule “Scotland”: Region is Scotland or Orkney, so it goes to Rita Rep.") == 4
+    other = page.get(reverse("routing-try"), {"is": "other"}).content.decode()
+    assert other.count("so it goes to Rita Rep.") == 2
+    theirs = page.get(reverse("routing-try"), {"who": str(other_rep.pk)}).content.decode()
+    assert theirs.count("so it goes to Rita Rep.") == 2
+    assert "Otto Rep 2" in theirs
+
+
+def test_teams_are_made_changed_and_taken_away(owner, rep, other_rep, browse, gate):
+    page = browse(owner)
+    answer = page.post(reverse("team-add"), {"name": "North"})
+    assert (answer.status_code, "Choose who is in the team." in answer.content.decode()) == (422, True)
+    page.post(reverse("team-add"), {"name": "North", "member": [str(rep.pk), "nonsense"]})
+    assert "Rita Rep" in page.get(reverse("routing")).content.decode()
+    with gate(owner):
+        team = Team.objects.get()
+    assert page.post(reverse("team-add"), {"name": "north", "member": str(rep.pk)}).status_code == 422
+    page.post(reverse("team-change", args=[team.pk]), {"name": "Far north", "member": str(other_rep.pk)})
+    with gate(owner):
+        assert [one.member for one in TeamMember.objects.select_related("member")] == [other_rep]
+    page.post(reverse("team-remove", args=[team.pk]))
+    with gate(owner):
+        assert not Team.objects.exists()
+
+
+def test_ten_rules_and_teams_cost_no_more_queries_than_one(owner, rep, browse, gate, region):
+    page = browse(owner)
+
+    def more(first, last):
+        with gate(owner) as at:
+            for number in range(first, last):
+                team = put_team(None, name=f"Team {number}", members=[rep], by=owner, at=at)
+                asked = [{"field": "fields.region", "is": "one_of", "value": [f"r{number}"]}]
+                put_rule(None, name=f"Rule {number}", conditions=asked, to=None, team=team, by=owner, at=at)
+
+    def queries(address):
+        page.get(address)
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
+            assert page.get(address).status_code == 200
+        return len(seen)
+
+    more(0, 1)
+    once = [queries(reverse(name)) for name in ("routing", "routing-try")]
+    more(1, 10)
+    assert [queries(reverse(name)) for name in ("routing", "routing-try")] == once
