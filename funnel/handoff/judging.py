@@ -146,7 +146,8 @@ def _carry_out(
                 if lead.pk in found.asked
                 else why_ready(touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band)
             )
-        open_for(opening, why=why, workspace=workspace, at=at, touches=touches)
+        bands = {lead.pk: scores[lead.pk].fit_band for lead in opening}
+        open_for(opening, why=why, workspace=workspace, at=at, touches=touches, bands=bands)
     if found.wait:
         ids = [lead.pk for lead in found.wait]
         Lead.objects.filter(pk__in=ids).exclude(stage=Stage.NURTURING).move(
