@@ -151,7 +151,7 @@ def accept(lead: Lead, *, by: Member, at: datetime, to: Member | None = None) ->
         raise NotYours(f"{who.name} doesn’t take leads.")
     # The lead before its handoff, as the clock's handlers do, or the two would wait for each other.
     Lead.objects.locked([lead.pk])
-    _stays(who)
+    stays(who)
     if not _close(lead, Outcome.ACCEPTED, who=who, at=at, among=Handoff.objects.takeable_by(by)):
         lead.refresh_from_db()
         if lead.holder_id == who.pk:
@@ -172,7 +172,7 @@ def accept(lead: Lead, *, by: Member, at: datetime, to: Member | None = None) ->
     return lead
 
 
-def _stays(member: Member) -> None:
+def stays(member: Member) -> None:
     """Raise NotYours for somebody removed meanwhile; a removal that begins now waits, and finds what they hold."""
     found = Member.objects.select_for_update(no_key=True).filter(pk=member.pk)
     if not all(found.values_list("active", flat=True)):
@@ -313,7 +313,7 @@ def bring_back(lead: Lead, *, by: Member, at: datetime, to: Member | None = None
     Raises AlreadyTaken or NotYours.
     """
     if to is not None:
-        _stays(to)
+        stays(to)
     lead = Lead.objects.locked([lead.pk])[lead.pk]
     if lead.stage != Stage.DISQUALIFIED:
         raise AlreadyTaken("This lead is not set aside any more.")
@@ -340,63 +340,3 @@ def go(lead_ids: Collection[UUID], *, by: Member, workspace: Workspace, at: date
     leads = [lead for lead in Lead.objects.locked(lead_ids).values() if lead.waits_since]
     why = {lead.pk: f"{by.name} gave the go: over the line and waiting" for lead in leads}
     return open_for(leads, why=why, workspace=workspace, at=at)
-
-
-@transaction.atomic
-def pass_on(
-    handoff: Handoff, *, at: datetime, workspace: Workspace, by: Member | None = None, to: Member | None = None
-) -> Handoff | None:
-    """Offer an open handoff to somebody else: a named member, else somebody untried, else the pool.
-
-    Without `by` the clock did it. None when it was decided meanwhile.
-    """
-    lead = Lead.objects.locked([handoff.lead_id])[handoff.lead_id]
-    if to is not None and (to.role not in SELLERS or not to.active):
-        raise NotYours(f"{to.name} doesn’t take leads.")
-    closed = Handoff.objects.filter(pk=handoff.pk, outcome=Outcome.OPEN).update(
-        outcome=Outcome.REROUTED if by else Outcome.EXPIRED, closed_at=at
-    )
-    if not closed:
-        return None
-    tried, earlier = set(), handoff
-    while earlier is not None:
-        tried.add(earlier.offered_to_id)
-        earlier = earlier.follows  # type: ignore[assignment]
-    record(
-        lead.workspace_id, "handoff_rerouted", at=at, lead_id=lead.pk, actor=by,
-        data={"handoff": str(handoff.pk), "from": handoff.offered_to.name if handoff.offered_to else ""},
-    )  # fmt: skip
-    opened = open_for(
-        [lead],
-        why={lead.pk: handoff.card["why"]},
-        workspace=workspace,
-        at=at,
-        follows={lead.pk: handoff},
-        tried={lead.pk: {pk for pk in tried if pk}},
-        to=to,
-    )
-    return opened[0] if opened else None
-
-
-@transaction.atomic
-def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime) -> Lead:
-    """Let another member hold a lead that is with sales."""
-    if not (by.leads_others or lead.holder_id == by.pk):
-        raise NotYours("Only its rep, an owner or a manager can pass a lead on.")
-    if to.role not in SELLERS or not to.active:
-        raise NotYours(f"{to.name} doesn’t take leads.")
-    was = lead.holder
-    Lead.objects.locked([lead.pk])
-    _stays(to)
-    if not Lead.objects.filter(pk=lead.pk, stage__in=[*SALES, Stage.CUSTOMER]).update(holder=to, updated_at=at):
-        raise AlreadyTaken("This lead is not with sales.")
-    record(
-        lead.workspace_id,
-        "passed_on",
-        at=at,
-        lead_id=lead.pk,
-        actor=by,
-        data={"from": was.name if was else "", "was": str(was.pk) if was else "", "to": to.name},
-    )
-    lead.refresh_from_db(fields=["holder", "updated_at"])
-    return lead

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.judging import is_live, score_and_judge
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
@@ -105,7 +106,7 @@ def pass_on(effects: list[Effect], at: datetime) -> None:
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
     for _, one in _handoffs(effects):
         if one.offered_to_id is not None:
-            handoff.pass_on(one, at=at, workspace=workspace)
+            passing.pass_on(one, at=at, workspace=workspace)
 
 
 def cool(effects: list[Effect], at: datetime) -> None:

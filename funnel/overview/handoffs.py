@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.card import touches_of, why_ready
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
@@ -228,7 +229,7 @@ def handoff_pass(request: Any, pk: UUID) -> HttpResponse:
     named = request.POST.get("to", "")
     to = get_object_or_404(Member.objects.active().select_related("user"), pk=_ids([named])[0]) if named else None
     try:
-        passed = handoff.pass_on(one, by=request.member, to=to, at=request.at, workspace=request.workspace)
+        passed = passing.pass_on(one, by=request.member, to=to, at=request.at, workspace=request.workspace)
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
         return redirect("handoffs")

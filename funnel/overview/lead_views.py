@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.forms import GiveBackForm
 from funnel.handoff.models import Handoff
 from funnel.leads import actions as leads
@@ -151,9 +152,9 @@ def pass_on(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             if waiting is not None:
-                handoff.pass_on(waiting, at=at, workspace=lead.workspace, by=member, to=form.member)
+                passing.pass_on(waiting, at=at, workspace=lead.workspace, by=member, to=form.member)
             else:
-                handoff.pass_lead(lead, to=form.member, by=member, at=at)
+                passing.pass_lead(lead, to=form.member, by=member, at=at)
         except Refusal as refusal:
             return _refused(request, pk, refusal)
         says = "waits for" if waiting else "is with"

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 from django_scopes import scope
 
-from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.models import Handoff
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
@@ -270,5 +270,5 @@ def pass_offers_on(member: Member, *, by: Member, at: datetime) -> int:
     """Offer what waits for this member to somebody else; give how many went on."""
     waiting = list(Handoff.objects.open().filter(offered_to=member).with_lead().order_by("lead_id"))
     for one in waiting:
-        handoff.pass_on(one, at=at, workspace=member.workspace, by=by)
+        passing.pass_on(one, at=at, workspace=member.workspace, by=by)
     return len(waiting)

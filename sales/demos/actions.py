@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.models import Handoff
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
@@ -321,7 +321,7 @@ def _advance(
     if found is None and lead.holder is None:
         waiting = Handoff.objects.open().filter(lead=lead).select_related("offered_to__user", "follows").first()
         if waiting is not None and waiting.offered_to_id not in (None, holder.pk):
-            handoff.pass_on(waiting, at=at, workspace=lead.workspace, by=holder, to=holder)
+            passing.pass_on(waiting, at=at, workspace=lead.workspace, by=holder, to=holder)
     stands = found.holder if found is not None else lead.holder or holder
     return deals.advance(lead, DealStage.DEMO, by=stands, at=at, occurred_at=occurred_at)
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead, LeadKey, LeadQuerySet
@@ -81,7 +82,7 @@ def test_taking_and_the_clock_do_not_wait_for_each_other(pooled, workspace, slow
     def clock():
         time.sleep(0.2)
         with tenant(workspace, write=True) as at:
-            return handoff.pass_on(Handoff.objects.get(), at=at, workspace=workspace)
+            return passing.pass_on(Handoff.objects.get(), at=at, workspace=workspace)
 
     taken, passed = race([take(pooled[0]), clock])
     assert (taken, passed) == (pooled[0].pk, None)

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
@@ -172,7 +173,7 @@ def test_a_lead_that_goes_to_a_colleague_takes_its_demo_along_and_one_given_back
 
     demo = demo_of(rep)
     with gate(rep) as at:
-        handoff.pass_lead(Lead.objects.get(), to=other_rep, by=rep, at=at)
+        passing.pass_lead(Lead.objects.get(), to=other_rep, by=rep, at=at)
     work()
     with gate(rep) as at:
         assert Demo.objects.get().holder == other_rep

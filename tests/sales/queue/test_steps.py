@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.actions import touch
 from funnel.leads.models import Lead
@@ -170,7 +171,7 @@ def test_a_step_is_not_moved_into_the_past_by_a_stranger_or_once_it_is_done(rep,
 def test_steps_go_with_a_lead_to_a_colleague(rep, taken, owner, gate, work, browse):
     plan(taken(rep), rep, gate)
     with gate(rep) as at:
-        handoff.pass_lead(Lead.objects.get(), to=owner, by=rep, at=at)
+        passing.pass_lead(Lead.objects.get(), to=owner, by=rep, at=at)
     assert "Send the offer" not in browse(rep).get("/sales/").content.decode()
     work()
     assert "Send the offer" in browse(owner).get("/sales/").content.decode()
