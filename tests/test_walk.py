@@ -73,9 +73,9 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "routing": ("GET", ALL, ""),
     "routing-try": ("GET", ALL, ""),
     "routing-add": ("GET", LEADING, ""),
-    "routing-edit": ("GET", LEADING, "rule"),
-    "routing-move": ("POST", LEADING, "rule"),
-    "routing-remove": ("POST", LEADING, "rule"),
+    "routing-edit": ("GET", LEADING, "routing_rule"),
+    "routing-move": ("POST", LEADING, "routing_rule"),
+    "routing-remove": ("POST", LEADING, "routing_rule"),
     "team-add": ("POST", LEADING, ""),
     "team-change": ("POST", LEADING, "team"),
     "team-remove": ("POST", LEADING, "team"),
@@ -277,7 +277,7 @@ def rows(cast, gate, work, settings):
         )
         return {
             "team": [team.pk],
-            "rule": [rule.pk],
+            "routing_rule": [rule.pk],
             "time_off": [TimeOff.objects.create(member=spare, made_at=at, **days).pk],
             "holiday": [_closed(owner, at)],
             "demo": [_demo(at, lead, rep).pk],
