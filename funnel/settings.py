@@ -318,18 +318,15 @@ _API = [
     "marketing.campaigns.api.routes", "sales.targets.api.routes", "sales.close.api.routes", "sales.deals.api.routes",
     "sales.qualification.api.routes", "sales.negotiation.api.routes", "sales.demos.api.routes",
 ]  # fmt: skip
+_STARTS = [
+    "funnel.scoring.actions.start", "funnel.handoff.actions.start", "marketing.channels.actions.start",
+    "marketing.capture.actions.start", "sales.close.actions.start", "sales.qualification.actions.start",
+    "funnel.overview.weekly.start",
+]  # fmt: skip
 # Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
 SLOTS: dict[str, list[str]] = {
     # (workspace, at): what a new business starts with.
-    "workspace_starts": [
-        "funnel.scoring.actions.start",
-        "funnel.handoff.actions.start",
-        "marketing.channels.actions.start",
-        "marketing.capture.actions.start",
-        "sales.close.actions.start",
-        "sales.qualification.actions.start",
-        "funnel.overview.weekly.start",
-    ],
+    "workspace_starts": _STARTS,
     # (): the addresses that a part adds under /api/v1/.
     "api_routes": _API,
     # (workspace, member, at): steps of the checklist of a new business; see funnel/people/checklist.py.
