@@ -65,10 +65,11 @@ def moment(value: date | datetime | None, form: str = "when") -> str:
 # ── drawings ─────────────────────────────────────────────────────────────
 
 for _draw in (
-    drawings.avatar, drawings.bar, drawings.baton_line, drawings.burn, drawings.clock, drawings.desk_row,
-    drawings.grade, drawings.held, drawings.icon, drawings.lead_row, drawings.mark,
+    drawings.avatar, drawings.bar, drawings.baton_line, drawings.burn, drawings.clock, drawings.deal_card,
+    drawings.desk_row, drawings.grade, drawings.held, drawings.icon, drawings.lead_row, drawings.mark,
 ):  # fmt: skip
     register.simple_tag(_draw)
+register.simple_tag(drawings.deal_menu, takes_context=True)
 register.filter("side", drawings.side)
 
 

@@ -24,6 +24,7 @@ STANDS = {
     "qualified": 49, "demo": 56, "negotiation": 63, "customer": 71,
 }  # fmt: skip
 CURRENT = mark_safe(' aria-current="true"')
+MOVES, WARN = mark_safe(" data-moves"), mark_safe(' class="warn"')
 SIDES = {"new": "marketing", "nurturing": "marketing", "lost": "marketing", "ready": "hall", "disqualified": "hall"}
 
 
@@ -143,6 +144,47 @@ def desk_row(row: Any, group: int, current: Any, promise: float) -> SafeString:
         lead.get_stage_display(),
         grade(*row.grade),
     )
+
+
+def deal_menu(context: Any, column: Any, home: str, asked: str) -> SafeString:
+    """Draw what stands in the menu of every card of a column."""
+    return format_html(
+        '<input type="hidden" name="csrfmiddlewaretoken" value="{}"><input type="hidden" name="next" value="{}{}">'
+        '<p class="menu-title">Move to</p>{}',
+        context["csrf_token"], home, f"?is={asked}" if asked else "",
+        format_html_join(
+            "", '<button type="submit" name="stage" value="{}">{}</button>',
+            ((str(one), one.label) for one in column.others),
+        ),
+    )  # fmt: skip
+
+
+def deal_card(card: Any, home: str, menu: SafeString) -> SafeString:
+    """Draw one deal on the board; `menu` is what deal_menu gives for its column, `home` the board's address."""
+    deal, url = card.deal, card.url
+    lead, holder = str(deal.lead), deal.holder.name
+    moves = (
+        format_html(
+            '<details class="menu"><summary id="menu-{pk}" aria-label="Move {lead}">{dots}</summary>'
+            '<form class="menu-panel" method="post" action="{url}move/" hx-post="{url}move/" hx-target="#board"'
+            ' hx-select="#board" hx-swap="outerHTML" hx-select-oob="#toasts,#notices,#board-head" hx-disinherit="*">'
+            '{menu}<a href="{url}won/?next={home}" data-ends="won" hx-get="{url}won/?next={home}"'
+            ' hx-target="#deal-sheet" hx-swap="innerHTML">Won…</a><a href="{url}lost/?next={home}" data-ends="lost"'
+            ' hx-get="{url}lost/?next={home}" hx-target="#deal-sheet" hx-swap="innerHTML">Lost…</a></form></details>',
+            pk=deal.pk, lead=lead, dots=icon("dots"), url=url, menu=menu, home=home,
+        )
+        if card.may
+        else ""
+    )  # fmt: skip
+    return format_html(
+        '<li class="card-deal"{}{}><p class="top"><a href="{}"><bdi>{}</bdi></a><span class="num">{}</span></p>{}{}'
+        '<p class="foot">{} <span{}>{}</span> {}<span class="visually-hidden">with <bdi>{}</bdi></span></p>{}</li>',
+        MOVES if card.may else "", format_html(' id="deal-{}"', deal.pk), url, lead,
+        words.DASH if deal.amount is None else words.money(deal.amount, deal.currency),
+        format_html('<span class="under"><bdi>{}</bdi></span>', deal.title) if deal.title != deal.lead.name else "",
+        format_html('<p class="next"><bdi>{}</bdi></p>', card.next) if card.next else "",
+        baton_line(deal.stage), WARN if card.is_late else "", card.here, avatar(holder), holder, moves,
+    )  # fmt: skip
 
 
 def lead_row(row: Any, promise: float) -> SafeString:

@@ -39,7 +39,7 @@ def board(request: HttpRequest) -> HttpResponse:
         "home": reverse("sales:board"),
     }
     if only:
-        return render(request, "sales/board.html#columns", context)
+        return render(request, "sales/board.html#onward", context)
     ended = drawn.ended()
     context |= {
         "ended": ended,
