@@ -57,22 +57,15 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "funnel.headers.PolicyMiddleware",
-    "funnel.api.errors.TroubleMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
-    "funnel.workspaces.gate.MemberMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
+    "django.middleware.security.SecurityMiddleware", "whitenoise.middleware.WhiteNoiseMiddleware",
+    "funnel.headers.PolicyMiddleware", "funnel.api.errors.TroubleMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware", "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware", "allauth.account.middleware.AccountMiddleware",
+    "funnel.workspaces.gate.MemberMiddleware", "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware", "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
-]
+]  # fmt: skip
 
 ROOT_URLCONF = "funnel.urls"
 WSGI_APPLICATION = "funnel.wsgi.application"
@@ -252,7 +245,9 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "handoff_opened": {"notify": "funnel.handoff.handlers.notify", "remind": "funnel.handoff.handlers.remind"},
     "handoff_reminded": {"escalate": "funnel.handoff.handlers.escalate"},
     "handoff_escalated": {"pass_on": "funnel.handoff.handlers.pass_on"},
-    "handoff_given_back": {"cool": "funnel.handoff.handlers.cool"},
+    "handoff_given_back": {"cool": "funnel.handoff.handlers.cool", "enroll": "marketing.nurture.handlers.enroll"},
+    **{kind: {"nurture": "marketing.nurture.handlers.write_next"} for kind in ("nurture_started", "nurture_mailed")},
+    "email_reply": {"score": "funnel.handoff.handlers.score", "replied": "marketing.nurture.handlers.replied"},
     "deal_won": {"quote_settle": "sales.negotiation.answers.settle"},
     "deal_lost": {"cool": "funnel.handoff.handlers.cool", "quote_settle": "sales.negotiation.answers.settle"},
     "passed_on": {
@@ -280,10 +275,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "rules_published": {"judge_all": "funnel.handoff.standing.judge_all"},
     "rules_left": {"forget_basis": "funnel.scoring.handlers.forget_basis"},
     "mail_queued": {"send": "funnel.mail.sending.send"},
-    "list_uploaded": {
-        "read_list": "funnel.transfer.handlers.read_list",
-        "forget_list": "funnel.transfer.handlers.forget_list",
-    },
+    "list_uploaded": {f"{do}_list": f"funnel.transfer.handlers.{do}_list" for do in ("read", "forget")},
     "list_mapped": {"look_through": "funnel.transfer.handlers.look_through"},
     "list_begun": {"bring_in": "funnel.transfer.handlers.bring_in"},
 }
@@ -292,7 +284,10 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
 MAIL_LINKS: dict[str, str] = {
     **{f"demo-{kind}": "sales.demos.letters.link" for kind in ("booked", "moved", "cancelled", "reminder", "missed")},
     **dict.fromkeys(("quote", "quote-accepted"), "sales.negotiation.links.mailed"),
+    "nurture": "marketing.nurture.letters.link",
 }
+# What marketing's letters to many need, by kind; see funnel/mail/bulk.py.
+MAIL_BULK = {"nurture": "marketing.nurture.letters.BULK"}
 # What letters carry, by kind: (message) -> funnel.mail.files.File rows.
 MAIL_FILES: dict[str, str] = {
     **{f"demo-{kind}": "sales.demos.letters.files" for kind in ("booked", "moved", "cancelled", "rep")},
@@ -306,6 +301,7 @@ _FACTS = [
     "funnel.workspaces.facts.references_stay", "sales.deals.facts.leads_follow_deals",
     "sales.deals.facts.revenue_follows_deals", "sales.negotiation.facts.quotes_add_up",
     "sales.negotiation.facts.numbers_have_no_gap", "sales.demos.facts.demos_do_not_overlap",
+    "marketing.nurture.facts.one_enrollment_each", "marketing.nurture.facts.nobody_suppressed_was_mailed",
 ]  # fmt: skip
 _DEMO = [
     "marketing.capture.demo.verbs", "sales.queue.demo.verbs", "sales.qualification.demo.verbs",
@@ -319,9 +315,28 @@ _API = [
     "sales.qualification.api.routes", "sales.negotiation.api.routes", "sales.demos.api.routes",
 ]  # fmt: skip
 _STARTS = [
-    "funnel.scoring.actions.start", "funnel.handoff.actions.start", "marketing.channels.actions.start",
+    "funnel.scoring.actions.start", "funnel.handoff.reasons.start", "marketing.channels.actions.start",
     "marketing.capture.actions.start", "sales.close.actions.start", "sales.qualification.actions.start",
     "funnel.overview.weekly.start",
+]  # fmt: skip
+_LEAD_PANELS = [
+    "funnel.overview.questions.lead_panel", "marketing.nurture.panel.lead_panel",
+    "sales.queue.pane.lead_panel", "sales.qualification.views.lead_panel", "sales.customers.page.lead_panel",
+    "sales.deals.page.lead_panel", "sales.negotiation.page.lead_panel", "sales.demos.panel.lead_panel",
+]  # fmt: skip
+_DESK_PANELS = [
+    "funnel.overview.questions.desk_panel",
+    "sales.demos.panel.desk_panel", "sales.qualification.views.desk_panel", "sales.deals.page.desk_panel",
+    "sales.negotiation.page.desk_panel",
+]  # fmt: skip
+_HOME_CARDS = [
+    "sales.negotiation.listing.running_out_card", "marketing.reports.cards.channels_of_the_period",
+]  # fmt: skip
+_MEMBER_LEAVES = [
+    "sales.queue.actions.hand_tasks", "sales.deals.actions.hand_deals", "sales.demos.handing.hand_demos",
+]  # fmt: skip
+_LEAVES_SALES = [
+    "sales.close.actions.lose_with_lead", "sales.demos.handing.cancel_with_lead", "sales.queue.actions.drop_steps",
 ]  # fmt: skip
 # Where the wings plug in: each name is a list of dotted names of callables; see who reads it for what they take.
 SLOTS: dict[str, list[str]] = {
@@ -338,12 +353,9 @@ SLOTS: dict[str, list[str]] = {
     # has something. What is "below" is the last card, or None.
     "home_headline": ["sales.reports.cards.headline"],
     # (request, known): {"icon", "what", "meta", "url", "does"}, a line of "Needs you" on the owner's home, or None.
-    "home_needs": ["marketing.reports.cards.held_back"],
+    "home_needs": ["marketing.reports.cards.held_back", "marketing.questions.views.asked"],
     # (request, known): {"template", "context"} of a card on the owner's home, or None; its period is months.asked.
-    "home_cards": [
-        "sales.negotiation.listing.running_out_card",
-        "marketing.reports.cards.channels_of_the_period",
-    ],
+    "home_cards": _HOME_CARDS,
     # (request): {"template", "context"} of a card on a rep's own month, or None.
     "month_cards": ["sales.negotiation.listing.my_card"],
     # (workspace, week, at): what a part of the house says in the owner's weekly letter; see funnel/overview/weekly.py.
@@ -359,39 +371,21 @@ SLOTS: dict[str, list[str]] = {
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.
     "facts": _FACTS,
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
-    "lead_panels": [
-        "sales.queue.pane.lead_panel",
-        "sales.qualification.views.lead_panel",
-        "sales.customers.page.lead_panel",
-        "sales.deals.page.lead_panel",
-        "sales.negotiation.page.lead_panel",
-        "sales.demos.panel.lead_panel",
-    ],
+    "lead_panels": _LEAD_PANELS,
     # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
     "desk_rows": ["sales.demos.panel.desk_rows"],
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
-    "desk_panels": [
-        "sales.demos.panel.desk_panel",
-        "sales.qualification.views.desk_panel",
-        "sales.deals.page.desk_panel",
-        "sales.negotiation.page.desk_panel",
-    ],
+    "desk_panels": _DESK_PANELS,
     # (request, deal): a panel of the deal's page, {"template", "context"}, or None.
     "deal_panels": ["sales.negotiation.page.deal_panel"],
     # (deal): what an accepted quote comes to, {"amount", "currency", "says"}, or None.
     "won_for": ["sales.negotiation.page.won_for"],
     # (member, successor or None, at): after the leads of somebody who leaves went to others.
-    "member_leaves": [
-        "sales.queue.actions.hand_tasks",
-        "sales.deals.actions.hand_deals",
-        "sales.demos.handing.hand_demos",
-    ],
+    "member_leaves": _MEMBER_LEAVES,
     # (lead, reason, by, at): inside the verb that gives a locked lead back to marketing, or sets it aside.
-    "leaves_sales": [
-        "sales.close.actions.lose_with_lead",
-        "sales.demos.handing.cancel_with_lead",
-        "sales.queue.actions.drop_steps",
-    ],
+    "leaves_sales": _LEAVES_SALES,
+    # (lead_ids, to, at): inside the move that takes leads away from marketing.
+    "leaves_marketing": ["marketing.nurture.actions.leave"],
     # (lead_ids): those with whom sales is in the middle of something, so that a wish for contact is no new handoff.
     "busy_with": ["sales.deals.facts.busy_with"],
     # (lead_ids): who had the latest deal with each lead, by lead.

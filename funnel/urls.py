@@ -6,6 +6,7 @@ urlpatterns = [
     # First, because it is asked most: each pattern before it costs every form that is sent.
     path("f/", include("marketing.capture.public_urls")),
     path("q/", include("sales.negotiation.public_urls")),
+    path("u/", include("marketing.nurture.public_urls")),
     path("", include("funnel.overview.urls")),
     path("", include("funnel.people.urls")),
     path("", include("funnel.api.urls")),

@@ -3,5 +3,9 @@
 from marketing.campaigns.models import Campaign, CampaignChannel, Placement
 from marketing.capture.models import Form, Submission
 from marketing.channels.models import Channel
+from marketing.nurture.models import Enrollment, Letter, Sequence, Step
 
-__all__ = ["Campaign", "CampaignChannel", "Channel", "Form", "Placement", "Submission"]
+__all__ = [
+    "Campaign", "CampaignChannel", "Channel", "Enrollment", "Form", "Letter", "Placement", "Sequence", "Step",
+    "Submission",
+]  # fmt: skip

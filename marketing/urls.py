@@ -6,11 +6,24 @@ from marketing.campaigns import views as campaigns
 from marketing.capture import views as capture
 from marketing.channels import views as channels
 from marketing.costs import views as costs
+from marketing.nurture import views as nurture
+from marketing.questions import views as questions
+from marketing.reports import given_back
 from marketing.reports import views as reports
 
 app_name = "marketing"
 urlpatterns = [
     path("", reports.home, name="home"),
+    path("given-back/", given_back.given_back, name="given-back"),
+    path("questions/", questions.questions, name="questions"),
+    path("questions/<uuid:pk>/answer/", questions.answer, name="question-answer"),
+    path("nurture/", nurture.home, name="nurture"),
+    path("nurture/set-up/", nurture.set_up, name="nurture-set-up"),
+    path("nurture/mails/add/", nurture.add, name="nurture-add"),
+    path("nurture/mails/<int:pk>/", nurture.step, name="nurture-step"),
+    path("nurture/mails/<int:pk>/remove/", nurture.remove, name="nurture-remove"),
+    path("nurture/<uuid:pk>/stop/", nurture.stop, name="nurture-stop"),
+    path("nurture/leads/<uuid:pk>/enroll/", nurture.enroll, name="nurture-enroll"),
     path("campaigns/", campaigns.campaigns, name="campaigns"),
     path("campaigns/add/", campaigns.add, name="campaign-add"),
     path("campaigns/<uuid:pk>/", campaigns.campaign, name="campaign"),

@@ -174,6 +174,8 @@ def places(page: Page, role: str) -> dict[str, str]:
         }
         product = linked(page, "/sales/products/", f"/sales/products/{ID}/")
         found |= {
+            "reasons": "/rules/reasons/", "reason": linked(page, "/rules/reasons/", r"/rules/reasons/\d+/"),
+            "reason-add": "/rules/reasons/add/",
             "product": product, "product-add": "/sales/products/add/",
             "people": "/people/", "people-remove": linked(page, "/people/", f"/people/{ID}/remove/"),
             "holidays": "/holidays/", "targets": "/sales/targets/",

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from funnel.handoff.models import Handoff
+from funnel.handoff.models import GiveBackReason, Handoff, Question
 from funnel.handoff.routing_rules import put_rule, put_team
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
@@ -27,6 +27,7 @@ from funnel.transfer.models import Import
 from funnel.workspaces.models import ApiKey, Invitation, TimeOff
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Form, Submission
+from marketing.nurture.models import Enrollment, Sequence, Step
 from sales.deals import actions as deals
 from sales.demos.models import Demo
 from sales.negotiation import actions as quotes
@@ -51,6 +52,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "lead": ("GET", ALL, "lead"),
     "lead-take": ("POST", SELLING, "lead"),
     "lead-give-back": ("POST", SELLING, "lead"),
+    "lead-ask": ("POST", SELLING, "lead"),
     "lead-note": ("POST", CHANGING, "lead"),
     "lead-disqualify": ("POST", CHANGING, "lead"),
     "lead-bring-back": ("POST", CHANGING, "lead"),
@@ -91,6 +93,12 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "rule-add": ("GET", MARKETING, ""),
     "rule": ("GET", MARKETING, "rule"),
     "rule-move": ("POST", MARKETING, "rule"),
+    "reasons": ("GET", LEADING, ""),
+    "reason-add": ("GET", LEADING, ""),
+    "reason": ("GET", LEADING, "reason"),
+    "reason-move": ("POST", LEADING, "reason"),
+    "reason-retire": ("POST", LEADING, "reason"),
+    "reason-again": ("POST", LEADING, "reason"),
     "fields": ("GET", ALL, ""),
     "stuck": ("GET", LEADING, ""),
     "stuck-all": ("POST", LEADING, ""),
@@ -118,6 +126,16 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "letter-again": ("POST", OWNER, "message"),
     "letter-file": ("GET", OWNER, "message+file"),
     "marketing:home": ("GET", ALL, ""),
+    "marketing:given-back": ("GET", ALL, ""),
+    "marketing:questions": ("GET", ALL, ""),
+    "marketing:question-answer": ("POST", MARKETING, "question"),
+    "marketing:nurture": ("GET", ALL, ""),
+    "marketing:nurture-set-up": ("POST", MARKETING, ""),
+    "marketing:nurture-add": ("GET", MARKETING, ""),
+    "marketing:nurture-step": ("GET", MARKETING, "mail"),
+    "marketing:nurture-remove": ("POST", MARKETING, "mail"),
+    "marketing:nurture-stop": ("POST", CHANGING, "enrollment"),
+    "marketing:nurture-enroll": ("POST", MARKETING, "lead"),
     "marketing:campaigns": ("GET", ALL, ""),
     "marketing:campaign-add": ("GET", MARKETING, ""),
     "marketing:campaign": ("GET", ALL, "campaign"),
@@ -187,7 +205,8 @@ PUBLIC = {
     "account_reset_password_from_key_done", "public-form", "public-thanks", "public-frame", "public-frame-thanks",
     "booking", "booking-confirm", "meeting", "meeting-times", "meeting-confirm", "meeting-cancel", "meeting-calendar",
     "public-frame-script", "public-file",
-    "public-quote", "public-quote-ask", "public-quote-decline", "public-quote-pdf", "logo",
+    "public-quote", "public-quote-ask", "public-quote-decline", "public-quote-pdf", "logo", "mail-preferences",
+    "mail-link",
 }  # fmt: skip
 
 
@@ -226,6 +245,13 @@ def _demo(at, lead, rep):
         workspace=rep.workspace, lead=lead, holder=rep, title="Visit", starts_at=at, ends_at=at + timedelta(hours=1),
         digest="x", made_at=at, updated_at=at,
     )  # fmt: skip
+
+
+def _mail(workspace, at):
+    sequence = Sequence.objects.create(workspace=workspace, made_at=at)
+    return Step.objects.create(
+        workspace=workspace, sequence=sequence, position=1, days=3, subject="Roofs", text="What a roof costs."
+    )
 
 
 def _closed(owner, at):
@@ -285,6 +311,12 @@ def rows(cast, gate, work, settings):
             "list": [listed.pk],
             "lead+event": [lead.pk, Event.objects.get(kind="form").pk],
             "handoff": [Handoff.objects.get().pk],
+            "question": [Question.objects.create(workspace=owner.workspace, lead=lead, words="Who?", asked_at=at).pk],
+            "mail": [_mail(owner.workspace, at).pk],
+            "enrollment": [
+                Enrollment.objects.create(workspace=owner.workspace, lead=lead, digest="x", enrolled_at=at).pk
+            ],
+            "reason": [GiveBackReason.objects.first().pk],
             "effect": [Effect.objects.first().pk],
             "invitation": [invitation.pk],
             "member": [spare.pk],

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +13,7 @@ from django.db.models import Exists
 from funnel.handoff.card import reason_card, touches_of
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
 from funnel.handoff.routing import Rotation, fit_bands, known_members
+from funnel.handoff.wayback import way_of
 from funnel.leads.identity import Refused
 from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
@@ -26,20 +25,8 @@ from funnel.workspaces.models import LEADERS, SELLERS, Member, Role, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 from funnel.workspaces.slots import slot
 
-REASONS = Path(__file__).parent / "reasons.json"
 # A promise further away is a slip, and near the year 9999 no page can show it in its own time zone.
 FAR, TOO_FAR = timedelta(days=366 * 5), "Choose a day within the next five years."
-
-
-@transaction.atomic
-def start(workspace: Workspace, **_: Any) -> None:
-    """Give a new business the shipped reasons for giving back."""
-    GiveBackReason.objects.bulk_create(
-        [
-            GiveBackReason(workspace=workspace, position=place, **row)
-            for place, row in enumerate(json.loads(REASONS.read_text()))
-        ]
-    )
 
 
 @transaction.atomic
@@ -243,8 +230,10 @@ def give_back(
         raise Refused({"until": TOO_FAR})
     lead = Lead.objects.locked([lead.pk])[lead.pk]
     cool = None if reason.disqualifies else until or at + timedelta(days=reason.cool_days)
+    way = way_of(reason, until=until)
     given = {"given_back_at": at, "reason": reason, "note": note}
-    if not _close(lead, Outcome.GIVEN_BACK, who=by, at=at, among=Handoff.objects.takeable_by(by), **given):
+    taken = not _close(lead, Outcome.GIVEN_BACK, who=by, at=at, among=Handoff.objects.takeable_by(by), **given)
+    if taken:
         if Handoff.objects.open().filter(lead=lead).exists():
             raise NotYours("This lead waits for somebody else.")
         if lead.stage not in SALES:
@@ -265,12 +254,14 @@ def give_back(
         lead.move(
             Stage.DISQUALIFIED if reason.disqualifies else Stage.NURTURING,
             at=at, by=by, because=reason.name, cool_until=cool,
+            way_back=way,
         )  # fmt: skip
     record(
         lead.workspace_id, "handoff_given_back", at=at, lead_id=lead.pk, actor=by,
         data={
             "reason": reason.name, "key": reason.key, "note": note, "promised": until is not None,
-            "until": cool.isoformat() if cool else "",
+            "until": cool.isoformat() if cool else "", "way": way, "nurtures": reason.nurtures and way is not None,
+            "taken": taken,
         },
         due={"cool": cool} if cool else {"cool": at},
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The question a rep answers when giving a lead back."""
+"""The question a rep answers when giving a lead back, and what a reason for that says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from funnel.handoff.models import GiveBackReason
+from funnel.handoff.models import GiveBackReason, Way
+from funnel.handoff.wayback import TOUCHES, follows, touch_words
 from funnel.workspaces.hours import opening
 from funnel.workspaces.models import Workspace
 
@@ -37,7 +38,9 @@ class GiveBackForm(forms.Form):
         kwargs.setdefault("auto_id", "give-%s")
         super().__init__(*args, **kwargs)
         self.workspace, self.at = workspace, at
-        self.reasons = list(GiveBackReason.objects.all())
+        self.reasons = list(GiveBackReason.objects.offered())
+        for one in self.reasons:
+            one.follows = follows(one)
         self.fields["reason"].choices = [(one.key, one.name) for one in self.reasons]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
@@ -60,4 +63,51 @@ class GiveBackForm(forms.Form):
             self.add_error("until", "Choose a day within the next five years.")
         else:
             given["until"] = opening(self.workspace, day)
+        return given
+
+
+class ReasonForm(forms.ModelForm):
+    """A reason: its words, how long marketing has them, and what brings them back. The verb judges the values."""
+
+    ends = forms.ChoiceField(
+        label="What becomes of them",
+        choices=[("", "They stay with marketing, and may come back"), ("yes", "It ends: they are not a fit")],
+        required=False,
+        widget=forms.RadioSelect,
+        initial="",
+    )
+    cool_days = forms.IntegerField(
+        label="Days with marketing, at least", required=False, help_text="Meanwhile only asking for contact ends it."
+    )
+    way = forms.ChoiceField(
+        label="Then they come back", choices=Way.choices, widget=forms.RadioSelect, required=False, initial=Way.JUDGED
+    )
+    above = forms.IntegerField(
+        label="Engagement to reach", required=False, help_text="Only where engagement brings them back."
+    )
+    touch = forms.ChoiceField(
+        label="What they do",
+        choices=[("", "Choose"), *((kind, touch_words(kind)) for kind in TOUCHES)],
+        required=False,
+        help_text="Only where one thing does. “Asked to be contacted” includes asking for a demo or a quote.",
+    )
+    nurtures = forms.BooleanField(label="They get the nurture mails, if they agreed to mail", required=False)
+
+    class Meta:
+        model = GiveBackReason
+        fields = ("name", "cool_days", "way", "above", "touch", "nurtures")
+        labels = {"name": "The reason, as the rep reads it"}
+        error_messages = {"name": {"required": "Write the reason."}}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["ends"] = "yes" if self.instance.disqualifies else ""
+
+    def clean(self) -> dict[str, Any]:
+        """What was left open is as a new reason has it."""
+        given = super().clean() or self.cleaned_data
+        given["way"] = given.get("way") or Way.JUDGED
+        given["cool_days"] = 0 if given.get("cool_days") is None else given["cool_days"]
+        self.instance.disqualifies = given.get("ends") == "yes"
         return given

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from funnel.handoff.actions import open_for
 from funnel.handoff.card import touches_of, why_asked, why_ready
+from funnel.handoff.wayback import allows, brings_back
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record_all
@@ -95,7 +96,12 @@ def judge(
     for lead in leads.values():
         score = scores[lead.pk]
         band = 1 + sum(score.total >= cut for cut in cuts)
-        _one(lead, by_lead[lead.pk], basis.is_ready(score.fit_band, band), lead.pk in busy, found, at)
+        done = by_lead[lead.pk]
+        ready = basis.is_ready(score.fit_band, band)
+        if lead.way_back:
+            kinds = {event.kind for event in done}
+            ready = allows(lead.way_back, ready=ready, engagement=basis.now(score.total, at), kinds=kinds)
+        _one(lead, done, ready, lead.pk in busy, found, at)
     told = {pk: by_lead[pk] for pk in found.open if pk in new and all(event.pk for event in by_lead[pk])}
     _carry_out(found, scores, cuts, workspace, at, told)
 
@@ -146,6 +152,9 @@ def _carry_out(
                 if lead.pk in found.asked
                 else why_ready(touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band)
             )
+            if lead.way_back and lead.pk not in found.asked:
+                agreed = brings_back(lead.way_back)
+                why[lead.pk] = f"{agreed[:1].upper()}{agreed[1:]}: {why[lead.pk]}"
         bands = {lead.pk: scores[lead.pk].fit_band for lead in opening}
         open_for(opening, why=why, workspace=workspace, at=at, touches=touches, bands=bands)
     if found.wait:

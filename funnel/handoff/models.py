@@ -22,15 +22,41 @@ class Outcome(models.TextChoices):
     OVERTAKEN = "overtaken", "Overtaken"
 
 
+class Way(models.TextChoices):
+    """How a lead that was given back may come to sales again, once its cool-down is over."""
+
+    JUDGED = "judged", "When they are ready again, as anybody else"
+    DATE = "date", "On a day that the rep promised them"
+    ENGAGEMENT = "engagement", "When their engagement reaches a line"
+    TOUCH = "touch", "When they do one certain thing"
+
+
+class GiveBackReasonQuerySet(models.QuerySet["GiveBackReason"]):
+    def offered(self) -> GiveBackReasonQuerySet:
+        """Those that a rep may choose now."""
+        return self.filter(retired_at=None)
+
+
 class GiveBackReason(TenantRow):
-    """Why a rep gives a lead back, and what becomes of it: how long it cools, or that it ends."""
+    """Why a rep gives a lead back, and what becomes of it: how long it cools and what brings it back, or that it ends.
+
+    A reason that was used is retired and stays; what was promised by it stands on the lead (see wayback.py).
+    """
 
     key = models.SlugField(max_length=40)
     name = models.CharField(max_length=80)
     cool_days = models.PositiveSmallIntegerField(default=30)
-    asks_date = models.BooleanField(default=False)
+    way = models.CharField(max_length=10, choices=Way.choices, default=Way.JUDGED)
+    # The engagement of Way.ENGAGEMENT, the kind of touch of Way.TOUCH.
+    above = models.PositiveSmallIntegerField(null=True)
+    touch = models.CharField(max_length=40, blank=True)
+    # Whether they get the nurture mails meanwhile.
+    nurtures = models.BooleanField(default=False)
     disqualifies = models.BooleanField(default=False)
     position = models.PositiveSmallIntegerField()
+    retired_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[Any] = scoped(GiveBackReasonQuerySet)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="reason_once")]
@@ -38,6 +64,11 @@ class GiveBackReason(TenantRow):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def asks_date(self) -> bool:
+        """Whether the rep is asked for a day."""
+        return self.way == Way.DATE and not self.disqualifies
 
 
 class RoutingRule(TenantRow):
@@ -127,3 +158,35 @@ class Handoff(TenantRow):
     @property
     def is_open(self) -> bool:
         return self.outcome == Outcome.OPEN
+
+
+class QuestionQuerySet(models.QuerySet["Question"]):
+    def open(self) -> QuestionQuerySet:
+        return self.filter(answered_at=None)
+
+
+class Question(TenantRow):
+    """What a rep asks marketing about a lead, instead of giving it back, and what marketing answered."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lead = TenantForeignKey(Lead, models.CASCADE, related_name="questions", db_index=False)
+    asked_by = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
+    words = models.TextField()
+    asked_at = models.DateTimeField()
+    answer = models.TextField(blank=True)
+    answered_by = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
+    answered_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[Any] = scoped(QuestionQuerySet)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["workspace", "asked_at", "id"], name="question_open", condition=Q(answered_at__isnull=True)
+            ),
+            models.Index(fields=["workspace", "-asked_at", "-id"], name="question_recent"),
+            models.Index(fields=["workspace", "lead", "-asked_at"], name="question_lead"),
+        ]
+
+    def __str__(self) -> str:
+        return self.words[:60]

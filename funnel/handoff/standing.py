@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Q
 
+from funnel.handoff.wayback import by_the_grid
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.outbox.actions import record_all
@@ -41,12 +42,12 @@ def judge_all(effects: list[Effect], at: datetime) -> list[Effect]:
     ready = LeadScore.objects.filter(in_ready_cells(basis, at), basis=basis)
     rest = Q(lead__cool_until=None) | Q(lead__cool_until__lte=at)
     waits = list(
-        ready.filter(rest, lead__stage__in=[Stage.NEW, Stage.NURTURING], lead__waits_since=None)
+        ready.filter(rest, by_the_grid("lead__"), lead__stage__in=[Stage.NEW, Stage.NURTURING], lead__waits_since=None)
         .order_by("lead_id")
         .values_list("lead_id", flat=True)[:size]
     )
     ended = list(
-        LeadScore.objects.filter(basis=basis, lead__waits_since__isnull=False)
+        LeadScore.objects.filter(by_the_grid("lead__"), basis=basis, lead__waits_since__isnull=False)
         .exclude(in_ready_cells(basis, at))
         .order_by("lead_id")
         .values_list("lead_id", flat=True)[:size]

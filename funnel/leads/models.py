@@ -20,6 +20,7 @@ from funnel.workspaces.ids import uuid7
 from funnel.workspaces.inserting import row_of
 from funnel.workspaces.models import LEADERS, Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
+from funnel.workspaces.slots import slot
 
 
 class Company(TenantRow):
@@ -153,10 +154,14 @@ class LeadQuerySet(models.QuerySet["Lead"]):
             values["holder"] = None
         if to != Stage.NURTURING:
             values.setdefault("waits_since", None)
+            values.setdefault("way_back", None)
         if to in ARRIVALS:
             moment = Value(occurred_at or at, output_field=models.DateTimeField())
             values[ARRIVALS[to]] = Least(Coalesce(F(ARRIVALS[to]), moment), moment)
         for old, ids in by_stage.items():
+            if old not in (*SALES, Stage.READY) and to not in (Stage.NEW, Stage.NURTURING):
+                for plugged in slot("leaves_marketing"):
+                    plugged(ids, to, at=at)
             changed = Lead.objects.filter(pk__in=ids, stage=old).update(**values)
             if changed != len(ids):
                 ids = list(Lead.objects.filter(pk__in=ids, stage=to, updated_at=at).values_list("pk", flat=True))
@@ -203,6 +208,8 @@ class Lead(TenantRow):
     search = models.TextField(blank=True)
     received_at = models.DateTimeField()
     cool_until = models.DateTimeField(null=True)
+    # What was said when sales gave it back: what brings it to sales again (see funnel/handoff/wayback.py).
+    way_back = models.JSONField(null=True)
     waits_since = models.DateTimeField(null=True)
     customer_since = models.DateTimeField(null=True)
     # When it first came to each stage, as its `moved` events say: reports over every lead can't read a million events.
@@ -245,7 +252,9 @@ class Lead(TenantRow):
     def move(self, to: Stage, *, at: datetime, **how: Any) -> bool:
         """Move this lead (see `LeadQuerySet.move`) and read its row again; False when it wasn't allowed."""
         moved = Lead.objects.filter(pk=self.pk).move(to, at=at, **how)
-        self.refresh_from_db(fields=["stage", "holder", "waits_since", "cool_until", "customer_since", "updated_at"])
+        self.refresh_from_db(
+            fields=["stage", "holder", "waits_since", "cool_until", "way_back", "customer_since", "updated_at"]
+        )
         return bool(moved)
 
     @property
@@ -329,3 +338,18 @@ class Consent(TenantRow):
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "lead"], name="consent_lead")]
+
+
+class Suppression(TenantRow):
+    """An address that must not get marketing's mail any more, known by its digest alone; it survives erasure."""
+
+    class Why(models.TextChoices):
+        UNSUBSCRIBED = "unsubscribed", "They asked for no more mail"
+        BOUNCED = "bounced", "Their mail server knows no such address"
+
+    digest = models.CharField(max_length=64)
+    why = models.CharField(max_length=12, choices=Why.choices)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "digest"], name="suppression_once")]

@@ -34,6 +34,8 @@ SUBJECTS = {
     "demo-rep-reminder": "Coming up: {lead}, {when}",
     "quote": "Your quote {name}: {title}",
     "quote-accepted": "Accepted: {title}",
+    "nurture": "{subject}",
+    "marketing-answered": "Marketing answers: {lead}",
     "quote-told": "{says}: {quote}, {lead}",
 }
 

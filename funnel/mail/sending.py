@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from email.encoders import encode_base64
 from email.mime.base import MIMEBase
 from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import formataddr, make_msgid, parseaddr
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,6 +22,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from funnel.mail.actions import plain
+from funnel.mail.bulk import Bulk, bulk_of, unsubscribing
 from funnel.mail.files import File, files_of
 from funnel.mail.links import is_secret, link_for
 from funnel.mail.looks import BRAND, looks, outside_looks
@@ -31,6 +34,9 @@ from funnel.workspaces.faces import face_of
 from funnel.workspaces.gate import tenant
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.outward import NotPublic
+
+# "No such mailbox", "user not local" and "mailbox name not allowed" of RFC 5321.
+NO_SUCH = (550, 551, 553)
 
 
 class TryLater(Exception):
@@ -64,10 +70,14 @@ def send(effects: list[Effect], at: datetime) -> None:
             return
         if message.state != MessageState.QUEUED:
             return
+        bulk = bulk_of(message)
+        if bulk is not None and (why := bulk.why_not(message)):
+            _note(message, MessageState.FAILED, why)
+            return
         message.state, message.attempts = MessageState.SENDING, message.attempts + 1
         message.save(update_fields=["state", "attempts"])
         mail = _mail(message, workspace, server)
-    answer = deliver(mail, server)
+    answer = deliver(mail, server, partial(_still, message, bulk))
     with tenant(effect.workspace_id, write=True) as now:
         if answer.state == MessageState.SENT:
             Message.objects.filter(pk=message.pk).update(state=answer.state, sent_at=now, error="")
@@ -76,10 +86,20 @@ def send(effects: list[Effect], at: datetime) -> None:
         later = answer.state == MessageState.QUEUED
         last = effect.attempts >= ATTEMPTS
         _note(message, MessageState.FAILED if later and last else answer.state, answer.why)
+        if answer.bounced and bulk is not None:
+            bulk.bounced(message, now)
         if not answer.reached:
             Workspace.objects.filter(pk=workspace.pk).update(mail_proved_at=None)
     if later and not last:
         raise TryLater(answer.why)
+
+
+def _still(message: Message, bulk: Bulk | None) -> str:
+    """Why a letter to many may not go after all, asked anew when the line is open; blank where it may."""
+    if bulk is None:
+        return ""
+    with tenant(message.workspace_id):
+        return bulk.why_not(message)
 
 
 def _note(message: Message, state: MessageState, why: str) -> None:
@@ -89,22 +109,29 @@ def _note(message: Message, state: MessageState, why: str) -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a mail: sent, queued (try later), failed or unknown; and whether the server was reached."""
+    """What became of a mail: sent, queued (try later), failed or unknown; and whether the server was reached.
+
+    `bounced` says that the address doesn't exist.
+    """
 
     state: MessageState
     why: str = ""
     reached: bool = True
+    bounced: bool = False
 
 
-def deliver(mail: EmailMultiAlternatives, server: Server) -> Answer:
-    """Hand a mail to the server, and tell apart what surely didn't go from what may have gone."""
+def deliver(mail: EmailMultiAlternatives, server: Server, why_not: Callable[[], str] = str) -> Answer:
+    """Hand a mail to the server, and tell apart what surely didn't go from what may have gone.
+
+    `why_not` is asked with the line open, because a server may take its time until then.
+    """
     if server.password is None:
         return Answer(MessageState.QUEUED, "The mail server’s password must be typed again.", reached=False)
     with deadline():
-        return _deliver(mail, connection_to(server))
+        return _deliver(mail, connection_to(server), why_not)
 
 
-def _deliver(mail: EmailMultiAlternatives, connection: Any) -> Answer:
+def _deliver(mail: EmailMultiAlternatives, connection: Any, why_not: Callable[[], str]) -> Answer:
     try:
         connection.open()
     except smtplib.SMTPAuthenticationError:
@@ -114,14 +141,16 @@ def _deliver(mail: EmailMultiAlternatives, connection: Any) -> Answer:
     except (OSError, smtplib.SMTPException) as error:
         return Answer(MessageState.QUEUED, f"The mail server can’t be reached: {_words(error)}", reached=False)
     try:
+        if why := why_not():
+            return Answer(MessageState.FAILED, why)
         connection.send_messages([mail])
     except smtplib.SMTPRecipientsRefused as error:
-        code = max((answer[0] for answer in error.recipients.values()), default=550)
-        return _refused(code, "The mail server refused this address")
+        code, said = max(error.recipients.values(), default=(550, b""))
+        return _refused(code, "The mail server refused this address", said)
     except smtplib.SMTPSenderRefused as error:
         return _refused(error.smtp_code, "The mail server refused our address")
     except smtplib.SMTPDataError as error:
-        return _refused(error.smtp_code, "The mail server refused this mail")
+        return _refused(error.smtp_code, "The mail server refused this mail", error.smtp_error)
     except ValueError:
         return Answer(MessageState.FAILED, "This address can’t be written on a mail.")
     except (OSError, smtplib.SMTPException) as error:
@@ -132,9 +161,16 @@ def _deliver(mail: EmailMultiAlternatives, connection: Any) -> Answer:
     return Answer(MessageState.SENT)
 
 
-def _refused(code: int, words: str) -> Answer:
+def _refused(code: int, words: str, said: bytes | str = b"") -> Answer:
     state = MessageState.QUEUED if 400 <= code < 500 else MessageState.FAILED
-    return Answer(state, f"{words} ({code}).")
+    return Answer(state, f"{words} ({code}).", bounced=code in NO_SUCH and _says_nobody(said))
+
+
+def _says_nobody(said: bytes | str) -> bool:
+    """Whether a refusal is about the address: a server that adds a code of RFC 3463 may mean itself or the words."""
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    found = re.match(r"\s*5\.(\d+)\.(\d+)", text)
+    return found is None or found[1] == "1" or found.groups() == ("2", "1")
 
 
 def _words(error: Exception) -> str:
@@ -162,13 +198,14 @@ def _zone(message: Message, workspace: Workspace) -> ZoneInfo:
 
 
 def _context(message: Message, workspace: Workspace, *, hidden: bool) -> dict[str, Any]:
-    secret = is_secret(message)
+    secret, bulk = is_secret(message), bulk_of(message)
     moments = {name: _moment(message.context.get(name)) for name in ("due", "until", "starts", "ends", "on")}
     return {
         "business": workspace.name,
         "business_lines": face_of(workspace)["address"],
         **message.context,
         **moments,
+        **(bulk.words(message, hidden) if bulk else {}),
         "to": message.member,
         "dear": message.lead.name.split()[0] if message.is_outside and message.lead and message.lead.name else "",
         "sender": message.sender,
@@ -195,7 +232,10 @@ def _mail(message: Message, workspace: Workspace, server: Server) -> EmailMultiA
         formataddr((plain(workspace.name), address)) if outside else server.sender,
         [message.to_email],
         reply_to=[formataddr((plain(message.sender.name), message.sender.email))] if message.sender else None,
-        headers={"Message-ID": make_msgid(idstring=str(message.pk), domain=domain)},
+        headers={
+            "Message-ID": make_msgid(idstring=str(message.pk), domain=domain),
+            **(unsubscribing(link_for(message)) if bulk_of(message) else {}),
+        },
     )
     mail.attach_alternative(html, "text/html")
     for file in files_of(message):

@@ -21,6 +21,7 @@ KINDS: dict[str, Kind] = {
     "page_view": Kind("Opened a page", touch=True, group="pages"),
     "email_open": Kind("Opened a mail", touch=True, group="mail"),
     "email_click": Kind("Clicked in a mail", touch=True, group="mail"),
+    "email_reply": Kind("Answered a mail", touch=True, group="mail"),
     "call": Kind("Called us", touch=True, group="calls"),
     "call_made": Kind("We called", touch=True, contact=True, group="calls"),
     "meeting": Kind("Met us", touch=True, contact=True, group="calls"),
@@ -89,6 +90,15 @@ KINDS: dict[str, Kind] = {
     "password_asked": Kind("Password link asked for"),
     "mail_tried": Kind("Test mail"),
     "mail_queued": Kind("Mail"),
+    "marketing_asked": Kind("Marketing asked", group="handoffs"),
+    "marketing_answered": Kind("Marketing answered", group="handoffs"),
+    "nurture_started": Kind("Gets the nurture mails", group="mail"),
+    "nurture_mailed": Kind("Nurture mail written", group="mail"),
+    "nurture_ended": Kind("Nurture mails ended", group="mail"),
+    "nurture_left_out": Kind("Gets no nurture mails", group="mail"),
+    "unsubscribed": Kind("Wants no more mail", group="mail"),
+    "subscribed_again": Kind("Wants our mail again", group="mail"),
+    "bounced": Kind("Their address doesn’t exist", group="mail"),
     "reminded": Kind("Next step due", group="notes"),
 }
 

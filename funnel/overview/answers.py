@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from funnel.api.shapes import stamp
-from funnel.handoff.models import Handoff, Outcome
+from funnel.handoff.models import Handoff, Outcome, Way
 from funnel.leads.models import Lead, Source
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event
@@ -31,6 +31,16 @@ HANDOFF_SCHEMA = {
         "outcome": {"type": "string", "nullable": True, "enum": [*(one for one in Outcome.values if one), None]},
     },
 }
+WAY_SCHEMA = {
+    "type": "object",
+    "nullable": True,
+    "description": "After sales gave it back: what brings it to sales again when its cool-down is over.",
+    "properties": {
+        "way": {"type": "string", "enum": Way.values},
+        "above": {"type": "integer", "description": "The engagement of `engagement`."},
+        "touch": {**_TEXT, "description": "The kind of `touch`."},
+    },
+}
 LEAD_SCHEMA = {
     "type": "object",
     "properties": {
@@ -48,6 +58,7 @@ LEAD_SCHEMA = {
         "created_at": _MOMENT,
         "updated_at": _MOMENT,
         "cool_until": _MAYBE_MOMENT,
+        "way_back": WAY_SCHEMA,
         "waits_since": _MAYBE_MOMENT,
         "customer_since": _MAYBE_MOMENT,
         "version": {"type": "integer"},
@@ -130,6 +141,7 @@ def _lead(lead: Lead, score: dict[str, Any] | None, handoff: dict[str, Any] | No
         "created_at": stamp(lead.created_at),
         "updated_at": stamp(lead.updated_at),
         "cool_until": stamp(lead.cool_until),
+        "way_back": lead.way_back,
         "waits_since": stamp(lead.waits_since),
         "customer_since": stamp(lead.customer_since),
         "version": lead.version,

@@ -263,7 +263,7 @@ def _item_problem(wrong: Invalid) -> dict[str, Any]:
 
 
 def _reason(said: str) -> GiveBackReason:
-    reasons = list(GiveBackReason.objects.all())
+    reasons = list(GiveBackReason.objects.offered())
     for one in reasons:
         if said.strip().casefold() in (one.key.casefold(), one.name.casefold()):
             return one

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 
 from funnel.handoff.actions import may_bring_back
 from funnel.handoff.models import Handoff
+from funnel.handoff.wayback import whereabouts
 from funnel.leads.fields import fields_of
 from funnel.leads.models import Consent, Lead, Suspect
 from funnel.leads.stages import SALES, Stage, side_of
@@ -113,6 +114,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         "promise_minutes": workspace.promise_hours * 60,
         "latest": waiting or (handoffs[0] if handoffs else None),
         "given_back": [one for one in handoffs if one.given_back_at],
+        "whereabouts": whereabouts(lead, at) if lead.stage == Stage.NURTURING and lead.way_back else "",
         "promises": _promises(marks, handoffs),
         "differs": _differs(marks, lead),
         "scores": opened(lead, at),

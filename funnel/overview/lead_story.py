@@ -15,13 +15,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from funnel.handoff.card import says
+from funnel.handoff.wayback import promise
 from funnel.leads.models import Lead, Source
 from funnel.leads.stages import Stage, side_of
 from funnel.outbox.kinds import HIDDEN, KINDS, TOUCHES
 from funnel.outbox.models import Event
 from funnel.overview import deal_story
 from funnel.overview.deal_story import Told, quoted
-from funnel.templatetags.words import clock_time, day, local, long_day, short_day
+from funnel.templatetags.words import clock_time, day, local, short_day
 
 PAGE = 60
 # The timeline's filters: the group of a kind, and its word.
@@ -213,11 +214,8 @@ def _accepted(event: Event, who: SafeString) -> Told:
 
 
 def _given_back(event: Event, who: SafeString) -> Told:
-    until = event.data.get("until")
-    back = ""
-    if until:
-        on = long_day(datetime.fromisoformat(until))
-        back = f"To be called again on {on}" if event.data.get("promised") else f"With marketing until {on}"
+    until, kept = event.data.get("until"), "date" if event.data.get("promised") else "judged"
+    back = promise(event.data.get("way") or {"way": kept}, datetime.fromisoformat(until)) if until else ""
     return format_html("{} gave the lead back: {}", who, event.data.get("reason", "")), [_words(event), back]
 
 

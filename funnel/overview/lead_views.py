@@ -15,6 +15,7 @@ from funnel.handoff import actions as handoff
 from funnel.handoff import passing
 from funnel.handoff.forms import GiveBackForm
 from funnel.handoff.models import Handoff
+from funnel.handoff.wayback import whereabouts
 from funnel.leads import actions as leads
 from funnel.leads.identity import Refused
 from funnel.outbox.models import Event
@@ -89,10 +90,10 @@ def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         return _show(request, lead, status=422, give_back=form, open_sheet="give-back")
     try:
-        handoff.give_back(lead, by=_member(request), at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
+        given = handoff.give_back(lead, by=_member(request), at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _refused(request, pk, refusal)
-    return _back(request, lead, f"{lead} is given back.")
+    return _back(request, lead, f"{lead} is given back. {whereabouts(given, request.at)}.")  # type: ignore[attr-defined]
 
 
 @allow("leads.change")

@@ -46,7 +46,7 @@ FILTERS = {
 # What a row shows and its order needs; whole rows would cost a third of the page.
 SHOWN = (
     "workspace_id", "name", "email", "phone", "company_name", "external_id", "stage", "received_at", "cool_until",
-    "waits_since", "holder__user__name", "holder__user__email",
+    "waits_since", "way_back", "holder__user__name", "holder__user__email",
 )  # fmt: skip
 NUMBERLIKE = re.compile(r"[\d\s()+./-]{5,}")
 

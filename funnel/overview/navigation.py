@@ -65,6 +65,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                     "lead-add",
                     "lead-edit",
                     "lead-give-back",
+                    "lead-ask",
                     "lead-note",
                     "lead-take",
                     "lead-bring-back",
@@ -74,7 +75,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
             ),
             Place("imports", "upload", "Bring in a list", roles=MARKETING, under=("import", "import-columns")),
             Place("handoffs", "arrows-exchange", "Handoffs", under=ROUTING),
-            Place("rules", "adjustments-horizontal", "Rules"),
+            Place("rules", "adjustments-horizontal", "Rules", under=("reasons", "reason", "reason-add")),
             Place(
                 "people",
                 "users-group",
@@ -103,6 +104,18 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                 under=("marketing:form", "marketing:form-add", "marketing:form-submissions"),
             ),
             Place("marketing:money", "coins", "Costs", under=("marketing:cost-add",)),
+            Place(
+                "marketing:given-back",
+                "arrow-back-up",
+                "Given back",
+                under=("marketing:questions", "marketing:question-answer"),
+            ),
+            Place(
+                "marketing:nurture",
+                "mail",
+                "Nurture mails",
+                under=("marketing:nurture-add", "marketing:nurture-step", "marketing:nurture-set-up"),
+            ),
         ),
     ),
     (

@@ -8,10 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from funnel.handoff.models import Handoff
+from funnel.handoff.wayback import briefly
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.scoring.models import Basis, LeadScore
-from funnel.templatetags.words import duration, short_day, when
+from funnel.templatetags.words import duration, when
 from funnel.workspaces.hours import between
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.slots import slot
@@ -111,8 +112,8 @@ def _row(
 def _with_marketing(lead: Lead, at: datetime) -> str:
     if lead.waits_since:
         return "Ready, waits for a go"
-    if lead.cool_until and lead.cool_until > at:
-        return f"Comes back on {short_day(lead.cool_until)}"
+    if says := briefly(lead.way_back, lead.cool_until if lead.cool_until and lead.cool_until > at else None):
+        return says
     if lead.stage == Stage.NEW:
         return f"Came {when(lead.received_at)}"
     return ""

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from funnel.handoff.models import GiveBackReason
 from funnel.handoff.preview import STEPS, band_of, judged
+from funnel.handoff.wayback import follows
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.overview.rules_forms import PublishForm
@@ -86,7 +87,8 @@ def rules(request: Any) -> HttpResponse:
         "ready": sum(cell["people"] for row in grid for cell in row["cells"] if cell["ready"]),
         "cooling": Lead.objects.filter(stage=Stage.NURTURING, cool_until__gt=request.at).count(),
         "going": going,
-        "reasons": GiveBackReason.objects.all(),
+        "reasons": [(one, follows(one)) for one in GiveBackReason.objects.offered()],
+        "may_reasons": may(request.member, "reasons.change"),
         "may_change": may(request.member, "rules.change") and not (found is not None and found.goes_live),
         "never": is_never_ready(says),
         "changes": _changes(says, before) if draft is not None else 0,

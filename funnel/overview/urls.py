@@ -2,7 +2,19 @@
 
 from django.urls import include, path
 
-from funnel.overview import adding, currencies, fields, handoffs, health, home, listing, rules, rules_change, status
+from funnel.overview import (
+    adding,
+    currencies,
+    fields,
+    handoffs,
+    health,
+    home,
+    listing,
+    reasons,
+    rules,
+    rules_change,
+    status,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,6 +27,12 @@ urlpatterns = [
     path("handoffs/<uuid:pk>/pass/", handoffs.handoff_pass, name="handoff-pass"),
     path("handoffs/routing/", include("funnel.overview.routing_urls")),
     path("rules/", rules.rules, name="rules"),
+    path("rules/reasons/", reasons.reasons, name="reasons"),
+    path("rules/reasons/add/", reasons.add, name="reason-add"),
+    path("rules/reasons/<int:pk>/", reasons.reason, name="reason"),
+    path("rules/reasons/<int:pk>/move/", reasons.move, name="reason-move"),
+    path("rules/reasons/<int:pk>/retire/", reasons.retire, name="reason-retire"),
+    path("rules/reasons/<int:pk>/again/", reasons.again, name="reason-again"),
     path("rules/grid/", rules_change.grid, name="rules-grid"),
     path("rules/lines/", rules_change.lines, name="rules-lines"),
     path("rules/sets/", rules_change.sets, name="rules-sets"),

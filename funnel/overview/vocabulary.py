@@ -84,9 +84,13 @@ class VocabularyView(ApiView):
                 "name": one.name,
                 "cool_days": one.cool_days,
                 "asks_date": one.asks_date,
+                "way": str(one.way),
+                "above": one.above,
+                "touch": one.touch,
+                "nurtures": one.nurtures,
                 "disqualifies": one.disqualifies,
             }
-            for one in GiveBackReason.objects.all()
+            for one in GiveBackReason.objects.offered()
         )
 
     @spec("Fields of the business's own", answers=list_of(FIELD_SCHEMA))

@@ -25,6 +25,7 @@ MAY: dict[str, frozenset[Role]] = {
     "leads.take": SELLING,
     "leads.go": LEADING,
     "events.void": MARKETING,
+    "reasons.change": LEADING,
     "campaigns.change": MARKETING,
     "rules.change": MARKETING,
     "costs.change": MARKETING,

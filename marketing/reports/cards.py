@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
+from funnel.handoff.models import Question
 from funnel.overview.known import Known
 from funnel.templatetags.words import plural
 from funnel.workspaces.months import asked, begins_on
@@ -16,8 +17,8 @@ from marketing.reports.figures import CHANNEL, CHANNEL_NAME, brought, whole
 
 
 def counted(request: Any) -> Asked:
-    """What was sent in by forms and waits for a person, by form. SLOTS["home_counts"]."""
-    return {"held": (Submission.objects.held(), "form")}
+    """What was sent in by forms and waits for a person, by form, and what sales asks. SLOTS["home_counts"]."""
+    return {"held": (Submission.objects.held(), "form"), "questions": (Question.objects.open(), "")}
 
 
 def channels_of_the_period(request: Any, known: Known) -> dict[str, Any]:

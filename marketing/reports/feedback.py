@@ -8,11 +8,10 @@ from datetime import datetime
 from django.db.models import Count, QuerySet
 
 from funnel.handoff.models import Handoff, Outcome
+from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
-from funnel.leads.stages import Stage
 from funnel.outbox.models import Event
 from funnel.overview.rows import channel_words
-from funnel.templatetags.words import short_day
 
 SHOWN = 10
 
@@ -100,15 +99,5 @@ def _told(one: Handoff, at: datetime) -> GivenBack:
         source=source,
         at_once=one.outcome == Outcome.GIVEN_BACK,
         reason=one.reason.name if one.reason else "",
-        then=_then(lead, at),
+        then=whereabouts(lead, at, short=True),
     )
-
-
-def _then(lead: Lead, at: datetime) -> str:
-    if lead.stage == Stage.DISQUALIFIED:
-        return "Ended"
-    if lead.stage == Stage.NURTURING and lead.cool_until and lead.cool_until > at:
-        return f"With marketing until {short_day(lead.cool_until)}"
-    if lead.holder:
-        return f"With {lead.holder.first_name} again"
-    return Stage(lead.stage).label

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from funnel.handoff.models import Question
 from funnel.overview.rows import channel_words
 from funnel.workspaces.roles import allow, may
 from marketing.campaigns.models import Campaign, Placement
@@ -65,6 +66,7 @@ def home(request: Any) -> HttpResponse:
         ),
         "may_change": may(request.member, "campaigns.change"),
         "channel_words": channel_words,
+        "questions": Question.objects.open().count(),
     }
     return render(request, "marketing/home.html", context)
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from funnel.handoff.models import GiveBackReason
+from funnel.handoff.models import GiveBackReason, Way
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.templatetags.words import calendar_day, clock_time, day, day_time, plural
@@ -74,7 +74,7 @@ def _give_back(member: Member, lead: Lead, found: Sequence[Demo], at: datetime) 
     mine = lead.holder_id is not None and (lead.holder_id == member.pk or member.leads_others)
     if len(missed) < ENOUGH or lead.stage not in SALES or not mine or not may(member, "leads.take"):
         return None
-    reasons = list(GiveBackReason.objects.filter(disqualifies=False, asks_date=False))
+    reasons = list(GiveBackReason.objects.offered().filter(disqualifies=False).exclude(way=Way.DATE))
     reason = next((one for one in reasons if one.key == "no-answer"), reasons[0] if reasons else None)
     days = " and ".join(day(one.starts_at) for one in reversed(missed[:ENOUGH]))
     note = f"Missed {plural(len(missed), 'demo')}: {days}".replace("\N{NO-BREAK SPACE}", " ")

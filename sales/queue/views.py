@@ -15,6 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.forms import GiveBackForm
+from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
 from funnel.overview.back import go_back
 from funnel.scoring.models import Basis
@@ -85,10 +86,10 @@ def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         return _desk(request, pk, status=422, give_back=form, open_sheet=True)
     try:
-        handoff.give_back(lead, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
+        given = handoff.give_back(lead, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
-    return _done(request, f"{lead} is given back.")
+    return _done(request, f"{lead} is given back. {whereabouts(given, request.at)}.")  # type: ignore[attr-defined]
 
 
 @allow("leads.take")

@@ -31,7 +31,7 @@ def test_a_new_lead_is_201_with_everything_that_is_known(owner, api, gate):
     assert set(told) == {
         "id", "stage", "email", "phone", "name", "company", "external_id", "external_system", "source", "fit",
         "engagement", "band", "holder", "handoff", "fields", "received_at", "created_at", "updated_at", "cool_until",
-        "waits_since", "customer_since", "version",
+        "way_back", "waits_since", "customer_since", "version",
     }  # fmt: skip
     assert told["stage"] == "new"
     assert told["phone"] == "+442079460018"

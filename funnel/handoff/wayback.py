@@ -1,0 +1,114 @@
+"""What brings a lead back that sales gave back: promised with the give back, kept on the lead, and said everywhere.
+
+It is kept apart from the reason, so that whoever edits a reason later changes nothing that was promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from funnel.handoff.models import GiveBackReason, Way
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from funnel.outbox.kinds import KINDS
+from funnel.templatetags.words import long_day, number, plural, short_day
+
+# What a person does of their own accord, and a reason may wait for.
+TOUCHES = ("contact_request", "form", "page_view", "email_click", "email_reply", "call", "visit", "promo_event")
+
+
+def way_of(reason: GiveBackReason, *, until: datetime | None) -> dict[str, Any] | None:
+    """The way back that this reason promises; None where it ends. A promised day goes before what the reason says."""
+    if reason.disqualifies:
+        return None
+    if until is not None:
+        return {"way": Way.DATE.value}
+    if reason.way == Way.ENGAGEMENT:
+        return {"way": Way.ENGAGEMENT.value, "above": reason.above}
+    if reason.way == Way.TOUCH:
+        return {"way": Way.TOUCH.value, "touch": reason.touch}
+    return {"way": Way.JUDGED.value}
+
+
+def allows(way: dict[str, Any] | None, *, ready: bool, engagement: float, kinds: Collection[str]) -> bool:
+    """Whether a lead may be offered again, its cool-down over: by its own way back, else by the grid's `ready`.
+
+    `kinds` are the kinds of the events that are being judged.
+    """
+    kept = (way or {}).get("way")
+    if way is not None and kept == Way.ENGAGEMENT:
+        return engagement >= way["above"]
+    if way is not None and kept == Way.TOUCH:
+        return way["touch"] in kinds
+    return ready
+
+
+def by_the_grid(lead: str = "") -> Q:
+    """The leads that come to sales by the grid, as a filter; `lead` is the path to them, like "lead__"."""
+    grid = Q(**{f"{lead}way_back__way__in": [Way.JUDGED.value, Way.DATE.value]})
+    return Q(**{f"{lead}way_back__isnull": True}) | grid
+
+
+def touch_words(kind: str) -> str:
+    """A kind of touch as people read it."""
+    return KINDS[kind].label if kind in KINDS else kind.replace("_", " ").capitalize()
+
+
+def brings_back(way: dict[str, Any] | None) -> str:
+    """What brings a lead back after its cool-down: "back once engagement reaches 25"."""
+    kept = (way or {}).get("way")
+    if way is not None and kept == Way.ENGAGEMENT:
+        return f"back once engagement reaches {number(way['above'])}"
+    if way is not None and kept == Way.TOUCH:
+        return f"back with “{touch_words(way['touch'])}”"
+    return "back when they are ready again"
+
+
+def follows(reason: GiveBackReason) -> str:
+    """What follows from a reason, as whoever chooses it reads it."""
+    if reason.disqualifies:
+        return "Ends here; coming back is only listed"
+    mails = "; nurture mails meanwhile" if reason.nurtures else ""
+    if reason.way == Way.DATE:
+        return f"Comes back to sales on the day you choose{mails}"
+    then = brings_back(way_of(reason, until=None))
+    if not reason.cool_days:
+        return f"With marketing, {then}{mails}"
+    return f"With marketing for {plural(reason.cool_days, 'day')}, then {then}{mails}"
+
+
+def promise(way: dict[str, Any] | None, until: datetime | None, *, short: bool = False) -> str:
+    """Where a lead went that was given back, and when and how it may come back; `until` ends its cool-down."""
+    write = short_day if short else long_day
+    if way is None:
+        return "Ended"
+    if until is None:
+        return f"With marketing, {brings_back(way)}"
+    if way["way"] == Way.DATE:
+        return f"Comes back to sales on {write(until)}"
+    return f"With marketing until {write(until)}, then {brings_back(way)}"
+
+
+def briefly(way: dict[str, Any] | None, until: datetime | None) -> str:
+    """The same as a row of a list says it: "Comes back from 17 Dec with engagement 25"; blank where nothing is said."""
+    kept, on = (way or {}).get("way"), short_day(until) if until else ""
+    if way is not None and kept in (Way.ENGAGEMENT, Way.TOUCH):
+        what = f"engagement {number(way['above'])}" if kept == Way.ENGAGEMENT else f"“{touch_words(way['touch'])}”"
+        return f"Comes back from {on} with {what}" if on else f"Comes back with {what}"
+    return "" if not on else f"Comes back on {on} if ready" if kept == Way.JUDGED else f"Comes back on {on}"
+
+
+def whereabouts(lead: Lead, at: datetime, *, short: bool = False) -> str:
+    """Where a lead is now that was given back some time, and when and how it may come back."""
+    if lead.stage == Stage.DISQUALIFIED:
+        return "Ended"
+    if lead.stage == Stage.NURTURING and lead.waits_since:
+        return "Ready, waits for a go"
+    if lead.stage == Stage.NURTURING and (lead.way_back or lead.cool_until):
+        until = lead.cool_until if lead.cool_until and lead.cool_until > at else None
+        return promise(lead.way_back or {"way": Way.JUDGED.value}, until, short=short)
+    return f"With {lead.holder.first_name} again" if lead.holder else Stage(lead.stage).label

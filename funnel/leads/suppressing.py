@@ -1,0 +1,48 @@
+"""Addresses that must not get marketing's mail any more."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from funnel.leads.identity import Refused, clean_email
+from funnel.leads.models import Consent, Lead, Suppression
+
+
+def digest_of(workspace_id: UUID, email: str) -> str:
+    """An address as a suppression keeps it: all its variants share one, and it tells nobody the address."""
+    try:
+        key = clean_email(email)[1]
+    except Refused:
+        key = email.strip().casefold()
+    return hashlib.sha256(f"{workspace_id.hex}:{key}".encode()).hexdigest()
+
+
+def suppression_of(workspace_id: UUID, *emails: str) -> Suppression | None:
+    """The suppression of one of these addresses, if there is one."""
+    digests = [digest_of(workspace_id, email) for email in emails if email]
+    found: Suppression | None = Suppression.objects.filter(digest__in=digests).first()
+    return found
+
+
+@transaction.atomic
+def suppress(workspace_id: UUID, digests: Collection[str], why: Suppression.Why, *, at: datetime) -> None:
+    """Never mail these addresses again; one that is suppressed already keeps its day and its reason."""
+    rows = [Suppression(workspace_id=workspace_id, digest=one, why=why, at=at) for one in sorted(set(digests))]
+    Suppression.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@transaction.atomic
+def lift(digests: Collection[str]) -> bool:
+    """Take back that somebody unsubscribed, because they say so themselves; a bounce stays. Whether one was there."""
+    found = Suppression.objects.filter(digest__in=digests, why=Suppression.Why.UNSUBSCRIBED)
+    return bool(found.delete()[0])
+
+
+def agreed_to_mail(lead: Lead) -> bool:
+    """Whether the lead has agreed to be mailed."""
+    return Consent.objects.filter(lead=lead, channel="email").exists()

@@ -1,0 +1,35 @@
+"""What a lead's page says of the nurture mails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from funnel.leads.models import Lead
+from funnel.workspaces.roles import may
+from marketing.nurture import actions as nurture
+from marketing.nurture.models import Enrollment
+
+
+def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
+    """Whether they get the mails, how many they had, and why no more: SLOTS["lead_panels"]."""
+    latest = Enrollment.objects.filter(lead=lead).order_by("-enrolled_at").first()
+    changes = may(request.member, "campaigns.change")
+    could = changes and lead.stage in nurture.WITH_MARKETING and not (latest and latest.is_active)
+    why, offers = "", False
+    if could and nurture.Mails.objects.filter(is_on=True).exists():
+        refused = nurture.stop_for(lead, since=None)
+        why, offers = (refused.label if refused else ""), refused is None
+    if latest is None and not offers and not why:
+        return None
+    context = {
+        "lead": lead,
+        "latest": latest,
+        "had": latest.letters.count() if latest else 0,
+        "offers": offers,
+        "why": why,
+        "may_stop": latest is not None and latest.is_active and (changes or getattr(lead, "changeable", False)),
+        "next": reverse("lead", args=[lead.pk]),
+    }
+    return {"side": "right", "template": "marketing/_nurture_panel.html", "context": context, "actions": []}

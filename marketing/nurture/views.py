@@ -1,0 +1,229 @@
+"""Marketing's pages of the nurture mails: what they bring, who gets them, and the mails themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from funnel.leads.identity import Refused
+from funnel.leads.models import Lead
+from funnel.mail.models import MessageState
+from funnel.overview.back import go_back
+from funnel.overview.paging import beyond, cursor, read
+from funnel.workspaces.models import Member
+from funnel.workspaces.roles import MARKETING, allow, may
+from marketing.nurture import actions as nurture
+from marketing.nurture.models import Enrollment, EnrollmentState, Letter, Step, Stop
+from marketing.nurture.words import EXAMPLE, FIELDS
+
+PAGE = 50
+KINDS = {"": "Get them now", "ended": "No more", "back": "Came back"}
+
+
+class StepForm(forms.Form):
+    """A mail of the sequence. The verb judges the values."""
+
+    days = forms.IntegerField(label="Days after the mail before", error_messages={"required": "Say after how many."})
+    subject = forms.CharField(
+        label="Subject", max_length=150, strip=False, error_messages={"required": "Write a subject."}
+    )
+    text = forms.CharField(
+        label="Words", widget=forms.Textarea(attrs={"rows": 14}), error_messages={"required": "Write the mail."}
+    )
+
+
+class SetUpForm(forms.Form):
+    """Whether the sequence runs, and who signs."""
+
+    is_on = forms.BooleanField(label="Whoever is given back for a reason that says so gets these mails", required=False)
+    sender = forms.ChoiceField(label="Signed by", required=False, help_text="Answers go to them.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = Member.objects.active().exclude(role="viewer").select_related("user").order_by("joined_at")
+        self.people = {str(one.pk): one for one in people}
+        named = ((pk, one.name) for pk, one in self.people.items())
+        self.fields["sender"].choices = [("", "The business alone"), *named]  # type: ignore[attr-defined]
+
+
+@require_safe
+@allow("read")
+def home(request: Any) -> HttpResponse:
+    """What each mail did, and who gets them."""
+    return _home(request)
+
+
+def _home(request: Any, *, status: int = 200, form: SetUpForm | None = None) -> HttpResponse:
+    kind = request.GET.get("is", "")
+    if kind not in KINDS:
+        raise BadRequest("There is no such list.")
+    sequence = nurture.sequence_of(request.workspace, at=request.at) if request.method == "POST" else _sequence()
+    rows, after = _page(kind, request.GET.get("after", ""))
+    steps, total = _steps()
+    initial = {"is_on": sequence.is_on, "sender": str(sequence.sender_id or "")} if sequence else {}
+    context = {
+        "sequence": sequence,
+        "steps": steps,
+        "total": total,
+        "may_change": may(request.member, "campaigns.change"),
+        "may_add": len(steps) < nurture.MOST,
+        "most": nurture.MOST,
+        "form": form or SetUpForm(initial=initial),
+        "enrollments": rows,
+        "kinds": [(label, f"?is={name}" if name else "?", name == kind) for name, label in KINDS.items()],
+        "kind": kind,
+        "next_url": f"?is={kind}&after={after}" if after else "",
+        "counts": Enrollment.objects.aggregate(
+            all=Count("pk"),
+            now=Count("pk", filter=Q(state=EnrollmentState.ACTIVE)),
+            back=Count("pk", filter=Q(came_back_at__isnull=False)),
+        ),
+    }
+    return render(request, "marketing/nurture.html", context, status=status)
+
+
+def _sequence() -> Any:
+    return nurture.Mails.objects.select_related("sender__user").first()
+
+
+def _steps() -> tuple[list[Any], dict[str, int]]:
+    """The mails in their order with what each did, and the sums of all that were ever sent; by three queries."""
+    counted = {
+        row["step"]: row
+        for row in Letter.objects.order_by()
+        .values("step")
+        .annotate(
+            sent=Count("pk", filter=Q(message__state=MessageState.SENT)),
+            waits=Count("pk", filter=Q(message__state__in=[MessageState.QUEUED, MessageState.SENDING])),
+            doubt=Count("pk", filter=Q(message__state=MessageState.UNKNOWN)),
+            clicked=Count("pk", filter=Q(clicked_at__isnull=False)),
+        )
+    }
+    came = dict(
+        Enrollment.objects.filter(came_back_at__isnull=False)
+        .order_by()
+        .values_list("position")
+        .annotate(many=Count("pk"))
+    )
+    nothing = {"sent": 0, "waits": 0, "doubt": 0, "clicked": 0}
+    total = {name: sum(row[name] for row in counted.values()) for name in nothing} | {"back": sum(came.values())}
+    rows = [(one, counted.get(one.pk, nothing), came.get(one.position, 0)) for one in Step.objects.kept()]
+    return rows, total
+
+
+def _page(kind: str, word: str) -> tuple[list[Enrollment], str]:
+    found = Enrollment.objects.select_related("lead").annotate(had=Count("letters")).order_by("-enrolled_at", "-id")
+    if kind == "back":
+        found = found.filter(came_back_at__isnull=False)
+    else:
+        active = Q(state=EnrollmentState.ACTIVE)
+        found = found.filter(active if kind == "" else ~active)
+    if seen := read("nurture", word, 2):
+        found = found.filter(beyond("enrolled_at", "pk", seen, falling=True))
+    rows = list(found[: PAGE + 1])
+    shown = rows[:PAGE]
+    return shown, cursor("nurture", shown[-1].enrolled_at.isoformat(), shown[-1].pk) if len(rows) > PAGE else ""
+
+
+@require_POST
+@allow("campaigns.change")
+def set_up(request: Any) -> HttpResponse:
+    """Switch the sequence on or off, and say who signs."""
+    form = SetUpForm(request.POST)
+    if form.is_valid():
+        sequence = nurture.sequence_of(request.workspace, at=request.at)
+        sender = form.people.get(form.cleaned_data["sender"])
+        try:
+            nurture.set_up(sequence, is_on=form.cleaned_data["is_on"], sender=sender)
+        except Refused as refused:
+            form.add_error("is_on", refused.sentence)
+        else:
+            messages.success(request, "Saved. The mails are on." if sequence.is_on else "Saved. The mails are off.")
+            return redirect("marketing:nurture")
+    return _home(request, status=422, form=form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("campaigns.change")
+def add(request: Any) -> HttpResponse:
+    """Write another mail."""
+    return _edit(request, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("campaigns.change")
+def step(request: Any, pk: int) -> HttpResponse:
+    """Change a mail; what went before stays as it went."""
+    return _edit(request, get_object_or_404(Step.objects.kept(), pk=pk))
+
+
+def _edit(request: Any, one: Step | None) -> HttpResponse:
+    initial = {name: getattr(one, name) for name in ("days", "subject", "text")} if one else {"days": 7}
+    form = StepForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        if one is None:
+            one_now = Step(workspace=request.workspace, sequence=nurture.sequence_of(request.workspace, at=request.at))
+        else:
+            one_now = one
+        for name, value in form.cleaned_data.items():
+            setattr(one_now, name, value)
+        try:
+            nurture.keep_step(one_now)
+        except Refused as refused:
+            for name, sentence in refused.errors.items():
+                form.add_error(name, sentence)
+        else:
+            messages.success(request, f"“{one_now.subject}” is saved.")
+            return redirect("marketing:nurture")
+    fields = [(f"{{{{{name}}}}}", words) for name, words in FIELDS.items()]
+    context = {"form": form, "step": one, "fields": fields, "example": EXAMPLE}
+    return render(request, "marketing/nurture_step.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@allow("campaigns.change")
+def remove(request: Any, pk: int) -> HttpResponse:
+    """Take a mail out of the sequence."""
+    one = get_object_or_404(Step.objects.kept(), pk=pk)
+    nurture.remove_step(one, at=request.at)
+    messages.success(request, f"“{one.subject}” is sent to nobody any more.")
+    return redirect("marketing:nurture")
+
+
+@require_POST
+@allow("leads.change")
+def stop(request: Any, pk: UUID) -> HttpResponse:
+    """Stop the mails to one lead: they replied to us, or somebody says so."""
+    one = get_object_or_404(Enrollment.objects.select_related("lead__workspace"), pk=pk)
+    _changes(request, one.lead)
+    if "replied" in request.POST:
+        nurture.replied(one.lead, by=request.member, at=request.at)
+    else:
+        nurture.stop(one, Stop.HAND, at=request.at, by=request.member)
+    messages.success(request, f"{one.lead} gets no more of these mails.")
+    return go_back(request, reverse("marketing:nurture"))
+
+
+@require_POST
+@allow("campaigns.change")
+def enroll(request: Any, pk: UUID) -> HttpResponse:
+    """Let a lead get the mails."""
+    lead = get_object_or_404(Lead.objects.select_related("workspace"), pk=pk)
+    nurture.enroll(lead, by=request.member, at=request.at)
+    messages.success(request, f"{lead} gets the nurture mails.")
+    return redirect("lead", lead.pk)
+
+
+def _changes(request: Any, lead: Lead) -> None:
+    """Only who may change a lead may stop its mails."""
+    if request.member.role not in MARKETING:
+        get_object_or_404(Lead.objects.changeable_by(request.member), pk=lead.pk)

@@ -1,0 +1,98 @@
+"""What stands in a nurture mail: the business's own words, with fields from a short list put in once, as plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from funnel.leads.identity import Refused
+from funnel.leads.models import Lead
+from funnel.mail.actions import plain
+from funnel.workspaces.models import Member, Workspace
+
+FIELDS = {
+    "first_name": "their first name",
+    "name": "their name",
+    "company": "their company",
+    "business": "your business",
+    "sender": "who signs",
+}
+# These are always known; the others need words for when they are not.
+KNOWN = ("business", "sender")
+EXAMPLE = "{{first_name|friend}}"
+MARK = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+ADDRESS = re.compile(r"https?://[^\s<>\"{}]+[^\s<>\"{}.,;:!?)\]’”]")
+FIELD_IN_ADDRESS = re.compile(r"https?://\S*\{\{")
+LONGEST_SUBJECT, LONGEST_TEXT, LONGEST_VALUE = 150, 8000, 80
+# A mail's words in pieces: ("words", text) or ("link", address).
+Piece = tuple[str, str]
+
+
+def check(subject: str, text: str) -> tuple[str, str]:
+    """Tidy a mail's subject and words; raise Refused with a sentence for what can't be sent."""
+    errors = {}
+    if "\n" in subject or "\r" in subject:
+        errors["subject"] = "A subject is one line."
+    subject, text = plain(subject).strip(), text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if not subject:
+        errors.setdefault("subject", "Write a subject.")
+    elif len(subject) > LONGEST_SUBJECT:
+        errors["subject"] = f"Write at most {LONGEST_SUBJECT} characters."
+    if not text:
+        errors["text"] = "Write the mail."
+    elif len(text) > LONGEST_TEXT:
+        errors["text"] = f"Write at most {LONGEST_TEXT} characters."
+    for name, words in (("subject", subject), ("text", text)):
+        if wrong := _wrong_mark(words):
+            errors.setdefault(name, wrong)
+    if errors:
+        raise Refused(errors)
+    return subject, text
+
+
+def _wrong_mark(words: str) -> str:
+    """What is wrong with the first field that can't be filled; blank where all can."""
+    if FIELD_IN_ADDRESS.search(words):
+        return "An address can’t hold a field: it must be the same for everybody."
+    for inside in MARK.findall(words):
+        name, _, instead = (part.strip() for part in inside.partition("|"))
+        if name not in FIELDS:
+            return f"“{{{{{inside.strip()[:40]}}}}}” is no field. There are: {', '.join(FIELDS)}."
+        if name not in KNOWN and not instead:
+            return f"Say what stands there when we don’t know it, like {{{{{name}|friend}}}}."
+    return ""
+
+
+def values_for(lead: Lead, *, workspace: Workspace, sender: Member | None) -> dict[str, str]:
+    """What the fields are for one lead, each a short line of plain text."""
+    name = _short(lead.name)
+    return {
+        "first_name": name.split()[0] if name else "",
+        "name": name,
+        "company": _short(lead.company_name),
+        "business": _short(workspace.name),
+        "sender": _short(sender.name) if sender else _short(workspace.name),
+    }
+
+
+def _short(value: str) -> str:
+    return plain(" ".join(value.split()))[:LONGEST_VALUE]
+
+
+def filled(words: str, values: Mapping[str, str]) -> str:
+    """Put the fields in, once: what a value says is never read again. An unknown field stays as it was written."""
+
+    def one(mark: re.Match[str]) -> str:
+        name, _, instead = (part.strip() for part in mark[1].partition("|"))
+        return (values[name] or instead) if name in FIELDS else mark[0]
+
+    return MARK.sub(one, words)
+
+
+def pieces(text: str, values: Mapping[str, str]) -> list[Piece]:
+    """A mail's words with the fields put in; only addresses that the business wrote itself become links."""
+    found, at = [], 0
+    for address in ADDRESS.finditer(text):
+        found += [("words", filled(text[at : address.start()], values)), ("link", address[0])]
+        at = address.end()
+    return [piece for piece in [*found, ("words", filled(text[at:], values))] if piece[1]]
