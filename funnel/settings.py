@@ -36,25 +36,11 @@ if env.str("PUBLIC_URL", default="") == "" and HOST not in ("127.0.0.1", "localh
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
-    "funnel",
-    "marketing",
-    "sales",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "django.contrib.humanize",
-    "django.forms",
-    "template_partials",
-    "django_htmx",
-    "allauth",
-    "allauth.account",
-    "axes",
-    "rest_framework",
-    "drf_spectacular",
+    "funnel", "marketing", "sales", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
+    "django.contrib.messages", "django.contrib.staticfiles", "django.contrib.humanize", "django.forms",
+    "template_partials", "django_htmx", "allauth", "allauth.account", "axes", "rest_framework", "drf_spectacular",
     "csp",
-]
+]  # fmt: skip
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware", "whitenoise.middleware.WhiteNoiseMiddleware",

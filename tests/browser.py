@@ -141,6 +141,8 @@ def places(page: Page, role: str) -> dict[str, str]:
         "routing-try": "/handoffs/routing/try/", "me": "/me/", "marketing": "/marketing/",
         "campaigns": "/marketing/campaigns/", "campaign": campaign, "forms": "/marketing/forms/", "form": form,
         "submissions": form and f"{form}submissions/", "sources": "/marketing/sources/?is=all",
+        "given-back": "/marketing/given-back/?period=all", "questions": "/marketing/questions/",
+        "nurture": "/marketing/nurture/", "nurture-back": "/marketing/nurture/?is=back",
         "spent": "/marketing/money/?period=all", "won": "/marketing/money/?is=won&period=all",
         "api-docs": "/api/v1/docs/",
         "board": "/sales/board/", "deal": deal, "deals-ended": "/sales/deals/",
@@ -152,6 +154,8 @@ def places(page: Page, role: str) -> dict[str, str]:
         found |= {"lead-add": "/leads/add/", "lead-edit": lead and f"{lead}edit/"}
     if role in ("owner", "manager", "marketer"):
         found |= {
+            "nurture-add": "/marketing/nurture/mails/add/",
+            "nurture-mail": linked(page, "/marketing/nurture/", r"/marketing/nurture/mails/\d+/"),
             "campaign-add": "/marketing/campaigns/add/", "campaign-edit": campaign and f"{campaign}edit/",
             "rules-lines": "/rules/lines/", "rules-sets": "/rules/sets/", "rule-add": "/rules/add/",
             "rule": "/rules/engagement/form/", "form-add": "/marketing/forms/add/", "imports": "/leads/import/",

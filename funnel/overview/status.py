@@ -47,7 +47,6 @@ WORK = {
     "enroll": "Leads to send nurture mails to",
     "nurture": "Nurture mails to write",
     "replied": "Nurture mails to stop after an answer",
-    "keep_clocks": "Demos to keep at their time on the wall",
     "away": "Leads to pass on from somebody who is off",
     "read_list": "Lists to read",
     "look_through": "Lists to look through",
