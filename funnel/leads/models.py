@@ -193,6 +193,9 @@ class LeadQuerySet(models.QuerySet["Lead"]):
 class Lead(TenantRow):
     """One person (with or without a company), from first capture to customer: one row."""
 
+    # What a lead may be called by.
+    NAMES = ("name", "email", "phone", "company_name", "external_id")
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200, blank=True)
     email = models.EmailField(max_length=254, blank=True)

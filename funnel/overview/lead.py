@@ -155,14 +155,21 @@ def _differs(marks: list[Event], lead: Lead) -> list[dict[str, Any]]:
 
 
 def _suspects(lead: Lead) -> list[Lead]:
-    rows = Suspect.objects.filter(Q(first=lead) | Q(second=lead)).select_related("first", "second").order_by("-id")[:10]
+    named = [f"{side}__{name}" for side in ("first", "second") for name in Lead.NAMES]
+    rows = Suspect.objects.filter(Q(first=lead) | Q(second=lead)).select_related("first", "second").only(*named)
+    rows = rows.order_by("-id")[:10]
     return [one.second if one.first_id == lead.pk else one.first for one in rows]
 
 
 def _also_here(lead: Lead) -> list[Lead]:
     if lead.company_id is None:
         return []
-    return list(Lead.objects.filter(company=lead.company_id).exclude(pk=lead.pk).order_by("-received_at", "-id")[:5])
+    return list(
+        Lead.objects.filter(company=lead.company_id)
+        .exclude(pk=lead.pk)
+        .only(*Lead.NAMES)
+        .order_by("-received_at", "-id")[:5]
+    )
 
 
 def _own_fields(lead: Lead) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from math import log2
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from funnel.handoff.card import says
 from funnel.leads.models import Lead
@@ -79,9 +79,9 @@ def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
     names = {(pk, rule["key"]): sentence(rule) for pk, one in chain.items() for rule in one.rules["engagement"]}
     ledger = ScorePoint.objects.filter(lead=lead, version__in=list(chain))
     points = list(
-        ledger.select_related("event__source", "event__actor__user", "cause").order_by("-occurred_at", "-id")[
-            : ROWS + 1
-        ]
+        ledger.select_related("event__source", "event__actor__user")
+        .annotate(caused_at=F("cause__recorded_at"))
+        .order_by("-occurred_at", "-id")[: ROWS + 1]
     )
     exact = [one.points * basis.weight(one.occurred_at) / basis.weight(at) for one in points[:ROWS]]
     then = [one.points for one in points[:ROWS]]
@@ -97,7 +97,7 @@ def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
             where=_where(one),
             rule=f"{names[one.version_id, one.rule]} ({chain[one.version_id].number})",
             at=one.occurred_at,
-            corrected_at=one.cause.recorded_at if one.cause_id != one.event_id else None,
+            corrected_at=one.caused_at if one.cause_id != one.event_id else None,
         )
         for one, now in zip(points[:ROWS], shown, strict=False)
     ]

@@ -29,7 +29,7 @@ def demos_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
     """The lead's demos with what this member may do, in one query, two where giving back is suggested."""
     member: Member = request.member  # type: ignore[attr-defined]
     at: datetime = request.at  # type: ignore[attr-defined]
-    found = list(Demo.objects.filter(lead=lead).with_people().order_by("-starts_at", "-id")[:SHOWN])
+    found = list(lead.demos.select_related("holder__user").order_by("-starts_at", "-id")[:SHOWN])
     rows = [row_of(one, member, at) for one in found]
     return {
         "lead": lead,

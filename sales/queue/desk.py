@@ -26,7 +26,7 @@ from sales.queue.models import Task
 # A desk is what one person can look through; what doesn't fit stands on "My leads" and "Handoffs".
 MOST = 50
 # What a row says of a lead; the other columns of a hundred leads cost more than the rows.
-FACE = ("name", "email", "phone", "company_name", "external_id", "stage")
+FACE = (*Lead.NAMES, "stage")
 WITH_FACE = tuple(f"lead__{name}" for name in FACE)
 
 
