@@ -27,8 +27,8 @@ def headline(request: Any, known: Known) -> dict[str, Any] | None:
     workspace, at, period = request.workspace, request.at, asked(request)
     # Beside a month stands its quarter.
     wider = periods_at(at, workspace)["quarter"] if period.key == "month" else None
-    book = Book.of(workspace, [period, wider] if wider else [period])
-    now, days = book.pace(period, at=at), book.by_day(period)
+    book = Book.of(period, workspace, wider=wider)
+    now, days = book.pace(period, at=at), book.by_day()
     if now.target is None and not days:
         return None
     drawn = {
@@ -45,8 +45,8 @@ def headline(request: Any, known: Known) -> dict[str, Any] | None:
             "pace": now,
             "wider": book.pace(wider, at=at) if wider else None,
             "customers": known.counts["customers"][""],
-            "each": book.each(period, known.people.values()),
-            "won": book.rows_of(period, known.people),
+            "each": book.each(known.people.values()),
+            "won": book.won(known.people),
             "currency": workspace.currency,
             "by_whom": True,
             "may_set": request.member.leads_others,

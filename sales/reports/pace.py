@@ -7,14 +7,15 @@ even pace is the target's share of the working days that are over.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
 from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 from django.db.models.functions import TruncDate
 
 from funnel.leads.models import Lead
@@ -84,64 +85,70 @@ class Won:
 
 @dataclass(frozen=True)
 class Book:
-    """What was booked and what was to be won in some periods, by one member or by all together: read once."""
+    """What was booked and what was to be won in a period, by one member or by all together: read once."""
 
+    period: Period
     workspace: Workspace
     member: Member | None
-    # By day and holder: the sum, and how many rows stand and what they come to.
-    rows: list[tuple[date, UUID | None, int, int, int]]
+    # By day (None outside the period) and holder: the sum, and how many rows stand and what they come to.
+    rows: list[tuple[Any, UUID | None, int, int, int]]
     said: Said
 
     @classmethod
-    def of(cls, workspace: Workspace, periods: Sequence[Period], member: Member | None = None) -> Book:
-        """Read the book by two queries; the periods lie within the longest of them, or stand alone."""
-        longest = max(periods, key=lambda one: len(one.months))
+    def of(
+        cls, period: Period, workspace: Workspace, member: Member | None = None, *, wider: Period | None = None
+    ) -> Book:
+        """Read the book by two queries; `wider` is a period around the first, of which only the pace is asked."""
+        longest = wider or period
         stands = standing(longest, workspace)
+        day: Any = TruncDate("occurred_at", tzinfo=workspace.zone)
         rows = (
             booked(longest, workspace, member)
-            .annotate(day=TruncDate("occurred_at", tzinfo=workspace.zone))
+            .annotate(day=Case(When(**period.within("occurred_at", workspace), then=day)) if wider else day)
             .order_by()
             .values_list("day", "holder")
             .annotate(sum=Sum("base_amount"))
             .annotate(many=Count("pk", filter=stands), kept=Sum("base_amount", filter=stands, default=0))
         )
-        return cls(workspace, member, sorted(rows, key=itemgetter(0)), Target.objects.said(longest.months))
+        return cls(period, workspace, member, list(rows), Target.objects.said(longest.months))
 
-    def _within(self, period: Period) -> Iterator[tuple[date, UUID | None, int, int, int]]:
-        return (row for row in self.rows if period.first <= row[0] < period.after)
+    @property
+    def inside(self) -> list[tuple[Any, UUID | None, int, int, int]]:
+        """The rows of the period, in the order of their days."""
+        return sorted((row for row in self.rows if row[0]), key=itemgetter(0))
 
     def pace(self, period: Period, *, at: datetime) -> Pace:
-        """How the period goes."""
+        """How the period goes, or the wider one."""
         today = self.workspace.local(at).date()
-        won = sum(row[2] for row in self._within(period))
+        won = sum(row[2] for row in (self.inside if period == self.period else self.rows))
         target = total(self.said, period.months, self.member.pk if self.member else None)
         days = period.working_days(self.workspace)
         over = sum(1 for day in days if day < today)
         return Pace(period, won, target, len(days), over, is_ended=period.after <= today)
 
-    def each(self, period: Period, people: Iterable[Member]) -> list[tuple[Member, int, int | None]]:
+    def each(self, people: Iterable[Member]) -> list[tuple[Member, int, int | None]]:
         """Whoever has won something in the period or was to: the member, what they won, and their target."""
         won: dict[UUID | None, int] = defaultdict(int)
-        for _, holder, amount, *_ in self._within(period):
+        for _, holder, amount, *_ in self.inside:
             won[holder] += amount
-        targets = {one.pk: total(self.said, period.months, one.pk) for one in people}
+        targets = {one.pk: total(self.said, self.period.months, one.pk) for one in people}
         told = [one for one in people if one.pk in won or targets[one.pk] is not None]
         told.sort(key=lambda one: (one.joined_at, one.pk))
         return [(one, won.get(one.pk, 0), targets[one.pk]) for one in told]
 
-    def by_day(self, period: Period) -> dict[date, int]:
+    def by_day(self) -> dict[date, int]:
         """What was won on each day that brought something, in order."""
         found: dict[date, int] = defaultdict(int)
-        for day, _, amount, *_ in self._within(period):
+        for day, _, amount, *_ in self.inside:
             found[day] += amount
         return {day: amount for day, amount in found.items() if amount}
 
-    def rows_of(self, period: Period, people: Mapping[UUID, Member]) -> Won:
+    def won(self, people: Mapping[UUID, Member]) -> Won:
         """The rows that add up to what was won; what was taken back stands with its correction in none of them."""
-        rows = booked(period, self.workspace, self.member).filter(standing(period, self.workspace))
+        rows = booked(self.period, self.workspace, self.member).filter(standing(self.period, self.workspace))
         rows = rows.annotate(channel=F("lead__source__channel")).select_related("lead").only(*SAID)
         found = list(rows.order_by("-occurred_at", "-pk")[:ROWS])
-        many, sum_ = sum(row[3] for row in self._within(period)), sum(row[4] for row in self._within(period))
+        many, sum_ = sum(row[3] for row in self.inside), sum(row[4] for row in self.inside)
         told = []
         for row in found:
             row.holder = people.get(row.holder_id) if row.holder_id else None
@@ -159,7 +166,8 @@ def booked(period: Period, workspace: Workspace, member: Member | None = None) -
 def standing(period: Period, workspace: Workspace) -> Q:
     """What was not taken back: a correction is of the same moment as what it corrects, so of the same period."""
     corrections = booked(period, workspace).filter(corrects__isnull=False)
-    return Q(corrects=None) & ~Q(pk__in=corrections.values("corrects"))
+    # Said the other way round, SQLite would begin with every row that corrects nothing: nearly all there ever were.
+    return ~Q(corrects__isnull=False) & ~Q(pk__in=corrections.values("corrects"))
 
 
 def new_customers(period: Period, workspace: Workspace, member: Member | None = None) -> QuerySet[Lead]:

@@ -21,8 +21,8 @@ def month(request: Any) -> HttpResponse:
     """The reader's own month or quarter."""
     member, workspace, at, period = request.member, request.workspace, request.at, asked(request)
     wider = periods_at(at, workspace)["quarter"] if period.key == "month" else None
-    book = Book.of(workspace, [period, wider] if wider else [period], member)
-    now, found = book.pace(period, at=at), book.by_day(period)
+    book = Book.of(period, workspace, member, wider=wider)
+    now, found = book.pace(period, at=at), book.by_day()
     own = {"pace": now, "currency": workspace.currency}
     context = {
         "period": period,
@@ -33,7 +33,7 @@ def month(request: Any) -> HttpResponse:
         | {
             "wider": book.pace(wider, at=at) if wider else None,
             "customers": new_customers(period, workspace, member).count(),
-            "won": book.rows_of(period, {member.pk: member}),
+            "won": book.won({member.pk: member}),
             "may_set": member.leads_others,
         },
         "days": own | {"plot": plot_of(period, found, now.target, workspace=workspace, at=at)} if found else None,

@@ -24,7 +24,7 @@ SOON = timedelta(days=7)
 def of_sales(workspace: Workspace, week: Week, at: datetime) -> dict[str, Any]:
     """How the month goes, which quotes end, and what last week brought. SLOTS["weekly"]."""
     month = periods_at(at, workspace)["month"]
-    now = Book.of(workspace, [month]).pace(month, at=at)
+    now = Book.of(month, workspace).pace(month, at=at)
     booked = [Revenue.objects.filter(**one.within("occurred_at", workspace)) for one in (week, week.before)]
     won = [rows.aggregate(sum=Sum("base_amount"))["sum"] or 0 for rows in booked]
     found: dict[str, Any] = {

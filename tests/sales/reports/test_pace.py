@@ -64,7 +64,7 @@ def november(owner, rep, other_rep, catch, gate, on_that_day):
 @pytest.fixture
 def pace(owner):
     """How a period goes for all together, read alone."""
-    return lambda period: Book.of(owner.workspace, [period]).pace(period, at=NOW)
+    return lambda period: Book.of(period, owner.workspace).pace(period, at=NOW)
 
 
 def test_an_even_pace_is_the_share_of_the_working_days_that_are_over(november, owner, gate, pace):
@@ -92,9 +92,9 @@ def test_the_home_says_so_and_opens_into_rows_that_add_up(november, owner, rep, 
     assert "£9,000 won. 1 new customer." in ended
     with gate(owner):
         month = periods_at(NOW, owner.workspace)["month"]
-        won = Book.of(owner.workspace, [month]).rows_of(month, {})
+        won = Book.of(month, owner.workspace).won({})
         assert [so_far for _, so_far, _ in won.rows] == [45_130_00, 72_220_00]
-        told = Book.of(owner.workspace, [month]).each(month, [other_rep, rep])
+        told = Book.of(month, owner.workspace).each([other_rep, rep])
         assert told[0] == (rep, 45_130_00, 66_000_00)
 
 
@@ -118,7 +118,7 @@ def test_my_month_is_mine(november, rep, other_rep, owner, marketer, browse):
 def test_the_drawing_ends_where_the_sum_does(november, owner, gate):
     with gate(owner):
         month = periods_at(NOW, owner.workspace)["month"]
-        found = Book.of(owner.workspace, [month]).by_day(month)
+        found = Book.of(month, owner.workspace).by_day()
         plot = plot_of(month, found, 120_000_00, workspace=owner.workspace, at=NOW)
     assert plot.rows == [(date(2026, 11, 3), 45_130_00, 45_130_00), (date(2026, 11, 16), 27_090_00, 72_220_00)]
     assert plot.amounts == ["£125k", "£100k", "£75k", "£50k", "£25k", "0"]
