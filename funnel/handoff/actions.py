@@ -19,12 +19,14 @@ from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record, record_all
 from funnel.outbox.models import Event
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.hours import after
 from funnel.workspaces.inserting import insert_all, row_of
 from funnel.workspaces.models import LEADERS, SELLERS, Member, Role, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 from funnel.workspaces.slots import slot
 
+OPEN = Asked(lambda lead: Handoff.objects.open().filter(lead__in=[lead]).values_list("lead_id"), UUID)
 # A promise further away is a slip, and near the year 9999 no page can show it in its own time zone.
 FAR, TOO_FAR = timedelta(days=366 * 5), "Choose a day within the next five years."
 
@@ -48,7 +50,7 @@ def open_for(
     leads did (card.touches_of) and `bands` their fit, from a caller who has read them.
     """
     ids = [lead.pk for lead in leads]
-    busy = set(Handoff.objects.open().filter(lead__in=ids).values_list("lead_id", flat=True))
+    busy = {lead_id for (lead_id,) in OPEN.rows(ids)}
     leads = sorted((lead for lead in leads if lead.pk not in busy), key=lambda lead: (lead.received_at, lead.pk))
     if not leads:
         return []

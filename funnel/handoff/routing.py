@@ -15,10 +15,26 @@ from funnel.handoff.models import Handoff, Outcome, RoutingRule
 from funnel.leads.models import Company, FieldDefinition, Lead
 from funnel.scoring.models import LeadScore
 from funnel.templatetags.words import day
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.hours import spans
 from funnel.workspaces.models import Member, TeamMember, TimeOff, Workspace
 from funnel.workspaces.slots import slot
 
+HELD = Asked(
+    lambda company: Company.objects.filter(pk__in=[company], holder__isnull=False).values_list("pk", "holder"), UUID
+)
+EARLIER = Asked(
+    lambda lead: (
+        Handoff.objects.filter(lead__in=[lead], closed_by__isnull=False)
+        .filter(outcome__in=[Outcome.ACCEPTED, Outcome.GIVEN_BACK])
+        .order_by("opened_at")
+        .values_list("lead_id", "closed_by")
+    ),
+    UUID,
+)
+TURNS = Asked(
+    lambda: Member.objects.taking_leads().order_by("pk").select_related("user").select_for_update(of=("self",))
+)
 Route = tuple[Member | None, dict[str, Any]]
 
 
@@ -65,9 +81,7 @@ class Rotation:
     def locked(cls, at: datetime, workspace: Workspace) -> Rotation:
         """Give the turns as they stand, locked until the transaction ends."""
         # Locked by id first: two workers that hand over at once may neither deadlock nor give one turn twice.
-        members = list(
-            Member.objects.taking_leads().order_by("pk").select_related("user").select_for_update(of=("self",))
-        )
+        members = TURNS.rows()
         today = workspace.local(at).date()
         off = TimeOff.objects.filter(first__lte=begins(workspace, at), last__gte=today)
         rotation = cls(members, list(off), Rules(), workspace)
@@ -205,18 +219,11 @@ def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
     this person or spoke with them, or holds the company."""
     found: dict[UUID, tuple[UUID, str]] = {}
     companies = {lead.company_id for lead in leads if lead.company_id}
-    held = dict(
-        Company.objects.filter(pk__in=companies, holder__isnull=False).values_list("pk", "holder") if companies else ()
-    )
+    held = dict(HELD.rows(list(companies)))
     for lead in leads:
         if lead.company_id in held:
             found[lead.pk] = (held[lead.company_id], "{name} holds this company.")
-    earlier = (
-        Handoff.objects.filter(lead__in=[lead.pk for lead in leads], closed_by__isnull=False)
-        .filter(outcome__in=[Outcome.ACCEPTED, Outcome.GIVEN_BACK])
-        .order_by("opened_at")
-    )
-    for lead_id, member_id in earlier.values_list("lead_id", "closed_by"):
+    for lead_id, member_id in EARLIER.rows([lead.pk for lead in leads]):
         found[lead_id] = (member_id, "{name} spoke with this person before.")
     for plugged in slot("dealt_with"):
         for lead_id, member_id in plugged([lead.pk for lead in leads]).items():

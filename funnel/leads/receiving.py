@@ -18,6 +18,7 @@ from funnel.leads.identity import Capture, Key, Refused, business_domain, clean
 from funnel.leads.models import Company, Consent, Lead, LeadKey, Source, Suspect
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event, Lane
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.inserting import insert_absent, insert_all, row_of
 from funnel.workspaces.models import Member, Workspace
 
@@ -28,6 +29,10 @@ SHARED = 25
 # One event carries the scoring of this many leads of a batch: as many as fit one short write.
 CHUNK = 100
 RECEIVED = "received"
+KEYS = Asked(lambda value: LeadKey.objects.filter(value__in=[value]).values_list("kind", "value", "lead_id"), str)
+KEYS_OF = Asked(lambda lead: LeadKey.objects.filter(lead__in=[lead]).values_list("kind", "value", "lead_id"), UUID)
+COMPANIES = Asked(lambda domain: Company.objects.filter(domain__in=[domain]), str)
+SOURCES = Asked(lambda key: Source.objects.filter(key__in=[key]), str)
 FILLED = ("name", "email", "phone", "external_system", "external_id")
 
 
@@ -110,18 +115,14 @@ class _Desk:
         return results
 
     def _load(self, keys: list[Key]) -> None:
-        found = list(
-            LeadKey.objects.filter(value__in={value for _, value in keys}).values_list("kind", "value", "lead_id")
-        )
+        found = KEYS.rows(list({value for _, value in keys}))
         if not found:
             return
         among = Counter((kind, value) for kind, value, _ in found)
         leads = Lead.objects.locked(
             {lead_id for kind, value, lead_id in found if among[kind, value] <= SHARED}, "source"
         )
-        for kind, value, lead_id in LeadKey.objects.filter(lead_id__in=list(leads)).values_list(
-            "kind", "value", "lead_id"
-        ):
+        for kind, value, lead_id in KEYS_OF.rows(list(leads)):
             self._remember(leads[lead_id], (kind, value))
 
     def _recall(self, captures: list[Capture]) -> None:
@@ -144,7 +145,7 @@ class _Desk:
                 names[domain] = names.get(domain) or capture.company
         if not names:
             return {}
-        known = {one.domain: one for one in Company.objects.filter(domain__in=list(names))}
+        known = {one.domain: one for one in COMPANIES.rows(list(names))}
         missing = [
             row_of(Company, workspace_id=self.workspace.pk, domain=one, name=(names[one] or one)[:200])
             for one in sorted(set(names) - set(known))
@@ -362,7 +363,7 @@ class _Desk:
 def sources_for(workspace: Workspace, names: Sequence[tuple[str, str, str]], *, at: datetime) -> dict[str, Source]:
     """Find or make the sources of these (channel, campaign, placement), by their key; marketing is told of new ones."""
     wanted = {Source.key_of(*three): three for three in reversed(names)}
-    known = {one.key: one for one in Source.objects.filter(key__in=list(wanted))}
+    known = {one.key: one for one in SOURCES.rows(list(wanted))}
     missing = sorted(set(wanted) - set(known))
     if not missing:
         return known

@@ -16,9 +16,11 @@ from funnel.leads.models import Lead, Source
 from funnel.outbox.models import Event
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.scoring.rules import allot, default_rules, earns, fit_band, fit_of, has_source
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.inserting import insert_all, row_of
 from funnel.workspaces.models import Workspace
 
+BASES = Asked(lambda: Basis.objects.filter(left_at=None).select_related("version__follows").order_by("-in_force", "id"))
 # A lead, the version that gave the points, the rule and the local day: what a cap holds for.
 Slot = tuple[Any, int, str, date]
 
@@ -35,7 +37,7 @@ def start(workspace: Workspace, *, at: datetime) -> Basis:
 
 def bases() -> list[Basis]:
     """Every basis of the open workspace that scores are kept on, the one in force first."""
-    return list(Basis.objects.filter(left_at=None).select_related("version__follows").order_by("-in_force", "id"))
+    return BASES.rows()
 
 
 def hold(workspace: Workspace, *, alone: bool = False) -> None:

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-
-from django.db.models import Prefetch
+from uuid import UUID
 
 from funnel.handoff.judging import score_and_judge
 from funnel.leads import receiving
 from funnel.leads.identity import Capture
 from funnel.outbox.models import Effect
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Workspace
 from marketing.campaigns.models import Campaign
 from marketing.capture.models import Form, Submission
 
+SUBMISSIONS = Asked(
+    lambda event: Submission.objects.filter(event__in=[event], quarantined=False).order_by("received_at", "id"), int
+)
+FORMS = Asked(lambda form: Form.objects.filter(pk__in=[form]).select_related("campaign"), UUID)
+CAMPAIGNS = Asked(lambda key: Campaign.objects.filter(key__in=[key]), str)
 LEAD_FIELDS = ("name", "email", "phone", "company")
 
 
 def receive(effects: list[Effect], at: datetime) -> None:
     """Make leads of what was sent in, scored and judged at once; what can't become one waits with its reason."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
-    waiting = list(
-        Submission.objects.filter(event__in=[effect.event_id for effect in effects], quarantined=False)
-        .prefetch_related(Prefetch("form", Form.objects.select_related("campaign")))
-        .order_by("received_at", "id")
-    )
+    waiting = SUBMISSIONS.rows([effect.event_id for effect in effects])
+    forms = {form.pk: form for form in FORMS.rows(list({one.form_id for one in waiting}))}
+    for one in waiting:
+        one.form = forms[one.form_id]
     named = campaigns_named(waiting)
     results = receiving.receive(workspace, [capture(one, named) for one in waiting], at=at, lane=None)
     taken = [one for one in results if one.lead and one.event]
@@ -46,7 +50,7 @@ def receive(effects: list[Effect], at: datetime) -> None:
 def campaigns_named(waiting: list[Submission]) -> dict[str, str]:
     """The names of the campaigns that links name by their tags, or their forms belong to, by key."""
     keys = {Campaign.key_of(one.origin.get("campaign", "")) for one in waiting} - {""}
-    found = list(Campaign.objects.filter(key__in=keys)) if keys else []
+    found = CAMPAIGNS.rows(list(keys))
     found += [one.form.campaign for one in waiting if one.form.campaign]
     # A campaign that was renamed is said by its key, by which sources find it again.
     return {one.key: one.name if Campaign.key_of(one.name) == one.key else one.key for one in found}
