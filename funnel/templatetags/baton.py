@@ -67,6 +67,7 @@ def moment(value: date | datetime | None, form: str = "when") -> str:
 for _draw in (
     drawings.avatar, drawings.bar, drawings.baton_line, drawings.burn, drawings.clock, drawings.deal_card,
     drawings.desk_row, drawings.grade, drawings.held, drawings.icon, drawings.lead_row, drawings.mark,
+    drawings.won_row,
 ):  # fmt: skip
     register.simple_tag(_draw)
 register.simple_tag(drawings.deal_menu, takes_context=True)

@@ -207,3 +207,16 @@ def lead_row(row: Any, promise: float) -> SafeString:
         else format_html('<span class="quiet">{}</span>', row.with_whom or words.DASH),
         left or row.next or words.DASH,
     )
+
+
+def won_row(row: Any, so_far: int, channel: str, card: dict[str, Any]) -> SafeString:
+    """Draw one row of what was won, with the sum by then and where the lead came from."""
+    amount, total = (words.money(minor, card["currency"]) for minor in (row.base_amount, so_far))
+    by = format_html("<td>{}</td>", row.holder.first_name if row.holder else words.DASH) if card.get("by_whom") else ""
+    return format_html(
+        '<tr><td class="nowrap">{}</td><th scope="row"><a href="/leads/{}/"><bdi>{}</bdi></a>{}</th>{}'
+        '<td class="cell-hide"><bdi>{}</bdi></td><td class="num">{}</td><td class="num cell-hide">{}</td></tr>',
+        words.short_day(row.occurred_at), row.lead_id, str(row.lead),
+        format_html('<span class="under"><bdi>{}</bdi></span>', row.what) if row.what else "",
+        by, channel, amount, total,
+    )  # fmt: skip
