@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -194,6 +195,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+@cache
 def _url(name: str) -> str:
     try:
         return reverse(name)

@@ -101,7 +101,7 @@ class Board:
         late = too_long(self.usual, self.at)
         return grouped(
             Deal.objects.open(), "stage", "holder",
-            late_many=Count("pk", filter=late), late_known=Count("amount", filter=late),
+            late_many=Count("currency", filter=late), late_known=Count("amount", filter=late),
             late_worth=Sum("amount", filter=late),
         )  # fmt: skip
 

@@ -118,6 +118,10 @@ class Deal(TenantRow):
             models.Index(fields=["workspace", "stage", "-stage_since", "-id"], name="deal_board"),
             models.Index(fields=["workspace", "lead", "stage"], name="deal_lead"),
             models.Index(fields=["workspace", "holder", "stage", "-stage_since", "-id"], name="deal_holder"),
+            # Whatever open deals are summed by, so that no row is read for it.
+            models.Index(
+                fields=["workspace", "stage", "holder", "currency", "stage_since", "amount"], name="deal_sums"
+            ),
             models.Index(fields=["workspace", "-made_at", "-id"], name="deal_recent"),
             models.Index(fields=["workspace", "updated_at", "id"], name="deal_updated"),
             models.Index(fields=["workspace", "closed_at"], name="deal_closed", condition=Q(closed_at__isnull=False)),

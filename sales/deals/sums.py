@@ -49,7 +49,7 @@ def grouped(rows: QuerySet[Any], *by: str, **also: Any) -> list[dict[str, Any]]:
     return list(
         rows.order_by()
         .values(*by, "currency")
-        .annotate(many=Count("pk"), known=Count("amount"), worth=Sum("amount"), **also)
+        .annotate(many=Count("*"), known=Count("amount"), worth=Sum("amount"), **also)
     )
 
 
