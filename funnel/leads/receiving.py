@@ -295,7 +295,6 @@ class _Desk:
     def _write(self) -> None:
         for lead in (*self.created.values(), *self.changed.values()):
             lead.search = lead.search_text()
-        insert_all(list(self.created.values()))
         if self.changed:
             # An upsert by primary key: one statement where bulk_update writes a CASE per row and column.
             Lead.objects.bulk_create(
@@ -308,9 +307,8 @@ class _Desk:
                 ],
                 batch_size=500,
             )  # fmt: skip
-        insert_all(self.new_keys)
         quiet = set() if self.lane == Lane.LIVE else {event.kind for event in self.events}
-        record_all(self.events, quiet=quiet)
+        record_all(self.events, quiet=quiet, along=[list(self.created.values()), self.new_keys])
         if self.lane == Lane.BULK:
             self._record_chunks()
         insert_all(

@@ -64,17 +64,22 @@ def record_all(
     lane: str = Lane.LIVE,
     due: Mapping[str, Mapping[str, datetime]] | None = None,
     quiet: Collection[str] = (),
+    along: Sequence[Sequence[Model]] = (),
 ) -> None:
     """Write the events and the effects routed to their kinds, and ring when they are committed.
 
     `due` gives per kind and handler a later moment; kinds in `quiet` get no effect of their own, because one
-    event of their batch carries it.
+    event of their batch carries it. `along` are new rows, of one model each, that are written with them.
     """
-    if not events:
-        return
-    insert_all(events)
-    effects = _effects([event for event in events if event.kind not in quiet], lane=lane, due=due or {})
-    insert_all(effects)
+    if len(events) == 1:
+        effects = _effects([event for event in events if event.kind not in quiet], lane=lane, due=due or {})
+        insert_led(events[0], [(effect, "event_id") for effect in effects], along)
+    else:
+        for rows in along:
+            insert_all(rows)
+        insert_all(events)
+        effects = _effects([event for event in events if event.kind not in quiet], lane=lane, due=due or {})
+        insert_all(effects)
     if effects:
         transaction.on_commit(ring)
 

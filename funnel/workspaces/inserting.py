@@ -85,12 +85,20 @@ def insert_absent(rows: Sequence[models.Model]) -> set[Any]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def insert_led(leader: models.Model, followers: Sequence[tuple[models.Model, str]]) -> None:
+def insert_led(
+    leader: models.Model,
+    followers: Sequence[tuple[models.Model, str]],
+    others: Sequence[Sequence[models.Model]] = (),
+) -> None:
     """Insert a row that gets its id from the database, and rows that keep that id under the given name.
 
-    On PostgreSQL all are one statement: each on its own costs a way there and back.
+    On PostgreSQL all are one statement: each on its own costs a way there and back. `others` are rows of one model
+    each that nobody asks for an id which the database makes.
     """
-    if settings.SQLITE or not followers:
+    others = [rows for rows in others if rows]
+    if settings.SQLITE or not (followers or others):
+        for rows in others:
+            insert_all(rows)
         insert(leader)
         for row, name in followers:
             setattr(row, name, leader.pk)
@@ -102,12 +110,17 @@ def insert_led(leader: models.Model, followers: Sequence[tuple[models.Model, str
         plan = _plan(type(row))
         parts.append(f"follower{number} AS ({plan.head}{plan.led(name)})")
         values += plan.values(row, without=name)
+    for number, rows in enumerate(others):
+        plan = _plan(type(rows[0]))
+        parts.append(f"other{number} AS ({plan.head}{', '.join([plan.place] * len(rows))})")
+        for row in rows:
+            values += plan.values(row)
     with connection.cursor() as cursor:
         cursor.execute(f"{', '.join(parts)} SELECT key FROM leader", values)  # noqa: S608
         leader.pk = cursor.fetchone()[0]
     for row, name in followers:
         setattr(row, name, leader.pk)
-    for row in (leader, *(row for row, _ in followers)):
+    for row in (leader, *(row for row, _ in followers), *(row for rows in others for row in rows)):
         row._state.adding, row._state.db = False, connection.alias
 
 

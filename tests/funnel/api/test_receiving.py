@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Consent, Lead, Source
@@ -22,6 +24,19 @@ FULL = {
     "fields": {},
     "handover": True,
 }
+
+
+@pytest.mark.postgres
+def test_a_new_lead_and_all_that_is_written_with_it_are_one_statement(owner, api):
+    sender, words = api(owner), {"name": "Ann Bell", "external_system": "shop", "source": FULL["source"]}
+    sender.post("leads/", words | {"email": "ann@bell.example", "external_id": "1"})
+    with CaptureQueriesContext(connection) as seen:
+        answer = sender.post("leads/", words | {"email": "bea@bell.example", "external_id": "2"})
+    assert answer.status_code == 201
+    written = [row["sql"] for row in seen.captured_queries if "INSERT INTO" in row["sql"]]
+    assert len(written) == 1
+    tables = ("funnel_lead", "funnel_leadkey", "funnel_event", "funnel_effect")
+    assert all(f'INSERT INTO "{table}"' in written[0] for table in tables)
 
 
 def test_a_new_lead_is_201_with_everything_that_is_known(owner, api, gate):
