@@ -47,7 +47,10 @@ def entries(period: Period, workspace: Workspace) -> list[Entry]:
     begin = period.within("updated_at", workspace)["updated_at__gte"]
     leads = Lead.objects.filter(updated_at__gte=begin - AHEAD)
     came = {f"came_{place}": arrival(place) for place in range(1, last + 1)}
-    found = leads.annotate(came_0=F("received_at"), **came).aggregate(**asked)
+    # As the one group of them all: to `aggregate` what was annotated takes Django longer than the database.
+    whole = leads.annotate(came_0=F("received_at"), **came).order_by().values("workspace").annotate(**asked)
+    nobody: dict[str, Any] = {name: None if name.startswith("days") else 0 for name in asked}
+    found = next(iter(whole.values(*asked)), nobody)
     return [
         Entry(stage, found[f"entered_{place}"], found.get(f"on_{place}"), found.get(f"days_{place}"))
         for place, stage in enumerate(STAGES)
