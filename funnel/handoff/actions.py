@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Exists
 
 from funnel.handoff.card import reason_card, touches_of
+from funnel.handoff.clock import Clock
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
 from funnel.handoff.routing import Rotation, fit_bands, known_members
 from funnel.handoff.wayback import way_of
@@ -20,7 +21,6 @@ from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record, record_all
 from funnel.outbox.models import Event
 from funnel.workspaces.asking import Asked
-from funnel.workspaces.hours import after
 from funnel.workspaces.inserting import insert_all, row_of
 from funnel.workspaces.models import LEADERS, SELLERS, Member, Role, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
@@ -58,12 +58,7 @@ def open_for(
     rotation.rules.read(leads)
     bands = fit_bands(leads) if bands is None else bands
     touches = touches_of(leads) if touches is None else touches
-    promise = float(workspace.promise_hours)
-    clock = {
-        "remind_at": after(workspace, at, promise / 2),
-        "due_at": after(workspace, at, promise),
-        "reroute_at": after(workspace, at, promise * 1.5),
-    }
+    clock = Clock(workspace, at)
     made = []
     for lead in leads:
         if to is not None:
@@ -84,7 +79,7 @@ def open_for(
             card=reason_card(lead, touches[lead.pk], why=why[lead.pk]),
             route=route,
             opened_at=at,
-            **clock,
+            **clock.of(bands.get(lead.pk, "")),
         )
         one.lead, one.offered_to, one.follows = lead, member, (follows or {}).get(lead.pk)
         made.append(one)
@@ -96,27 +91,25 @@ def open_for(
     )
     if moved < len(leads):
         ours.update(cool_until=None, waits_since=None)
-    record_all(
-        [
-            row_of(
-                Event,
-                workspace_id=workspace.pk,
-                lead_id=one.lead_id,
-                kind="handoff_opened",
-                occurred_at=at,
-                recorded_at=at,
-                data={
-                    "handoff": str(one.pk),
-                    "why": one.card["why"],
-                    "to": one.offered_to.name if one.offered_to else "",
-                    "says": one.route["says"],
-                },
-            )
-            for one in made
-        ],
-        due={"handoff_opened": {"remind": clock["remind_at"]}},
-    )
+    for remind_at in dict.fromkeys(one.remind_at for one in made):
+        record_all(
+            [_opened(one, at) for one in made if one.remind_at == remind_at],
+            due={"handoff_opened": {"remind": remind_at}},
+        )
     return made
+
+
+def _opened(one: Handoff, at: datetime) -> Event:
+    says = {"why": one.card["why"], "to": one.offered_to.name if one.offered_to else "", "says": one.route["says"]}
+    return row_of(
+        Event,
+        workspace_id=one.workspace_id,
+        lead_id=one.lead_id,
+        kind="handoff_opened",
+        occurred_at=at,
+        recorded_at=at,
+        data={"handoff": str(one.pk), **says},
+    )
 
 
 class AlreadyTaken(Refusal):

@@ -125,9 +125,14 @@ class Handoff(TenantRow):
     route = models.JSONField(default=dict)
     offered_to = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="offers", db_index=False)
     opened_at = models.DateTimeField()
+    # The fit by which the promise was made, and the working minutes within which it was to be taken.
+    fit_band = models.CharField(max_length=1, blank=True)
+    promise_minutes = models.PositiveIntegerField(default=480)
     remind_at = models.DateTimeField()
     due_at = models.DateTimeField()
     reroute_at = models.DateTimeField()
+    # By when somebody is to have spoken to them; nothing was promised before this was kept.
+    contact_due_at = models.DateTimeField(null=True)
     escalated_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.OPEN, blank=True)
     closed_at = models.DateTimeField(null=True)

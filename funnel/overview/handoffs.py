@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
 from funnel.handoff.card import touches_of, why_ready
+from funnel.handoff.clock import Clock
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
@@ -24,7 +25,6 @@ from funnel.overview.listing import COUNTED
 from funnel.overview.paging import beyond, cursor, read
 from funnel.overview.rows import UNKNOWN, Grade, channel_words, grades_of, minutes_left
 from funnel.templatetags.words import duration, plural, short_day
-from funnel.workspaces.hours import after as after_hours
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
@@ -158,6 +158,12 @@ def _now(lead: Lead, at: datetime) -> str:
     return "Ended" if lead.stage == Stage.DISQUALIFIED else Stage(lead.stage).label
 
 
+def _promised(going: list[dict[str, Any]], workspace: Workspace, at: datetime) -> set[datetime]:
+    """By when those who wait for a go would have to be taken, were it given now."""
+    clock = Clock(workspace, at)
+    return {clock.of(row["grade"][0])["due_at"] for row in going}
+
+
 @require_safe
 @allow("read")
 def handoffs(request: Any) -> HttpResponse:
@@ -170,21 +176,21 @@ def handoffs(request: Any) -> HttpResponse:
     waiting = Handoff.objects.open()
     go_count = Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()
     may_go = may(member, "leads.go")
+    going = waiting_for_go(at=at) if go_count else []
     return render(
         request,
         "funnel/overview/handoffs.html",
         {
             "rows": rows,
             "next_url": f"?after={following}" if following else "",
-            "promise": workspace.promise_hours * 60,
             "count": waiting.count(),
             "late": waiting.filter(due_at__lt=at).count(),
             "pool": waiting.filter(offered_to=None).count(),
             "go_count": go_count,
             "counted": COUNTED,
-            "go": waiting_for_go(at=at) if go_count else [],
+            "go": going,
             "may_go": may_go,
-            "go_due": after_hours(workspace, at, workspace.promise_hours) if go_count and may_go else None,
+            "go_due": sorted(_promised(going, workspace, at)) if may_go else [],
             "loads": loads(people) if go_count else [],
             "given": back,
             "given_url": f"?given={given_following}#back" if given_following else "",

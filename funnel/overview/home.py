@@ -191,7 +191,6 @@ def home(request: Any) -> HttpResponse:
     context |= {
         "headline": headline,
         "cards": [card for card in cards if card],
-        "promise": workspace.promise_hours * 60,
         "period": period,
         "periods": periods_at(at, workspace).values(),
         **funnel(period, workspace),

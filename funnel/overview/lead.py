@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from funnel.handoff.actions import may_bring_back
+from funnel.handoff.clock import first_contact
 from funnel.handoff.models import Handoff
 from funnel.handoff.wayback import whereabouts
 from funnel.leads.fields import fields_of
@@ -110,8 +111,10 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         "legs": legs(lead, way, handoffs, me=member, at=at, workspace=workspace),
         "with_words": with_words(lead, waiting, member),
         "waiting": waiting,
+        "first_contact": first_contact(handoffs[0], at=at, workspace=workspace)
+        if handoffs and lead.holder_id
+        else None,
         "minutes_left": minutes_left(waiting, at=at, workspace=workspace) if waiting else None,
-        "promise_minutes": workspace.promise_hours * 60,
         "latest": waiting or (handoffs[0] if handoffs else None),
         "given_back": [one for one in handoffs if one.given_back_at],
         "whereabouts": whereabouts(lead, at) if lead.stage == Stage.NURTURING and lead.way_back else "",

@@ -160,7 +160,6 @@ def leads(request: Any) -> HttpResponse:
         "rows": rows_of(found, at=at, workspace=request.workspace),
         "next_url": asked.url(after=following) if following else "",
         "page": PAGE,
-        "promise": request.workspace.promise_hours * 60,
     }
     if request.htmx:
         return render(request, "funnel/overview/leads.html#list", context)

@@ -23,7 +23,7 @@ UNKNOWN: tuple[None, None] = (None, None)
 
 @dataclass(slots=True)
 class Row:
-    """One lead as a list shows it; `left` are the working minutes of an open handoff's clock."""
+    """One lead as a list shows it; `left` are the working minutes of an open handoff's clock, `promise` all of them."""
 
     lead: Lead
     stage: str
@@ -32,6 +32,7 @@ class Row:
     with_whom: str
     next: str
     left: float | None = None
+    promise: float = 0
 
     @property
     def url(self) -> str:
@@ -101,7 +102,7 @@ def _row(
         left = minutes_left(handoff, at=at, workspace=workspace)
         says = f"{duration(left)} late" if left < 0 else f"To be taken by {when(handoff.due_at)}"
         whom = f"Waits for {handoff.offered_to.first_name}" if handoff.offered_to else "In the pool"
-        return Row(lead, stage, grade, person, whom, says, left)
+        return Row(lead, stage, grade, person, whom, says, left, handoff.promise_minutes)
     if lead.holder is not None:
         return Row(lead, stage, grade, lead.holder.name, lead.holder.name, steps.get(lead.pk, ""))
     if lead.stage in (Stage.DISQUALIFIED, Stage.CUSTOMER):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from babel.numbers import get_territory_currencies
@@ -16,6 +17,7 @@ from funnel.handoff.models import Handoff
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.workspaces.gate import enter
+from funnel.workspaces.hours import idle_year
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import (
     SELLERS,
@@ -26,6 +28,7 @@ from funnel.workspaces.models import (
     User,
     Workspace,
     office_hours,
+    promises,
 )
 from funnel.workspaces.refusals import Forbidden, Refusal
 from funnel.workspaces.slots import slot
@@ -58,12 +61,21 @@ def audit(by: Member | None, action: str, target: str, *, at: datetime, workspac
     AuditEntry.objects.create(workspace=workspace, at=at, actor=by, action=action, target=target[:120], data=data)
 
 
-def _has_hours(hours: list[list[list[str]]], promise_hours: int) -> None:
+def _has_hours(
+    hours: list[list[list[str]]],
+    promises: dict[str, dict[str, float]],
+    *,
+    closed: Collection[str] = (),
+    today: date | None = None,
+) -> None:
     minutes = sum(max(_minute(closes) - _minute(opens), 0) for day in hours for opens, closes in day)
     if not minutes:
         raise NoHours("Give one working hour at least; the clock of a new lead runs only then.")
-    if promise_hours * 60 / minutes > LONGEST_PROMISE:
+    longest = max(max(one["accept"], one["contact"] / 1.5) for one in promises.values())
+    if longest * 60 / minutes > LONGEST_PROMISE:
         raise NoHours("With so few working hours a new lead would be taken after years. Give more, or promise less.")
+    if closed and today is not None and idle_year(hours, closed, today):
+        raise NoHours("With these hours all working days of a year would be holidays. Give hours on other days too.")
 
 
 def _minute(clock: str) -> int:
@@ -86,7 +98,7 @@ def start_business(
 
     `country` is an ISO 3166 code and sets the currency; `time_zone` is an IANA name.
     """
-    _has_hours(hours or office_hours(), Workspace._meta.get_field("promise_hours").default)
+    _has_hours(hours or office_hours(), promises())
     currencies = get_territory_currencies(country) or ["EUR"]
     stem = slugify(name)[:50] or "business"
     slug = stem
@@ -113,9 +125,14 @@ def start_business(
 
 @transaction.atomic
 def change_business(workspace: Workspace, *, by: Member, at: datetime, **values: Any) -> Workspace:
-    """Change name, time_zone, hours or promise_hours; raise NoHours. A clock that runs keeps its end."""
-    if "hours" in values or "promise_hours" in values:
-        _has_hours(values.get("hours", workspace.hours), values.get("promise_hours", workspace.promise_hours))
+    """Change name, time_zone, hours or promises; raise NoHours. A clock that runs keeps its end."""
+    if "hours" in values or "promises" in values:
+        _has_hours(
+            values.get("hours", workspace.hours),
+            values.get("promises", workspace.promises),
+            closed=workspace.closed,
+            today=workspace.local(at).date(),
+        )
     was = {name: getattr(workspace, name) for name in values}
     changed = {name: value for name, value in values.items() if value != was[name]}
     if not changed:

@@ -10,6 +10,7 @@ from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
 from funnel.people.actions import audit, pass_offers_on
 from funnel.templatetags.words import day
+from funnel.workspaces.hours import idle_year
 from funnel.workspaces.models import Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 
@@ -96,6 +97,8 @@ def close(workspace: Workspace, first: date, last: date, name: str, *, by: Membe
     today = workspace.local(at).date().isoformat()
     if sum(day >= today for day in closed) + len(new) > MOST_HOLIDAYS:
         raise WrongDays(f"{MOST_HOLIDAYS} days to come can be closed at most; a promise to a lead must end some day.")
+    if idle_year(workspace.hours, {*closed, *(one.isoformat() for one in new)}, workspace.local(at).date()):
+        raise WrongDays("Then nobody would work here for a whole year, and no promise to a lead would come due.")
     _keep(workspace, closed | {one.isoformat(): name for one in new})
     if new:
         shown = {"first": first.isoformat(), "last": last.isoformat()}

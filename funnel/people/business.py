@@ -33,6 +33,10 @@ from funnel.workspaces.roles import allow
 LONG = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+# What is wrong with a promise, whatever it is.
+HOURS = dict.fromkeys(
+    ("required", "invalid", "min_value", "max_value"), "Write working hours from 0.25, a quarter of one, to 200."
+)
 STARTED_WITH = ("DATA", "HOST", "PORT", "PUBLIC_URL", "TRUSTED_PROXIES")
 
 
@@ -48,18 +52,11 @@ class BusinessForm(forms.Form):
 
     name = forms.CharField(label="Name of the business", max_length=120)
     timezone = forms.ChoiceField(label="Time zone")
-    promise_hours = forms.IntegerField(
-        label="A new lead is taken within",
-        min_value=1,
-        max_value=200,
-        help_text="In working hours. At half time we remind; at the end we tell whoever decides.",
-    )
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         kwargs["initial"] = {
             "name": workspace.name,
             "timezone": workspace.time_zone,
-            "promise_hours": workspace.promise_hours,
         }
         super().__init__(*args, **kwargs)
         self.workspace = workspace
@@ -67,6 +64,15 @@ class BusinessForm(forms.Form):
         if not any(workspace.time_zone == zone for _, group in zones for zone, _ in group):
             zones = [("Now", [(workspace.time_zone, workspace.time_zone)]), *zones]
         self.fields["timezone"].choices = zones  # type: ignore[attr-defined]
+        for fit, promise in workspace.promises.items():
+            for name, says in (("accept", "taken"), ("contact", "spoken to")):
+                self.fields[f"{name}-{fit}"] = forms.FloatField(
+                    label=f"Fit {fit}, {says} within",
+                    min_value=0.25,
+                    max_value=200,
+                    initial=promise[name],
+                    error_messages=HOURS,
+                )
         for day, _ in DAYS:
             spans = workspace.hours[int(day)]
             for name, place in (("opens", 0), ("closes", -1)):
@@ -84,9 +90,17 @@ class BusinessForm(forms.Form):
         """The fields of each weekday, for the template."""
         return [(LONG[int(day)], self[f"opens-{day}"], self[f"closes-{day}"]) for day, _ in DAYS]
 
+    def promises(self) -> list[tuple[str, tuple[Any, Any]]]:
+        """The fields of each fit, for the template."""
+        return [(fit, (self[f"accept-{fit}"], self[f"contact-{fit}"])) for fit in self.workspace.promises]
+
     def clean(self) -> dict[str, Any]:
-        """A day has both edges in order, or none."""
+        """A day has both edges in order, or none; nobody is spoken to before being taken."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
+        for fit in self.workspace.promises:
+            accept, contact = data.get(f"accept-{fit}"), data.get(f"contact-{fit}")
+            if accept is not None and contact is not None and contact < accept:
+                self.add_error(f"contact-{fit}", "This is sooner than they are taken.")
         for day, _ in DAYS:
             opens, closes = data.get(f"opens-{day}"), data.get(f"closes-{day}")
             if (opens is None) != (closes is None):
@@ -105,7 +119,10 @@ class BusinessForm(forms.Form):
         return {
             "name": data["name"],
             "time_zone": data["timezone"],
-            "promise_hours": data["promise_hours"],
+            "promises": {
+                fit: {"accept": data[f"accept-{fit}"], "contact": data[f"contact-{fit}"]}
+                for fit in self.workspace.promises
+            },
             "hours": week,
         }
 

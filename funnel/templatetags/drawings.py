@@ -126,7 +126,7 @@ def bar(value: float, whole: float, hue: str = "n") -> SafeString:
     )
 
 
-def desk_row(row: Any, group: int, current: Any, promise: float) -> SafeString:
+def desk_row(row: Any, group: int, current: Any) -> SafeString:
     """Draw one thing to do on the desk, of the group with this number; `current` is the lead that stands beside."""
     lead = row.lead
     return format_html(
@@ -138,7 +138,7 @@ def desk_row(row: Any, group: int, current: Any, promise: float) -> SafeString:
         CURRENT if lead.pk == current else "",
         str(lead),
         format_html(" <small><bdi>{}</bdi></small>", lead.company_name) if lead.company_name and lead.name else "",
-        format_html('<span class="when">{}</span>', row.when) if row.left is None else clock(row.left, promise),
+        format_html('<span class="when">{}</span>', row.when) if row.left is None else clock(row.left, row.promise),
         row.what,
         baton_line(lead.stage),
         lead.get_stage_display(),
@@ -187,9 +187,9 @@ def deal_card(card: Any, home: str, menu: SafeString) -> SafeString:
     )  # fmt: skip
 
 
-def lead_row(row: Any, promise: float) -> SafeString:
+def lead_row(row: Any) -> SafeString:
     """Draw one row of the list of leads; here, because as a template's fifty rows they cost half of the page."""
-    left = "" if row.left is None else clock(row.left, promise, row.next)
+    left = "" if row.left is None else clock(row.left, row.promise, row.next)
     firm = row.lead.company_name if row.lead.name else ""
     return format_html(
         '<tr><th scope="row"><a href="{}"><bdi>{}</bdi></a>{}{}</th>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from funnel.workspaces.models import Workspace
@@ -10,6 +10,7 @@ from funnel.workspaces.models import Workspace
 # A week without a single working hour is refused where hours are set, and so many holidays that a promise would reach
 # further; this only bounds a walk.
 FAR = 5000
+IDLE = 365
 
 
 def spans(workspace: Workspace, start: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -47,6 +48,18 @@ def between(workspace: Workspace, start: datetime, end: datetime) -> timedelta:
             break
         worked += min(close, end) - begin
     return worked
+
+
+def idle_year(hours: list[list[list[str]]], closed: Collection[str], today: date) -> bool:
+    """Whether from today on there comes a year without a working day; `closed` are days like 2026-12-25."""
+    last = max((date.fromisoformat(day) for day in closed), default=today)
+    rest = 0
+    for ahead in range(max((last - today).days, 0) + IDLE):
+        day = today + timedelta(days=ahead)
+        rest = rest + 1 if day.isoformat() in closed or not hours[day.weekday()] else 0
+        if rest >= IDLE:
+            return True
+    return False
 
 
 def opening(workspace: Workspace, day: date) -> datetime:

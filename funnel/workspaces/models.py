@@ -25,6 +25,11 @@ def office_hours() -> list[list[list[str]]]:
     return [list(day) for day in OFFICE_HOURS]
 
 
+def promises() -> dict[str, dict[str, float]]:
+    """Within how many working hours a new lead of each fit is taken, and spoken to."""
+    return {fit: {"accept": 8, "contact": 16} for fit in "ABCD"}
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> User:
         """Make a person who logs in by e-mail; the address is kept in lower case."""
@@ -78,7 +83,7 @@ class Workspace(models.Model):
     hours = models.JSONField(default=office_hours)
     # The days on which the whole business is closed, and what for: {"2026-12-25": "Christmas Day"}.
     closed = models.JSONField(default=dict)
-    promise_hours = models.PositiveSmallIntegerField(default=8)
+    promises = models.JSONField(default=promises)
     # What stands on quotes and on pages for people outside. `logo` names a file in the workspace's folder,
     # `brand` is a colour like #f2b200.
     address = models.TextField(blank=True)
@@ -100,6 +105,11 @@ class Workspace(models.Model):
     def local(self, moment: datetime) -> datetime:
         """The moment on the workspace's own clock."""
         return moment.astimezone(self.zone)
+
+    def promise(self, fit: str) -> dict[str, float]:
+        """The promise to a lead of this fit, as `promises` has it; who isn't scored counts as the lowest."""
+        found: dict[str, float] = self.promises[fit or "D"]
+        return found
 
     @cached_property
     def holidays(self) -> frozenset[date]:

@@ -38,6 +38,7 @@ class Row:
     what: str
     when: str = ""
     left: float | None = None
+    promise: float = 0
     grade: Any = UNKNOWN
 
 
@@ -99,11 +100,12 @@ def _taken() -> Any:
     return Handoff.objects.filter(outcome=Outcome.ACCEPTED, given_back_at=None)
 
 
-def _why(leads: list[Lead]) -> dict[UUID, str]:
-    """Why each of the leads was handed over to whoever has it."""
+def _why(leads: list[Lead]) -> dict[UUID, tuple[str, datetime | None]]:
+    """Why each of the leads was handed over to whoever has it, and by when they are to be spoken to."""
     if not leads:
         return {}
-    return dict(_taken().filter(lead__in=leads).order_by("-closed_at").values_list("lead", "card__why"))
+    found = _taken().filter(lead__in=leads).order_by("closed_at")
+    return {lead: (why, due_at) for lead, why, due_at in found.values_list("lead", "card__why", "contact_due_at")}
 
 
 def stamp(member: Member, at: datetime) -> str:
@@ -135,7 +137,9 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
     """The groups of the desk in order, empty ones left out and nobody graded yet, and its stamp()."""
     waits = new_handoffs(member)
     many = Subquery(waits.order_by().values(one=Value(1)).annotate(many=Count("*")).values("many"))
-    waiting = list(waits.select_related("lead").only("card", "due_at", *WITH_FACE).annotate(many=many)[:MOST])
+    waiting = list(
+        waits.select_related("lead").only("card", "due_at", "promise_minutes", *WITH_FACE).annotate(many=many)[:MOST]
+    )
     steps = list(Task.objects.on_desk_of(member).only("what", "due_at", "all_day", *WITH_FACE)[:MOST])
     planned = [Planned(task.due_at, task.lead, task.what, *_place(task, at)) for task in steps]
     plans = _others(member, at)
@@ -159,9 +163,11 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
     groups["new"].beyond = beyond
     for one in waiting:
         left = minutes_left(one, at=at, workspace=workspace)
-        groups["new"].rows.append(Row(one.lead, one.card["why"], left=left))
+        groups["new"].rows.append(Row(one.lead, one.card["why"], left=left, promise=one.promise_minutes))
     for lead in first:
-        groups["today"].rows.append(Row(lead, f"Call first: {why[lead.pk]}", when="Now"))
+        said, due_at = why[lead.pk]
+        late = due_at is not None and due_at < at
+        groups["late" if late else "today"].rows.append(Row(lead, f"Call first: {said}", when=_by(due_at, at)))
     for one in sorted(planned, key=lambda one: one.due_at):
         groups[one.group].rows.append(Row(one.lead, one.what, when=one.when))
     for lead in others:
@@ -174,6 +180,14 @@ def grade(rows: Sequence[Row], *, at: datetime, basis: Basis | None) -> None:
     grades = grades_of([row.lead.pk for row in rows], at=at, basis=basis)
     for row in rows:
         row.grade = grades.get(row.lead.pk, UNKNOWN)
+
+
+def _by(due_at: datetime | None, at: datetime) -> str:
+    """By when somebody is to be spoken to who never was."""
+    if due_at is None:
+        return "Now"
+    on = clock_time(due_at) if calendar_day(due_at) == calendar_day(at) else day(due_at)
+    return f"Since {on}" if due_at < at else f"By {on}"
 
 
 def _place(task: Task, at: datetime) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from funnel.handoff.clock import first_contact
 from funnel.handoff.forms import GiveBackForm
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
@@ -47,6 +48,7 @@ def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         "waiting": waiting,
         "minutes_left": minutes_left(waiting, at=at, workspace=workspace) if waiting else None,
         "taken": taken,
+        "first_contact": first_contact(taken, at=at, workspace=workspace),
         "taken_after": between(workspace, taken.opened_at, taken.closed_at) if taken and taken.closed_at else None,
         "scores": opened(lead, at),
         "mine": lead.holder_id == member.pk,

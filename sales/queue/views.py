@@ -185,7 +185,7 @@ def _groups(request: HttpRequest) -> tuple[list[Group], str]:
 
 
 def _around(request: HttpRequest) -> dict[str, Any]:
-    return {"at": request.at, "promise_minutes": request.workspace.promise_hours * 60}  # type: ignore[attr-defined]
+    return {"at": request.at}  # type: ignore[attr-defined]
 
 
 def _list(request: HttpRequest, groups: list[Group], mark: str, basis: Basis | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from funnel.people import actions as people
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.hours import after
-from funnel.workspaces.models import SCOPES, ApiKey, AuditEntry, Workspace
+from funnel.workspaces.models import SCOPES, ApiKey, AuditEntry, Workspace, promises
 from marketing.capture.models import Form
 
 pytestmark = pytest.mark.django_db
@@ -84,19 +84,36 @@ def test_keys_business_and_mailbox_are_the_owners(manager, marketer, browse, nam
         assert browse(member).get(reverse(name)).status_code == 403
 
 
+PROMISES = {f"{what}-{fit}": hours for fit in "ABCD" for what, hours in (("accept", "4"), ("contact", "6.5"))}
+
+
 def values(**changes):
-    return {"name": "First & Sons", "timezone": "Europe/London", "promise_hours": "4"} | WEEK | changes
+    return (
+        {
+            "name": "First & Sons",
+            "timezone": "Europe/London",
+        }
+        | PROMISES
+        | WEEK
+        | changes
+    )
 
 
 def test_the_owner_changes_name_hours_and_promise(owner, browse, gate):
     client = browse(owner)
-    assert client.post(reverse("business"), values(**{"opens-5": "10:00", "closes-5": "12:00"})).status_code == 302
+    assert (
+        client.post(
+            reverse("business"), values(**{"opens-5": "10:00", "closes-5": "12:00", "accept-A": "0.5"})
+        ).status_code
+        == 302
+    )
     workspace = Workspace.objects.get(pk=owner.workspace_id)
-    assert (workspace.name, workspace.promise_hours) == ("First & Sons", 4)
+    promised = {fit: {"accept": 0.5 if fit == "A" else 4, "contact": 6.5} for fit in "ABCD"}
+    assert (workspace.name, workspace.promises) == ("First & Sons", promised)
     assert workspace.hours[5:] == [[["10:00", "12:00"]], []]
     with gate(owner):
         entry = AuditEntry.objects.get(action="business changed")
-    assert entry.data["now"]["promise_hours"] == 4
+    assert entry.data["now"]["promises"] == promised
     page = client.get(reverse("business")).content.decode()
     assert 'name="closes-5" id="id_closes-5" value="12:00"' in page
 
@@ -106,7 +123,11 @@ def test_the_owner_changes_name_hours_and_promise(owner, browse, gate):
     [
         {"name": ""},
         {"timezone": "Mars/Olympus"},
-        {"promise_hours": "0"},
+        {"accept-A": "0"},
+        {"contact-B": "201"},
+        {"accept-C": ""},
+        {"accept-D": "nan"},
+        {"contact-D": "3.75"},
         {"opens-0": ""},
         {"opens-0": "18:00"},
         {"opens-0": "25:61"},
@@ -118,7 +139,7 @@ def test_a_business_without_hours_or_with_nonsense_is_refused(owner, browse, wro
     assert answer.status_code == 422
     assert "to put right" in answer.content.decode()
     workspace = Workspace.objects.get(pk=owner.workspace_id)
-    assert (workspace.name, workspace.promise_hours) == ("First", 8)
+    assert (workspace.name, workspace.promises) == ("First", promises())
 
 
 def test_the_business_page_shows_each_part_of_baton(owner, browse):
@@ -130,12 +151,14 @@ def test_the_business_page_shows_each_part_of_baton(owner, browse):
 def test_a_promise_that_would_take_years_to_keep_is_refused(owner, gate):
     quarter = [[["09:00", "09:15"]], [], [], [], [], [], []]
     with gate(owner) as at:
+        far = promises() | {"B": {"accept": 100, "contact": 100}}
         with pytest.raises(people.NoHours):
-            people.change_business(owner.workspace, by=owner, at=at, hours=quarter, promise_hours=200)
-        people.change_business(owner.workspace, by=owner, at=at, hours=quarter, promise_hours=8)
-        with pytest.raises(people.NoHours):
-            people.change_business(owner.workspace, by=owner, at=at, promise_hours=100)
-        owner.workspace.promise_hours = 75
+            people.change_business(owner.workspace, by=owner, at=at, hours=quarter, promises=far)
+        people.change_business(owner.workspace, by=owner, at=at, hours=quarter)
+        for accept, contact in ((100, 100), (8, 120)):
+            far = promises() | {"B": {"accept": accept, "contact": contact}}
+            with pytest.raises(people.NoHours):
+                people.change_business(owner.workspace, by=owner, at=at, promises=far)
         assert after(owner.workspace, at, 75 * 1.5) > at
 
 

@@ -1,0 +1,91 @@
+"""What we promise a lead that is handed over: to be taken, and to be spoken to, within working hours by their fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Subquery
+
+from funnel.handoff.models import Handoff, HandoffQuerySet, Outcome
+from funnel.leads.stages import SALES
+from funnel.outbox.kinds import CONTACTS
+from funnel.outbox.models import Event
+from funnel.workspaces.hours import after, between
+from funnel.workspaces.models import Workspace
+
+
+class Clock:
+    """The promises that begin at one moment; each fit is reckoned once for all leads of a batch."""
+
+    def __init__(self, workspace: Workspace, at: datetime) -> None:
+        self.workspace, self.at = workspace, at
+        self.by_band: dict[str, dict[str, Any]] = {}
+
+    def of(self, fit_band: str) -> dict[str, Any]:
+        """The columns of a handoff that say until when; without a fit as with the lowest."""
+        if fit_band not in self.by_band:
+            promise = self.workspace.promise(fit_band)
+            self.by_band[fit_band] = {
+                "fit_band": fit_band,
+                "promise_minutes": round(promise["accept"] * 60),
+                "remind_at": after(self.workspace, self.at, promise["accept"] / 2),
+                "due_at": after(self.workspace, self.at, promise["accept"]),
+                "reroute_at": after(self.workspace, self.at, promise["accept"] * 1.5),
+                "contact_due_at": after(self.workspace, self.at, promise["contact"]),
+            }
+        return self.by_band[fit_band]
+
+
+def contacts() -> Any:
+    """What counts as speaking to the lead of an outer handoff: by one of us since then, not taken back."""
+    return Event.objects.in_force().filter(
+        lead=OuterRef("lead"), kind__in=CONTACTS, actor__isnull=False, occurred_at__gte=OuterRef("opened_at")
+    )
+
+
+def with_first_contact(handoffs: HandoffQuerySet) -> Any:
+    """The handoffs with `spoken_at`, the moment of the first contact since."""
+    return handoffs.annotate(spoken_at=Subquery(contacts().order_by("occurred_at").values("occurred_at")[:1]))
+
+
+def not_spoken_to() -> Any:
+    """The handoffs that were taken, whose lead is with sales, and to whom nobody has spoken since; by their promise."""
+    taken = Handoff.objects.filter(outcome=Outcome.ACCEPTED, given_back_at=None, contact_due_at__isnull=False)
+    return taken.filter(~Exists(contacts()), lead__stage__in=SALES, lead__holder__isnull=False).order_by(
+        F("contact_due_at"), "id"
+    )
+
+
+@dataclass(slots=True)
+class FirstContact:
+    """By when the lead of a handoff is to be spoken to, and when it was; `left` and `promise` in working minutes."""
+
+    due_at: datetime
+    spoken_at: datetime | None
+    left: float
+    promise: float
+
+    @property
+    def late(self) -> bool:
+        return self.left < 0
+
+    @property
+    def took(self) -> float:
+        """The working minutes until they were spoken to, or until now."""
+        return self.promise - self.left
+
+
+def first_contact(handoff: Handoff | None, *, at: datetime, workspace: Workspace) -> FirstContact | None:
+    """The first contact with the lead of a handoff that was taken and not given back; None where none is promised."""
+    if handoff is None or handoff.outcome != Outcome.ACCEPTED or handoff.given_back_at or not handoff.contact_due_at:
+        return None
+    found = with_first_contact(Handoff.objects.filter(pk=handoff.pk)).values_list("spoken_at", flat=True).first()
+    due_at = handoff.contact_due_at
+    return FirstContact(
+        due_at,
+        found,
+        between(workspace, found or at, due_at).total_seconds() / 60,
+        between(workspace, handoff.opened_at, due_at).total_seconds() / 60,
+    )
