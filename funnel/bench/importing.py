@@ -45,7 +45,7 @@ def bring_in(report: Report, stage: Stage, rows: int) -> None:
         with tenant(stage.workspace, write=True) as at:
             given = Columns(one, stage.owner).map() | {"City": "fields.city"}
             lists.choose(one, given, by=stage.owner, at=at)
-        with _memory(stage) as peak:
+        with memory(stage) as peak:
             looked = rows / _until(stage, one, State.LOOKED)
             report.figure("rows looked through", looked, "rows/s")
             with tenant(stage.workspace, write=True) as at:
@@ -156,7 +156,7 @@ def _scored() -> None:
 
 
 @contextmanager
-def _memory(stage: Stage) -> Iterator[list[float]]:
+def memory(stage: Stage) -> Iterator[list[float]]:
     """Watch the worker and all its processes; the list fills with MiB of the largest at each look."""
     seen: list[float] = []
     ends = threading.Event()

@@ -7,7 +7,7 @@ rows. Whoever scores meanwhile waits for a slice at most, and keeps the rows tha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -63,16 +63,19 @@ def fill(basis: Basis, *, workspace: Workspace, at: datetime) -> bool:
     ids: list[UUID] = list(left.values_list("pk", flat=True)[:size])
     if not ids:
         # Ids of two processes aren't in order to the millisecond, so some may have come behind the place.
-        ids = list(_missing(basis).values_list("lead_id", flat=True)[: min(size, 1000)])
+        ids = list(_missing(basis)[: min(size, 1000)])
         if not ids:
+            _learn()
             return True
         span: dict[str, Any] = {"lead_id__in": ids}
     else:
         span = {"lead_id__lte": ids[-1]} | ({"lead_id__gt": basis.place} if basis.place is not None else {})
         basis.place = ids[-1]
+    # Found once and named: of a basis that is just being filled no statistics are there to plan a subquery by.
+    there = list(LeadScore.objects.filter(basis=basis, **span).values_list("lead_id", flat=True))
     if basis.version.again and basis.version.published_at is None:
-        judge_past(basis, span, workspace)
-    _write_scores(basis, span, ids)
+        judge_past(basis, span, there, workspace)
+    _write_scores(basis, span, there)
     basis.done += len(ids)
     basis.pace = int(len(ids) * SHORT / (time.perf_counter() - started))
     basis.save(update_fields=["place", "done", "pace"])
@@ -80,18 +83,24 @@ def fill(basis: Basis, *, workspace: Workspace, at: datetime) -> bool:
 
 
 def _missing(basis: Basis) -> Any:
-    """The rows in force whose lead has none on the basis. Who was never scored gets all rows when that is done."""
-    there = LeadScore.objects.filter(lead=OuterRef("lead"), basis=basis)
-    return LeadScore.objects.in_force().filter(~Exists(there)).order_by()
+    """The leads with a row in force and none on the basis. Who was never scored gets all rows when that is done."""
+    now = LeadScore.objects.in_force().order_by().values_list("lead_id", flat=True)
+    return now.difference(LeadScore.objects.filter(basis=basis).order_by().values_list("lead_id", flat=True))
 
 
-def judge_past(basis: Basis, span: Mapping[str, Any], workspace: Workspace) -> None:
-    """Give points by a basis's version for what the leads of a span did, but those who have their row already."""
+def _learn() -> None:
+    """Let PostgreSQL see at once how its table is filled by now, or whoever compares two bases waits for hours."""
+    if not settings.SQLITE:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {LeadScore._meta.db_table}")
+
+
+def judge_past(basis: Basis, span: Mapping[str, Any], there: Sequence[UUID], workspace: Workspace) -> None:
+    """Give points by a basis's version for what the leads of a span did, but those who have their row `there`."""
     version = basis.version
-    there = LeadScore.objects.filter(lead=OuterRef("lead"), basis=basis)
     voided = Event.objects.filter(voids=OuterRef("pk"))
     for rule in version.rules["engagement"]:
-        acts = Event.objects.filter(~Exists(there), ~Exists(voided), kind=rule["kind"], **span)
+        acts = _besides(Event.objects.filter(~Exists(voided), kind=rule["kind"], **span), there)
         if version.since is not None:
             acts = acts.filter(recorded_at__gte=version.since)
         if rule.get("page"):
@@ -127,12 +136,15 @@ def judge_past(basis: Basis, span: Mapping[str, Any], workspace: Workspace) -> N
             )
 
 
-def _write_scores(basis: Basis, span: Mapping[str, Any], ids: list[UUID]) -> None:
-    """Write the rows of the leads that have none yet on the basis."""
+def _besides(rows: Any, there: Sequence[UUID]) -> Any:
+    return rows.exclude(lead_id__in=there) if there else rows
+
+
+def _write_scores(basis: Basis, span: Mapping[str, Any], there: Sequence[UUID]) -> None:
+    """Write the rows of the leads of a span that have none yet on the basis."""
     now = Basis.objects.select_related("version").get(in_force=True)
-    there = LeadScore.objects.filter(lead=OuterRef("lead"), basis=basis)
     if now.version.rules["fit"] == basis.version.rules["fit"]:
-        old = LeadScore.objects.filter(~Exists(there), basis=now, **span).order_by()
+        old = _besides(LeadScore.objects.filter(basis=now, **span).order_by(), there)
         inner, values = old.values_list("workspace_id", "lead_id", "fit", "total").query.sql_with_params()
         summed, told = _sums(basis, span)
         same = _same_sums(basis, now)
@@ -146,7 +158,7 @@ def _write_scores(basis: Basis, span: Mapping[str, Any], ids: list[UUID]) -> Non
                 [basis.pk, *values, *([] if same else told)],
             )
         return
-    has = set(LeadScore.objects.filter(basis=basis, **span).values_list("lead_id", flat=True))
+    has = set(there)
     summed, told = _sums(basis, span)
     with connection.cursor() as cursor:
         cursor.execute(summed, told)

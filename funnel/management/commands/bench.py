@@ -9,12 +9,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from funnel.bench import doors, draining, importing, lists
+from funnel.bench import doors, draining, importing, lists, rescoring
 from funnel.bench.figures import Report
 from funnel.bench.load import ROOT
 from funnel.bench.stage import CantMeasure, Stage, apart
 
-BENCHES = ("capture", "api", "drain", "import", "lists", "report")
+BENCHES = ("capture", "api", "drain", "import", "lists", "report", "rescore")
 
 
 class Command(BaseCommand):
@@ -56,7 +56,8 @@ class Command(BaseCommand):
         report, stage = Report(name, self.stdout), Stage()  # type: ignore[arg-type]
         if name in ("lists", "report"):
             {"lists": lists.lists, "report": lists.funnel}[name](report, stage, leads, seconds)
-        elif name in ("drain", "import"):
-            {"drain": draining.drain, "import": importing.bring_in}[name](report, stage, leads)
+        elif name in ("drain", "import", "rescore"):
+            many = {"drain": draining.drain, "import": importing.bring_in, "rescore": rescoring.rescore}
+            many[name](report, stage, leads)
         else:
             {"capture": doors.capture, "api": doors.api}[name](report, stage, seconds)
