@@ -13,6 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from funnel.leads.models import FieldDefinition, Lead
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import AuditEntry, Member
 
 LONGEST = 2000
@@ -54,13 +55,17 @@ class FieldBook:
         return cleaned
 
 
+FIELDS = Asked(lambda: FieldDefinition.objects.all())
+
+
 def fields_of(lead: Lead) -> dict[str, FieldDefinition]:
     """The business's own fields by name where the lead has any; read once for this instance, whoever asks."""
     if not lead.fields:
         return {}
     known: dict[str, FieldDefinition] | None = getattr(lead, "known_fields", None)
     if known is None:
-        known = lead.known_fields = FieldBook().by_name  # type: ignore[attr-defined]
+        known = {one.name: one for one in FIELDS.rows()}
+        lead.known_fields = known  # type: ignore[attr-defined]
     return known
 
 

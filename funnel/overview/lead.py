@@ -26,6 +26,7 @@ from funnel.overview.lead_way import legs, with_words
 from funnel.overview.paging import beyond, cursor, read
 from funnel.overview.rows import minutes_left
 from funnel.templatetags.words import short_day
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from funnel.workspaces.slots import slot
@@ -39,6 +40,43 @@ FIELD_WORDS = {
     "company_name": "Company",
     "external_id": "External id",
 }
+
+
+HANDOFFS = Asked(
+    lambda lead: (
+        Handoff.objects.filter(lead__in=[lead])
+        .select_related("offered_to__user", "closed_by__user", "reason")
+        .order_by("-opened_at")[:20]
+    ),
+    UUID,
+)
+CONSENTS = Asked(
+    lambda lead: Consent.objects.filter(lead__in=[lead]).select_related("event").order_by("-given_at", "-id")[:50], UUID
+)
+SUSPECTS = Asked(
+    lambda lead: (
+        Suspect.objects.filter(Q(first__in=[lead]) | Q(second__in=[lead]))
+        .select_related("first", "second")
+        .only(*(f"{side}__{name}" for side in ("first", "second") for name in Lead.NAMES))
+        .order_by("-id")[:10]
+    ),
+    UUID,
+)
+ALSO_HERE = Asked(
+    lambda company, lead: (
+        Lead.objects.filter(company__in=[company])
+        .exclude(pk__in=[lead])
+        .only(*Lead.NAMES)
+        .order_by("-received_at", "-id")[:5]
+    ),
+    UUID,
+    UUID,
+)
+
+
+def handoffs_of(lead: Lead) -> list[Handoff]:
+    """The latest handoffs of the lead, the latest first."""
+    return HANDOFFS.rows([lead.pk])
 
 
 def lead_of(member: Member, pk: UUID) -> Any:
@@ -93,11 +131,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
     member: Member = request.member  # type: ignore[attr-defined]
     at: datetime = request.at  # type: ignore[attr-defined]
     workspace = lead.workspace
-    handoffs = list(
-        Handoff.objects.filter(lead=lead)
-        .select_related("offered_to__user", "closed_by__user", "reason")
-        .order_by("-opened_at")[:20]
-    )
+    handoffs = handoffs_of(lead)
     waiting = next((one for one in handoffs if one.is_open), None)
     marks = [one for one in reversed(story.events_of(lead)) if story.is_mark(one)]
     way = story.Way(lead.received_at, [one for one in marks if one.kind == "moved"])
@@ -158,21 +192,13 @@ def _differs(marks: list[Event], lead: Lead) -> list[dict[str, Any]]:
 
 
 def _suspects(lead: Lead) -> list[Lead]:
-    named = [f"{side}__{name}" for side in ("first", "second") for name in Lead.NAMES]
-    rows = Suspect.objects.filter(Q(first=lead) | Q(second=lead)).select_related("first", "second").only(*named)
-    rows = rows.order_by("-id")[:10]
-    return [one.second if one.first_id == lead.pk else one.first for one in rows]
+    return [one.second if one.first_id == lead.pk else one.first for one in SUSPECTS.rows([lead.pk])]
 
 
 def _also_here(lead: Lead) -> list[Lead]:
     if lead.company_id is None:
         return []
-    return list(
-        Lead.objects.filter(company=lead.company_id)
-        .exclude(pk=lead.pk)
-        .only(*Lead.NAMES)
-        .order_by("-received_at", "-id")[:5]
-    )
+    return ALSO_HERE.rows([lead.company_id], [lead.pk])
 
 
 def _own_fields(lead: Lead) -> list[dict[str, Any]]:
@@ -186,7 +212,7 @@ def _own_fields(lead: Lead) -> list[dict[str, Any]]:
 
 
 def _consents(lead: Lead) -> dict[str, Any]:
-    given = list(Consent.objects.filter(lead=lead).select_related("event").order_by("-given_at", "-id")[:50])
+    given: list[Consent] = CONSENTS.rows([lead.pk])
     latest: dict[str, Consent] = {}
     for one in given:
         latest.setdefault(one.channel, one)

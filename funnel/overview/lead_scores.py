@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from math import log2
 from typing import Any
+from uuid import UUID
 
-from django.db.models import F, Sum
+from django.db.models import Sum
 
 from funnel.handoff.card import says
 from funnel.leads.models import Lead
@@ -16,6 +17,7 @@ from funnel.overview.lead_story import source_words
 from funnel.scoring.models import LeadScore, ScorePoint
 from funnel.scoring.rules import fit_rows, labels_for, sentence
 from funnel.templatetags.words import add_up
+from funnel.workspaces.asking import Asked
 
 # A lead that opened thousands of pages still gives a page that can be read; the rest is one row, so that it adds up.
 ROWS = 100
@@ -34,9 +36,23 @@ class Row:
     corrected_at: datetime | None = None
 
 
+SCORE = Asked(
+    lambda lead: LeadScore.objects.in_force().filter(lead__in=[lead]).select_related("basis__version")[:1], UUID
+)
+POINTS = Asked(
+    lambda lead, version: (
+        ScorePoint.objects.filter(lead__in=[lead], version__in=[version])
+        .select_related("event__source", "event__actor__user", "cause")
+        .order_by("-occurred_at", "-id")[: ROWS + 1]
+    ),
+    UUID,
+    int,
+)
+
+
 def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
     """Give both scores with their rows, which add up to the numbers shown; None while the lead isn't scored."""
-    score = LeadScore.objects.in_force().filter(lead=lead).select_related("basis__version").first()
+    score: LeadScore | None = next(iter(SCORE.rows([lead.pk])), None)
     if score is None:
         return None
     rules = score.basis.version.rules
@@ -77,16 +93,12 @@ def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
     basis = score.basis
     chain = {one.pk: one for one in basis.version.chain()}
     names = {(pk, rule["key"]): sentence(rule) for pk, one in chain.items() for rule in one.rules["engagement"]}
-    ledger = ScorePoint.objects.filter(lead=lead, version__in=list(chain))
-    points = list(
-        ledger.select_related("event__source", "event__actor__user")
-        .annotate(caused_at=F("cause__recorded_at"))
-        .order_by("-occurred_at", "-id")[: ROWS + 1]
-    )
+    points: list[ScorePoint] = POINTS.rows([lead.pk], list(chain))
     exact = [one.points * basis.weight(one.occurred_at) / basis.weight(at) for one in points[:ROWS]]
     then = [one.points for one in points[:ROWS]]
     if len(points) > ROWS:
         exact.append(basis.now(score.total, at) - sum(exact))
+        ledger = ScorePoint.objects.filter(lead=lead, version__in=list(chain))
         then.append((ledger.aggregate(all=Sum("points"))["all"] or 0) - sum(then))
     shown = add_up(exact)
     rows = [
@@ -97,7 +109,7 @@ def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
             where=_where(one),
             rule=f"{names[one.version_id, one.rule]} ({chain[one.version_id].number})",
             at=one.occurred_at,
-            corrected_at=one.caused_at if one.cause_id != one.event_id else None,
+            corrected_at=one.cause.recorded_at if one.cause_id != one.event_id else None,
         )
         for one, now in zip(points[:ROWS], shown, strict=False)
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils.html import format_html
@@ -23,6 +24,7 @@ from funnel.outbox.models import Event
 from funnel.overview import deal_story
 from funnel.overview.deal_story import Told, quoted
 from funnel.templatetags.words import clock_time, day, local, short_day
+from funnel.workspaces.asking import Asked
 
 PAGE = 60
 # The timeline's filters: the group of a kind, and its word.
@@ -49,11 +51,18 @@ def events_of(lead: Lead) -> list[Event]:
     """
     found: list[Event] | None = getattr(lead, "told_events", None)
     if found is None:
-        own = Event.objects.filter(lead=lead)
-        latest = own.exclude(kind__in=UNTOLD).order_by("-occurred_at", "-id").values("pk")[: PAGE + 1]
-        marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise")
-        found = lead.told_events = list(own.filter(marks | Q(pk__in=latest)).timeline())  # type: ignore[attr-defined]
+        found = lead.told_events = EVENTS.rows([lead.pk])  # type: ignore[attr-defined]
     return found
+
+
+def _told_of(lead: UUID) -> Any:
+    own = Event.objects.filter(lead__in=[lead])
+    latest = own.exclude(kind__in=UNTOLD).order_by("-occurred_at", "-id").values("pk")[: PAGE + 1]
+    marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise")
+    return own.filter(marks | Q(pk__in=latest)).timeline()
+
+
+EVENTS = Asked(_told_of, UUID)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from funnel.leads.models import Lead
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
 from funnel.overview.lead import shown_phone
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from funnel.workspaces.slots import slot
@@ -73,6 +74,14 @@ def may_open(member: Member, lead: Lead) -> bool:
     return may(member, "deals.change") and (member.leads_others or lead.holder_id in (None, member.pk))
 
 
+DEALS = Asked(
+    lambda lead: (
+        Deal.objects.filter(lead__in=[lead]).select_related("holder__user").order_by("-stage_since", "-id")[:MOST]
+    ),
+    UUID,
+)
+
+
 def deals_of(lead: Lead) -> list[Deal]:
     """The deals with a lead: open ones first, the furthest on top; then those that ended, latest first.
 
@@ -80,8 +89,7 @@ def deals_of(lead: Lead) -> list[Deal]:
     """
     rows: list[Deal] | None = getattr(lead, "latest_deals", None)
     if rows is None:
-        latest = Deal.objects.filter(lead=lead).select_related("holder__user").order_by("-stage_since", "-id")
-        rows = lead.latest_deals = list(latest[:MOST])  # type: ignore[attr-defined]
+        rows = lead.latest_deals = DEALS.rows([lead.pk])  # type: ignore[attr-defined]
     return sorted(rows, key=lambda one: -OPEN.index(DealStage(one.stage)) if one.is_open else 1)
 
 

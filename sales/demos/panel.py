@@ -15,6 +15,7 @@ from funnel.handoff.models import GiveBackReason, Way
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.templatetags.words import calendar_day, clock_time, day, day_time, plural
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from sales.demos.models import Demo, DemoState
@@ -25,11 +26,21 @@ SHOWN = 20
 ENOUGH = 2
 
 
+DEMOS = Asked(
+    lambda lead: (
+        Demo.objects.filter(lead__in=[lead]).select_related("holder__user").order_by("-starts_at", "-id")[:SHOWN]
+    ),
+    UUID,
+)
+
+
 def demos_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
     """The lead's demos with what this member may do, in one query, two where giving back is suggested."""
     member: Member = request.member  # type: ignore[attr-defined]
     at: datetime = request.at  # type: ignore[attr-defined]
-    found = list(lead.demos.select_related("holder__user").order_by("-starts_at", "-id")[:SHOWN])
+    found: list[Demo] = DEMOS.rows([lead.pk])
+    for one in found:
+        one.lead = lead
     rows = [row_of(one, member, at) for one in found]
     return {
         "lead": lead,

@@ -15,6 +15,7 @@ from funnel.leads.models import Lead
 from funnel.mail.actions import is_sent
 from funnel.overview.health import worker_hint
 from funnel.templatetags.words import day, money
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from sales.deals.board import may_change
@@ -191,11 +192,18 @@ def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     return panel if panel and panel["context"]["rows"] else None
 
 
+def _latest_of(deal: UUID) -> Any:
+    later = QuoteVersion.objects.filter(quote=OuterRef("quote"), number__gt=OuterRef("number"))
+    found = QuoteVersion.objects.filter(~Exists(later), quote__deal__in=[deal]).select_related("quote__deal")
+    return found.order_by("-quote__made_at", "-quote_id")[:SHOWN]
+
+
+LATEST = Asked(_latest_of, UUID)
+
+
 def _latest(deals: Sequence[Deal], at: datetime) -> list[dict[str, Any]]:
     """The quotes of the deals, latest made first, each by its latest version: one query."""
-    later = QuoteVersion.objects.filter(quote=OuterRef("quote"), number__gt=OuterRef("number"))
-    found = QuoteVersion.objects.filter(~Exists(later), quote__deal__in=deals).select_related("quote__deal")
-    rows = found.order_by("-quote__made_at", "-quote_id")[:SHOWN]
+    rows: list[QuoteVersion] = LATEST.rows([deal.pk for deal in deals])
     return [{"version": one, "state": one.state_at(at), "left": left(one, at)} for one in rows]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import FilteredRelation, Q
@@ -15,6 +16,7 @@ from django.db.models import FilteredRelation, Q
 from funnel.leads.models import Lead
 from funnel.outbox.actions import record
 from funnel.outbox.models import Event
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Forbidden, Refusal
 from sales.deals import actions as deals
@@ -81,9 +83,15 @@ def start(workspace: Workspace, **_: Any) -> None:
 
 def standing(lead: Lead) -> list[Standing]:
     """Every question in order with the lead's answer. One query."""
-    given = FilteredRelation("answers", condition=Q(answers__lead=lead))
-    asked = Question.objects.annotate(given=given).select_related("given__by__user")
-    return [Standing(question, getattr(question, "given", None)) for question in asked]
+    return [Standing(question, getattr(question, "given", None)) for question in QUESTIONS.rows([lead.pk])]
+
+
+def _asked_of(lead: UUID) -> Any:
+    given = FilteredRelation("answers", condition=Q(answers__lead__in=[lead]))
+    return Question.objects.annotate(given=given).select_related("given__by__user")
+
+
+QUESTIONS = Asked(_asked_of, UUID)
 
 
 def missing(standings: Sequence[Standing]) -> list[Standing]:

@@ -12,17 +12,25 @@ from django.utils import timezone
 
 from funnel.handoff.clock import first_contact
 from funnel.handoff.forms import GiveBackForm
-from funnel.handoff.models import Handoff, Outcome
+from funnel.handoff.models import Outcome
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
-from funnel.overview.lead import can, lead_of, shown_phone
+from funnel.overview.lead import can, handoffs_of, lead_of, shown_phone
 from funnel.overview.lead_scores import opened
 from funnel.overview.rows import minutes_left
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.hours import between
 from funnel.workspaces.models import Member
 from funnel.workspaces.slots import slot
 from sales.queue.forms import CallForm, MoveForm, NextStepForm
 from sales.queue.models import CallOutcome, Task
+
+TASKS = Asked(
+    lambda lead: (
+        Task.objects.open().filter(lead__in=[lead]).select_related("holder__user").order_by("due_at", "id")[:20]
+    ),
+    UUID,
+)
 
 
 def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
@@ -31,12 +39,7 @@ def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     at: datetime = request.at  # type: ignore[attr-defined]
     lead = lead_of(member, pk)
     workspace = lead.workspace
-    latest = (
-        Handoff.objects.filter(lead=lead)
-        .select_related("offered_to__user", "closed_by__user", "reason")
-        .order_by("-opened_at")
-        .first()
-    )
+    latest = next(iter(handoffs_of(lead)), None)
     waiting = latest if latest is not None and latest.is_open else None
     allowed = can(member, lead, waiting)
     taken = latest if latest is not None and latest.outcome == Outcome.ACCEPTED and lead.holder_id else None
@@ -69,7 +72,7 @@ def work_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
     works = lead.holder_id is not None and (lead.holder_id == member.pk or member.leads_others)
     if not (lead.stage in SALES or lead.stage == Stage.CUSTOMER):
         return {"tasks": [], "works": False}
-    tasks = list(Task.objects.open().filter(lead=lead).select_related("holder__user").order_by("due_at", "id")[:20])
+    tasks: list[Task] = TASKS.rows([lead.pk])
     context: dict[str, Any] = {"tasks": tasks, "works": works, "today": timezone.localtime(at).date()}
     if works:
         context |= {
