@@ -13,6 +13,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.scoring.models import Basis, LeadScore
 from funnel.templatetags.words import duration, when
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.hours import between
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.slots import slot
@@ -54,15 +55,23 @@ def basis_in_force() -> Basis:
     return Basis.objects.select_related("version").get(in_force=True)
 
 
+SCORES = Asked(
+    lambda basis, lead: LeadScore.objects.filter(basis__in=[basis], lead__in=[lead]).values_list(
+        "lead_id", "fit_band", "total"
+    ),
+    int,
+    UUID,
+)
+WAITING = Asked(lambda lead: Handoff.objects.open().filter(lead__in=[lead]).select_related("offered_to__user"), UUID)
+
+
 def grades_of(lead_ids: Sequence[UUID], *, at: datetime, basis: Basis | None = None) -> dict[UUID, Grade]:
     """Fit and engagement band now of each lead that has been scored; `basis` is the one in force, where it is known."""
     basis = basis or basis_in_force()
     cuts = basis.cuts(at)
     return {
         lead_id: (band, 1 + sum(total >= cut for cut in cuts))
-        for lead_id, band, total in LeadScore.objects.filter(basis=basis, lead_id__in=lead_ids).values_list(
-            "lead_id", "fit_band", "total"
-        )
+        for lead_id, band, total in SCORES.rows([basis.pk], lead_ids)
     }
 
 
@@ -77,9 +86,7 @@ def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> lis
     if not ids:
         return []
     grades = grades_of(ids, at=at)
-    waiting = {
-        one.lead_id: one for one in Handoff.objects.open().filter(lead_id__in=ids).select_related("offered_to__user")
-    }
+    waiting = {one.lead_id: one for one in WAITING.rows(ids)}
     held = [lead.pk for lead in leads if lead.stage in SALES or lead.stage == Stage.CUSTOMER]
     steps: dict[UUID, str] = {}
     if held:
