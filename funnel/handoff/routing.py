@@ -32,6 +32,7 @@ EARLIER = Asked(
     ),
     UUID,
 )
+RULES = Asked(lambda: RoutingRule.objects.select_related("to__user", "team"))
 TURNS = Asked(
     lambda: Member.objects.taking_leads().order_by("pk").select_related("user").select_for_update(of=("self",))
 )
@@ -42,7 +43,7 @@ class Rules:
     """The rules of the open workspace in their order, with whom their teams are and how they read."""
 
     def __init__(self, rules: Iterable[RoutingRule] | None = None) -> None:
-        found = RoutingRule.objects.select_related("to__user", "team") if rules is None else rules
+        found = RULES.rows() if rules is None else rules
         self.rules = list(found)
         self.names = labels(FieldDefinition.objects.all() if self.rules else ())
         asks_channel = any(one["field"] == "channel" for rule in self.rules for one in rule.conditions)

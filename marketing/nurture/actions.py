@@ -16,6 +16,7 @@ from funnel.leads.suppressing import agreed_to_mail, digest_of, lift, suppress, 
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.outbox.models import Event
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.doors import open_door, token_for
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Refusal
@@ -24,6 +25,10 @@ from marketing.nurture.models import Sequence as Mails
 from marketing.nurture.words import check, filled, pieces, values_for
 
 DOOR = "nurture"
+GOING_ON = Asked(
+    lambda lead: Enrollment.objects.filter(lead__in=[lead]).exclude(state=EnrollmentState.STOPPED).values_list("pk"),
+    UUID,
+)
 MOST, LONGEST_GAP = 5, 90
 WITH_MARKETING = (Stage.NEW, Stage.NURTURING, Stage.LOST)
 
@@ -213,7 +218,10 @@ def replied(lead: Lead, *, by: Member, at: datetime) -> None:
 
 def leave(lead_ids: Sequence[UUID], to: Stage, *, at: datetime) -> None:
     """Leads go to sales, to an end or become customers: their mails stop with that. SLOTS["leaves_marketing"]."""
-    theirs = Enrollment.objects.filter(lead__in=lead_ids).exclude(state=EnrollmentState.STOPPED)
+    found = GOING_ON.rows(lead_ids)
+    if not found:
+        return
+    theirs = Enrollment.objects.filter(pk__in=[pk for (pk,) in found]).exclude(state=EnrollmentState.STOPPED)
     why = {Stage.READY: Stop.HANDED, Stage.CUSTOMER: Stop.CUSTOMER}.get(to, Stop.SALES if to in SALES else Stop.ENDED)
     active = Q(state=EnrollmentState.ACTIVE)
     back = {"came_back_at": Case(When(came_back_at=None, then=Value(at)), default="came_back_at")}

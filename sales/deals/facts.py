@@ -12,9 +12,15 @@ from django.db.models.functions import Coalesce
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.ledger.models import Revenue
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.facts import Difference
 from funnel.workspaces.models import Workspace
 from sales.deals.models import OPEN, Deal, DealStage
+
+HOLDERS = Asked(
+    lambda lead: Deal.objects.filter(lead__in=[lead]).order_by("opened_at", "pk").values_list("lead_id", "holder_id"),
+    UUID,
+)
 
 
 def busy_with(lead_ids: Collection[UUID]) -> set[UUID]:
@@ -24,8 +30,7 @@ def busy_with(lead_ids: Collection[UUID]) -> set[UUID]:
 
 def dealt_with(lead_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """Who had the latest deal with each of the leads. SLOTS["dealt_with"]."""
-    rows = Deal.objects.filter(lead__in=lead_ids).order_by("opened_at", "pk")
-    return dict(rows.values_list("lead_id", "holder_id"))
+    return dict(HOLDERS.rows(list(lead_ids)))
 
 
 def leads_follow_deals(workspace: Workspace, at: datetime) -> Iterator[Difference]:
