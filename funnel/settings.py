@@ -292,7 +292,7 @@ _FACTS = [
 _DEMO = [
     "marketing.capture.demo.verbs", "sales.queue.demo.verbs", "sales.qualification.demo.verbs",
     "sales.close.demo.verbs", "sales.demos.demo.verbs", "sales.negotiation.demo.verbs", "marketing.costs.demo.verbs",
-    "sales.targets.demo.verbs",
+    "sales.targets.demo.verbs", "marketing.nurture.demo.verbs",
 ]  # fmt: skip
 _API = [
     "funnel.overview.api.routes", "funnel.overview.feed.routes", "funnel.overview.vocabulary.routes",

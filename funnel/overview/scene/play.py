@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from funnel.handoff import actions as handoff
-from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.handoff import questions, reasons
+from funnel.handoff.models import GiveBackReason, Handoff, Question
 from funnel.leads.actions import touch
 from funnel.leads.fields import define
 from funnel.leads.identity import Capture
@@ -69,6 +70,8 @@ class Scene:
             moment = self.play.ago(one["hours"]) - LATER
             self.play.at(moment, partial(self.asks, one))
             self.play.at(moment + timedelta(minutes=20), partial(self.does, one["name"], one["then"]))
+            if "wonders" in one:
+                self.play.at(moment + timedelta(minutes=45), partial(self.wonders, one))
         self.play.at(self.now - timedelta(minutes=25), self.lists)
         self.play.run()
 
@@ -81,6 +84,9 @@ class Scene:
         self.workspace.save(update_fields=[*CAST["letterhead"]])
         for one in CAST["products"]:
             self.do["product"](*one, by=owner, at=at)
+        for one in CAST["reasons"]:
+            reasons.add(GiveBackReason(**one), workspace=self.workspace, by=owner, at=at)
+        self.do["nurture"](CAST["nurture"], by=marketer, at=at)
         for label, kind, choices in CAST["fields"]:
             define(label, kind, choices=choices, by=owner, at=at)
         for one in CAST["campaigns"]:
@@ -135,7 +141,7 @@ class Scene:
             typed.setdefault("interest", self.dice.choice(CAST["forms"][0]["interests"]))
         else:
             typed = {key: value for key, value in typed.items() if not key.startswith("fields.")}
-        self.do["send_in"](form, typed, way=way, at=at, consents=self.dice.random() < 0.6)
+        self.do["send_in"](form, typed, way=way, at=at, consents=self.dice.random() < 0.6 or "agrees" in one)
 
     def reads(self, one: dict[str, Any], at: datetime) -> None:
         """Somebody wants the guide only."""
@@ -237,6 +243,8 @@ class Scene:
         rep = self.taken(one, at)
         called = after(self.workspace, at, self.dice.uniform(0.1, 1.5))
         self.play.at(called, partial(self.calls, one["name"], rep))
+        if "wonders" in one:
+            self.play.at(called + timedelta(minutes=10), partial(self.wonders, one))
         onward = called + timedelta(days=1)
         way = self.way_to(one["stage"])
         # Whoever bought was through in time; the others came to where they are not long ago.
@@ -307,6 +315,16 @@ class Scene:
         rep = self.taken(one, at)
         self.play.at(after(self.workspace, at, 0.5), partial(self.calls, one["name"], rep))
         self.play.at(after(self.workspace, at, 5), partial(self.returns, one))
+
+    def wonders(self, one: dict[str, Any], at: datetime) -> None:
+        """A rep asks marketing about a lead; marketing answers when it knows."""
+        lead = self.lead(one["name"])
+        asked = questions.ask(lead, one["wonders"], by=self.offered(lead), at=at)
+        if "told" in one:
+            self.play.at(at + timedelta(hours=2), partial(self.tells, asked, one["told"]))
+
+    def tells(self, asked: Question, words: str, at: datetime) -> None:
+        questions.answer(asked, words, by=self.people["Nia"], at=at)
 
     def returns(self, one: dict[str, Any], at: datetime) -> None:
         lead = self.lead(one["name"])
