@@ -64,7 +64,7 @@ def brings_back(way: dict[str, Any] | None) -> str:
     if way is not None and kept == Way.ENGAGEMENT:
         return f"back once engagement reaches {number(way['above'])}"
     if way is not None and kept == Way.TOUCH:
-        return f"back with “{touch_words(way['touch'])}”"
+        return f"back after “{touch_words(way['touch'])}”"
     return "back when they are ready again"
 
 
@@ -97,8 +97,9 @@ def briefly(way: dict[str, Any] | None, until: datetime | None) -> str:
     """The same as a row of a list says it: "Comes back from 17 Dec with engagement 25"; blank where nothing is said."""
     kept, on = (way or {}).get("way"), short_day(until) if until else ""
     if way is not None and kept in (Way.ENGAGEMENT, Way.TOUCH):
-        what = f"engagement {number(way['above'])}" if kept == Way.ENGAGEMENT else f"“{touch_words(way['touch'])}”"
-        return f"Comes back from {on} with {what}" if on else f"Comes back with {what}"
+        by = kept == Way.ENGAGEMENT
+        what = f"with engagement {number(way['above'])}" if by else f"after “{touch_words(way['touch'])}”"
+        return f"Comes back from {on} {what}" if on else f"Comes back {what}"
     return "" if not on else f"Comes back on {on} if ready" if kept == Way.JUDGED else f"Comes back on {on}"
 
 

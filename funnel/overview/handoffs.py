@@ -19,12 +19,13 @@ from funnel.handoff import passing
 from funnel.handoff.card import touches_of, why_ready
 from funnel.handoff.clock import Clock
 from funnel.handoff.models import Handoff, Outcome
+from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
-from funnel.leads.stages import SALES, Stage
+from funnel.leads.stages import SALES
 from funnel.overview.listing import COUNTED
 from funnel.overview.paging import beyond, cursor, read
 from funnel.overview.rows import UNKNOWN, Grade, channel_words, grades_of, minutes_left
-from funnel.templatetags.words import duration, plural, short_day
+from funnel.templatetags.words import duration, plural
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
@@ -132,7 +133,7 @@ def given_back(at: datetime, place: list[Any] | None = None) -> tuple[list[Given
     """What was given back lately, latest first, and the cursor of the next or a blank."""
     found = (
         Handoff.objects.filter(given_back_at__gte=at - LATELY)
-        .select_related("lead__source", "reason", "closed_by__user")
+        .select_related("lead__source", "lead__holder__user", "reason", "closed_by__user")
         .order_by("-given_back_at", "-id")
     )
     if place is not None:
@@ -143,19 +144,13 @@ def given_back(at: datetime, place: list[Any] | None = None) -> tuple[list[Given
             one,
             one.closed_by.first_name if one.closed_by else "",
             one.outcome == Outcome.ACCEPTED,
-            _now(one.lead, at),
+            whereabouts(one.lead, at, short=True),
             channel_words(one.lead.source.channel),
         )
         for one in listed[:GIVEN]
     ]
     end = listed[GIVEN - 1] if len(listed) > GIVEN else None
     return rows, cursor("handoffs.given", end.given_back_at.isoformat(), end.pk) if end else ""
-
-
-def _now(lead: Lead, at: datetime) -> str:
-    if lead.stage == Stage.NURTURING and lead.cool_until and lead.cool_until > at:
-        return f"With marketing until {short_day(lead.cool_until)}"
-    return "Ended" if lead.stage == Stage.DISQUALIFIED else Stage(lead.stage).label
 
 
 def _promised(going: list[dict[str, Any]], workspace: Workspace, at: datetime) -> set[datetime]:

@@ -251,6 +251,25 @@ def _brought_back(event: Event, who: SafeString) -> Told:
     return format_html("{} brought the lead back {}", who, went), []
 
 
+def _asked(event: Event, who: SafeString) -> Told:
+    return format_html("{} asked marketing", who), [_words(event)]
+
+
+def _answered(event: Event, who: SafeString) -> Told:
+    return format_html("{} answered sales", who), [_words(event)]
+
+
+def _mails(event: Event, who: SafeString) -> Told:
+    """What became of the nurture mails, in the words that came with it."""
+    said = event.data.get("subject") or event.data.get("says") or event.data.get("why") or event.data.get("because")
+    return KINDS[event.kind].label, [format_html("<bdi>{}</bdi>", said)] if said else []
+
+
+def _clicked(event: Event, who: SafeString) -> Told:
+    said = (event.data.get("mail"), event.data.get("link"))
+    return says(event), [format_html("<bdi>{}</bdi>", one) for one in said if one]
+
+
 TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "received": _received,
     "call_made": _call,
@@ -268,5 +287,9 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "handoff_escalated": _late,
     "passed_on": _passed,
     "brought_back": _brought_back,
+    "marketing_asked": _asked,
+    "marketing_answered": _answered,
+    "email_click": _clicked,
+    **dict.fromkeys(("nurture_started", "nurture_mailed", "nurture_ended", "nurture_left_out"), _mails),
     **deal_story.TELLERS,
 }

@@ -250,12 +250,12 @@ def unsubscribe(enrollment: Enrollment, *, at: datetime) -> bool:
     """The lead wants no more of marketing's mail: their addresses are suppressed; False where they were before."""
     lead = Lead.objects.locked([enrollment.lead_id])[enrollment.lead_id]
     digests = addresses_of(enrollment)
-    if Suppression.objects.filter(digest__in=digests).count() == len(digests):
-        return False
+    known = Suppression.objects.filter(digest__in=digests).count() == len(digests)
     suppress(enrollment.workspace_id, digests, Suppression.Why.UNSUBSCRIBED, at=at)
     _end_all(lead, Stop.UNSUBSCRIBED, at=at)
-    record(enrollment.workspace_id, "unsubscribed", at=at, lead_id=lead.pk)
-    return True
+    if not known:
+        record(enrollment.workspace_id, "unsubscribed", at=at, lead_id=lead.pk)
+    return not known
 
 
 @transaction.atomic

@@ -20,7 +20,8 @@ def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
     why, offers = "", False
     if could and nurture.Mails.objects.filter(is_on=True).exists():
         refused = nurture.stop_for(lead, since=None)
-        why, offers = (refused.label if refused else ""), refused is None
+        why = refused.label if refused else ""
+        offers = refused is None and nurture.next_step(lead, 0) is not None
     if latest is None and not offers and not why:
         return None
     context = {

@@ -90,7 +90,7 @@ def test_only_the_touch_that_was_named_brings_it_back(back, later, gate, rep):
         assert Lead.objects.get().waits_since is None
     assert later(at + AFTER + timedelta(hours=1), "promo_event") == 1
     with gate(rep):
-        assert Handoff.objects.open().get().card["why"].startswith("Back with “Came to an event”: ")
+        assert Handoff.objects.open().get().card["why"].startswith("Back after “Came to an event”: ")
 
 
 def test_a_named_touch_of_the_past_waits_for_a_go(back, later, gate, rep, work):
@@ -187,7 +187,7 @@ def test_the_desk_says_it_as_the_answer_to_giving_back(asked, rep, gate, browse)
     posted = browse(holder).post(reverse("sales:give-back", args=[asked.pk]), {"reason": "no-answer"}, follow=True)
     page = posted.content.decode()
     assert "Ann Bell is given back. With marketing until" in page
-    assert "then back with “Visited us”." in page
+    assert "then back after “Visited us”." in page
 
 
 # ── the page of the reasons ──

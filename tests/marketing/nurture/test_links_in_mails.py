@@ -101,6 +101,19 @@ def test_the_page_says_who_what_and_why_and_takes_it_back(mailed, gate, owner):
     assert len(suppressed(gate, owner)) == 1
 
 
+def test_whoever_looks_at_the_lead_sees_that_it_must_not_be_mailed_and_what_happened(mailed, owner, lead, browse):
+    page = reverse("lead", args=[lead.pk])
+    before = browse(owner).get(page).content.decode()
+    assert "Do not mail" not in before
+    assert "Ann, what a roof costs" in before, "the timeline says which mail"
+    Client().post(path_of(mailed), {"List-Unsubscribe": "One-Click"})
+    after = browse(owner).get(page).content.decode()
+    assert "Do not mail</span> They asked for no more mail" in after
+    assert "Wants no more mail" in after
+    assert "They want no more mail, so no" not in after
+    assert "Send them the mails" not in after
+
+
 def test_a_bounce_is_not_taken_back_by_a_tick(mailed, gate, owner):
     with gate(owner) as at:
         nurture.bounced(Letter.objects.select_related("enrollment").get(), at=at)
