@@ -168,6 +168,41 @@ def test_what_a_visitor_sees(window, stack):
     assert visitor.context.cookies() == []
 
 
+def test_what_somebody_sees_who_wants_no_more_mail(window, stack):
+    """By the link of a nurture mail; the demo's mails never go, so the link is made here as it would be in one."""
+    token, link = stack.ask(OUR_MAILS)
+    visitor, marketer = window(), window("marketer")
+    page, wrong = visitor.page, []
+    page.goto(f"/u/{token}/")
+    wrong += inspect(visitor, "preferences")
+    page.get_by_role("button", name="Stop these mails").click()
+    page.get_by_text("You get no advice and no offers from us any more").wait_for()
+    wrong += inspect(visitor, "preferences-stopped")
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("We may send you advice and offers again").wait_for()
+    wrong += inspect(visitor, "preferences-again")
+    visitor.refused |= {link}
+    page.goto(link)
+    assert "This link has been changed on its way" in page.content()
+    wrong += inspect(visitor, "link-changed", LESS)
+    marketer.page.goto("/marketing/nurture/?is=ended")
+    marketer.page.get_by_text("They want no more mail").first.wait_for()
+    assert wrong == []
+    assert visitor.context.cookies() == []
+
+
+OUR_MAILS = """
+from funnel.workspaces.doors import token_for
+from funnel.workspaces.gate import tenant
+from funnel.workspaces.models import Workspace
+from marketing.nurture.models import Enrollment
+with tenant(Workspace.objects.get(is_demo=True)):
+    token = token_for("nurture", Enrollment.objects.filter(letters__isnull=False, state="active").first().pk)
+print(json.dumps([token, f"/u/{token}/1.0.changed/"]))
+"""
+
+
 def test_what_somebody_sees_who_books_a_meeting_moves_it_and_cancels_it(window):
     """Chosen and booked by a rep's page; on the rep's desk and in the letters afterwards."""
     rep, visitor = window("rep"), window()
