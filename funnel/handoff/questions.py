@@ -10,6 +10,7 @@ from funnel.handoff.actions import NotYours
 from funnel.handoff.models import Handoff, Question
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.workspaces.models import LEADERS, Member
@@ -35,7 +36,8 @@ def may_ask(lead: Lead, by: Member) -> bool:
     """Whether the lead is with this member, or offered to them."""
     if lead.holder_id is not None and (lead.holder_id == by.pk or by.role in LEADERS):
         return True
-    return bool(Handoff.objects.takeable_by(by).filter(lead=lead).exists())
+    # Only these can have an open handoff; most pages of leads needn't ask.
+    return lead.stage in (Stage.READY, Stage.CUSTOMER) and Handoff.objects.takeable_by(by).filter(lead=lead).exists()
 
 
 @transaction.atomic

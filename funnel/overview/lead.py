@@ -222,7 +222,7 @@ def _consents(lead: Lead) -> dict[str, Any]:
     return {
         "consents": [(known.get(name, name.capitalize()), latest.get(name)) for name in names],
         "proofs": given,
-        "do_not_mail": suppression_of(lead.workspace_id, lead.email) if lead.email else None,
+        "do_not_mail": suppression_of(lead.workspace_id, lead.email) if "email" in latest else None,
     }
 
 

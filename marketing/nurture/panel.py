@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Count
 from django.urls import reverse
 
 from funnel.leads.models import Lead
@@ -14,7 +15,7 @@ from marketing.nurture.models import Enrollment
 
 def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
     """Whether they get the mails, how many they had, and why no more: SLOTS["lead_panels"]."""
-    latest = Enrollment.objects.filter(lead=lead).order_by("-enrolled_at").first()
+    latest = Enrollment.objects.filter(lead=lead).annotate(had=Count("letters")).order_by("-enrolled_at").first()
     changes = may(request.member, "campaigns.change")
     could = changes and lead.stage in nurture.WITH_MARKETING and not (latest and latest.is_active)
     why, offers = "", False
@@ -27,7 +28,7 @@ def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
     context = {
         "lead": lead,
         "latest": latest,
-        "had": latest.letters.count() if latest else 0,
+        "had": latest.had if latest else 0,
         "offers": offers,
         "why": why,
         "may_stop": latest is not None and latest.is_active and (changes or getattr(lead, "changeable", False)),
