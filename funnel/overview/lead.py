@@ -19,7 +19,6 @@ from funnel.handoff.wayback import whereabouts
 from funnel.leads.fields import fields_of
 from funnel.leads.models import Consent, Lead, Suspect
 from funnel.leads.stages import SALES, Stage, side_of
-from funnel.leads.suppressing import suppression_of
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
 from funnel.overview.lead_scores import opened
@@ -222,7 +221,6 @@ def _consents(lead: Lead) -> dict[str, Any]:
     return {
         "consents": [(known.get(name, name.capitalize()), latest.get(name)) for name in names],
         "proofs": given,
-        "do_not_mail": suppression_of(lead.workspace_id, lead.email) if "email" in latest else None,
     }
 
 

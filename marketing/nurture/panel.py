@@ -8,6 +8,7 @@ from django.db.models import Count
 from django.urls import reverse
 
 from funnel.leads.models import Lead
+from funnel.leads.suppressing import suppression_of
 from funnel.workspaces.roles import may
 from marketing.nurture import actions as nurture
 from marketing.nurture.models import Enrollment
@@ -29,6 +30,7 @@ def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
         "lead": lead,
         "latest": latest,
         "had": latest.had if latest else 0,
+        "do_not_mail": suppression_of(lead.workspace_id, lead.email) if latest else None,
         "offers": offers,
         "why": why,
         "may_stop": latest is not None and latest.is_active and (changes or getattr(lead, "changeable", False)),
