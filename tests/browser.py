@@ -138,7 +138,8 @@ def places(page: Page, role: str) -> dict[str, str]:
     found = {
         "home": "/", "leads": "/leads/", "leads-none-found": "/leads/?q=nobody-is-called-this", "lead": lead,
         "handoffs": "/handoffs/", "rules": "/rules/", "routing": "/handoffs/routing/",
-        "routing-try": "/handoffs/routing/try/", "me": "/me/", "marketing": "/marketing/",
+        "routing-try": "/handoffs/routing/try/", "handoff-figures": "/handoffs/figures/?period=quarter",
+        "me": "/me/", "marketing": "/marketing/",
         "campaigns": "/marketing/campaigns/", "campaign": campaign, "forms": "/marketing/forms/", "form": form,
         "submissions": form and f"{form}submissions/", "sources": "/marketing/sources/?is=all",
         "given-back": "/marketing/given-back/?period=all", "questions": "/marketing/questions/",

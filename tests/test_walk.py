@@ -71,6 +71,8 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "import-refused": ("GET", MARKETING, "list"),
     "handoffs": ("GET", ALL, ""),
     "handoffs-go": ("POST", LEADING, ""),
+    "handoffs-pass": ("POST", LEADING, ""),
+    "handoff-figures": ("GET", ALL, ""),
     "handoff-pass": ("POST", LEADING, "handoff"),
     "routing": ("GET", ALL, ""),
     "routing-try": ("GET", ALL, ""),

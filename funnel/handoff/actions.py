@@ -41,12 +41,14 @@ def open_for(
     follows: Mapping[UUID, Handoff] | None = None,
     tried: Mapping[UUID, Collection[UUID]] | None = None,
     to: Member | None = None,
+    because: str = "",
     touches: Mapping[UUID, Sequence[Event]] | None = None,
     bands: Mapping[UUID, str] | None = None,
 ) -> list[Handoff]:
     """Open a handoff for each locked lead: card, route, clock; the leads become ready, customers keep their stage.
 
-    A lead with an open handoff is left as it is. `to` names the member instead of the rotation. `touches` are what the
+    A lead with an open handoff is left as it is. `to` names the member instead of the rotation, and
+    `because` is the sentence by which somebody passed it on. `touches` are what the
     leads did (card.touches_of) and `bands` their fit, from a caller who has read them.
     """
     ids = [lead.pk for lead in leads]
@@ -62,7 +64,7 @@ def open_for(
     made = []
     for lead in leads:
         if to is not None:
-            member, route = to, {"by": "hand", "says": f"Passed on to {to.name} by hand.", "rows": []}
+            member, route = to, {"by": "hand", "says": because or f"Passed on to {to.name} by hand.", "rows": []}
         else:
             somebody, says = known.get(lead.pk, (None, ""))
             chosen, route = rotation.route(
@@ -73,6 +75,8 @@ def open_for(
                 fit_band=bands.get(lead.pk, ""),
             )
             member = chosen  # type: ignore[assignment]
+            if because:
+                route["says"] = f"{because} {route['says']}"
         one = row_of(
             Handoff,
             workspace_id=workspace.pk,

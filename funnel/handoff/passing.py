@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
 from funnel.handoff.actions import AlreadyTaken, NotYours, open_for, stays
 from funnel.handoff.models import Handoff, Outcome
-from funnel.leads.models import Lead
+from funnel.handoff.routing import Rotation, fit_bands
+from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
-from funnel.outbox.actions import record
+from funnel.outbox.actions import record, record_all
+from funnel.outbox.models import Event
 from funnel.workspaces.models import SELLERS, Member, Workspace
+from funnel.workspaces.refusals import Refusal
+
+
+class NoReason(Refusal):
+    """Whoever gets a lead that was passed on reads why."""
+
+    status = 422
+
+
+class NobodyThere(Refusal):
+    """Nobody could get the leads by rules or by turn."""
 
 
 @transaction.atomic
@@ -22,32 +37,150 @@ def pass_on(
 
     Without `by` the clock did it. None when it was decided meanwhile.
     """
-    lead = Lead.objects.locked([handoff.lead_id])[handoff.lead_id]
+    opened = _reroute([handoff], by=by, to=to, reason="", at=at, workspace=workspace)
+    return opened[0] if opened else None
+
+
+@transaction.atomic
+def pass_several(
+    handoffs: Sequence[Handoff],
+    *,
+    reason: str,
+    by: Member,
+    at: datetime,
+    workspace: Workspace,
+    to: Member | None = None,
+) -> list[Handoff]:
+    """Offer open handoffs to a member, else to whoever is next and has not had them, for a reason that they read.
+
+    Gives the new ones; what was decided meanwhile, or waits for that member already, stays. Raises NoReason, NotYours.
+    """
+    _decides(by, reason)
+    return _reroute(handoffs, by=by, to=to, reason=reason.strip(), at=at, workspace=workspace)
+
+
+def _decides(by: Member, reason: str) -> None:
+    if not by.leads_others:
+        raise NotYours("Only an owner or a manager passes on what waits for others.")
+    if not reason.strip():
+        raise NoReason("Write why; whoever gets them reads it.", field="reason")
+
+
+def _takes(to: Member | None) -> None:
     if to is not None and (to.role not in SELLERS or not to.active):
         raise NotYours(f"{to.name} doesn’t take leads.")
-    closed = Handoff.objects.filter(pk=handoff.pk, outcome=Outcome.OPEN).update(
-        outcome=Outcome.REROUTED if by else Outcome.EXPIRED, closed_at=at
+
+
+def _reroute(
+    handoffs: Sequence[Handoff],
+    *,
+    by: Member | None,
+    to: Member | None,
+    reason: str,
+    at: datetime,
+    workspace: Workspace,
+) -> list[Handoff]:
+    leads = Lead.objects.locked([one.lead_id for one in handoffs])
+    _takes(to)
+    found = Handoff.objects.open().filter(pk__in=[one.pk for one in handoffs]).select_related("offered_to__user")
+    if reason and to is not None:
+        found = found.exclude(offered_to=to)
+    waiting = {one.lead_id: one for one in found}
+    outcome = Outcome.REROUTED if by else Outcome.EXPIRED
+    Handoff.objects.filter(pk__in=[one.pk for one in waiting.values()]).update(outcome=outcome, closed_at=at)
+    told = {"because": reason} if reason else {}
+    record_all(
+        [
+            Event(
+                workspace=workspace,
+                lead_id=pk,
+                kind="handoff_rerouted",
+                occurred_at=at,
+                recorded_at=at,
+                actor=by,
+                data={"handoff": str(one.pk), "from": one.offered_to.name if one.offered_to else "", **told},
+            )
+            for pk, one in waiting.items()
+        ]
     )
-    if not closed:
-        return None
-    tried, earlier = set(), handoff
-    while earlier is not None:
-        tried.add(earlier.offered_to_id)
-        earlier = earlier.follows  # type: ignore[assignment]
-    record(
-        lead.workspace_id, "handoff_rerouted", at=at, lead_id=lead.pk, actor=by,
-        data={"handoff": str(handoff.pk), "from": handoff.offered_to.name if handoff.offered_to else ""},
-    )  # fmt: skip
-    opened = open_for(
-        [lead],
-        why={lead.pk: handoff.card["why"]},
+    return open_for(
+        [leads[pk] for pk in waiting],
+        why={pk: one.card["why"] for pk, one in waiting.items()},
         workspace=workspace,
         at=at,
-        follows={lead.pk: handoff},
-        tried={lead.pk: {pk for pk in tried if pk}},
+        follows=waiting,
+        tried=_tried(waiting),
         to=to,
+        because=f"{by.name} passed it on: “{reason}”." if by and reason else "",
     )
-    return opened[0] if opened else None
+
+
+def _tried(waiting: Mapping[UUID, Handoff]) -> dict[UUID, set[UUID]]:
+    """Who was offered each lead since it came to sales this time."""
+    rows = Handoff.objects.filter(lead__in=list(waiting)).values_list("pk", "follows", "offered_to")
+    offers = {pk: (follows, offered_to) for pk, follows, offered_to in rows}
+    tried: dict[UUID, set[UUID]] = {}
+    for lead_id, one in waiting.items():
+        had, pk = set(), one.pk
+        while pk is not None:
+            pk, offered_to = offers[pk]
+            had.add(offered_to)
+        tried[lead_id] = had - {None}
+    return tried
+
+
+@transaction.atomic
+def pass_held(
+    lead_ids: Collection[UUID], *, reason: str, by: Member, at: datetime, workspace: Workspace, to: Member | None = None
+) -> dict[Member, int]:
+    """Let a member hold leads that are held by nobody active, else whoever the rules or the turns say.
+
+    Gives how many each got; deals, steps and demos follow. Raises NoReason, NotYours or NobodyThere.
+    """
+    _decides(by, reason)
+    _takes(to)
+    leads = [
+        lead
+        for lead in Lead.objects.locked(lead_ids, "holder__user").values()
+        if lead.holder is not None and not lead.holder.active
+    ]
+    if to is not None:
+        stays(to)
+        got = {lead.pk: to for lead in leads}
+    else:
+        got = _by_turn(leads, workspace, at)
+    shares: dict[Member, int] = {}
+    events = []
+    for lead in leads:
+        member, was = got[lead.pk], lead.holder
+        shares[member] = shares.get(member, 0) + 1
+        said = {"from": was.name, "was": str(was.pk), "to": member.name, "because": reason.strip()}
+        events.append(
+            Event(
+                workspace=workspace, lead_id=lead.pk, kind="passed_on", occurred_at=at, recorded_at=at, actor=by,
+                data=said,
+            )
+        )  # fmt: skip
+    for member in shares:
+        theirs = [lead for lead in leads if got[lead.pk] == member]
+        Lead.objects.filter(pk__in=[lead.pk for lead in theirs]).update(holder=member, updated_at=at)
+        companies = [lead.company_id for lead in theirs if lead.company_id]
+        Company.objects.filter(pk__in=companies, holder__active=False).update(holder=member)
+    record_all(events)
+    return shares
+
+
+def _by_turn(leads: Sequence[Lead], workspace: Workspace, at: datetime) -> dict[UUID, Member]:
+    rotation, bands = Rotation.locked(at, workspace), fit_bands(leads)
+    rotation.rules.read(leads)
+    got = {}
+    for lead in leads:
+        member, route = rotation.route(lead, fit_band=bands.get(lead.pk, ""))
+        if member is None:
+            raise NobodyThere(f"{route['says']} Choose somebody.")
+        got[lead.pk] = member
+    rotation.save()
+    return got
 
 
 @transaction.atomic
@@ -55,8 +188,7 @@ def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime) -> Lead:
     """Let another member hold a lead that is with sales."""
     if not (by.leads_others or lead.holder_id == by.pk):
         raise NotYours("Only its rep, an owner or a manager can pass a lead on.")
-    if to.role not in SELLERS or not to.active:
-        raise NotYours(f"{to.name} doesn’t take leads.")
+    _takes(to)
     was = lead.holder
     Lead.objects.locked([lead.pk])
     stays(to)

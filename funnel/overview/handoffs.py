@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,20 +18,20 @@ from django.views.decorators.http import require_POST, require_safe
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
 from funnel.handoff.card import touches_of, why_ready
-from funnel.handoff.clock import Clock
+from funnel.handoff.clock import Clock, not_spoken_to
 from funnel.handoff.models import Handoff, Outcome
 from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
-from funnel.leads.stages import SALES
+from funnel.leads.stages import SALES, Stage
 from funnel.overview.listing import COUNTED
 from funnel.overview.paging import beyond, cursor, read
-from funnel.overview.rows import UNKNOWN, Grade, channel_words, grades_of, minutes_left
+from funnel.overview.rows import UNKNOWN, Grade, channel_words, grades_of, minutes_left, minutes_until
 from funnel.templatetags.words import duration, plural
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
 
-WAITING, GOING, GIVEN = 50, 50, 20
+WAITING, GOING, GIVEN, SILENT = 50, 50, 20, 20
 # What was given back longer ago than this is for reports.
 LATELY = timedelta(days=92)
 
@@ -163,6 +164,10 @@ def _promised(going: list[dict[str, Any]], workspace: Workspace, at: datetime) -
 @allow("read")
 def handoffs(request: Any) -> HttpResponse:
     """The page of all handoffs; the next rows of one of its lists alone for the button under it."""
+    return _page(request)
+
+
+def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collection[UUID] = ()) -> HttpResponse:
     at, member, workspace = request.at, request.member, request.workspace
     people = sellers()
     more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
@@ -172,6 +177,9 @@ def handoffs(request: Any) -> HttpResponse:
     go_count = Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()
     may_go = may(member, "leads.go")
     going = waiting_for_go(at=at) if go_count else []
+    silent = not_spoken_to().filter(contact_due_at__lt=at, opened_at__gte=at - LATELY)
+    left = Lead.objects.filter(holder__in=Member.objects.filter(active=False), stage__in=[*SALES, Stage.CUSTOMER])
+    held = list(left.select_related("holder__user").order_by("-received_at", "-id")[: WAITING + 1]) if may_go else []
     return render(
         request,
         "funnel/overview/handoffs.html",
@@ -187,12 +195,24 @@ def handoffs(request: Any) -> HttpResponse:
             "may_go": may_go,
             "go_due": sorted(_promised(going, workspace, at)) if may_go else [],
             "loads": loads(people) if go_count else [],
+            "silent": [
+                (one, minutes_until(one.contact_due_at, at=at, workspace=workspace))
+                for one in silent.select_related("lead__holder__user")[:SILENT]
+            ],
+            "silent_count": silent.count(),
+            "held": held[:WAITING],
+            "held_more": len(held) > WAITING,
+            "people": people if may_go else [],
+            "wrong": wrong,
+            "chosen": chosen,
+            "reason": request.POST.get("reason", ""),
             "given": back,
             "given_url": f"?given={given_following}#back" if given_following else "",
             "page": WAITING,
             "given_page": GIVEN,
             "is_first": not more and not given_more,
         },
+        status=status,
     )
 
 
@@ -219,6 +239,33 @@ def handoffs_go(request: Any) -> HttpResponse:
         messages.success(request, f"{plural(len(opened), 'lead')} handed over.")
     if gone:
         messages.warning(request, f"{plural(gone, 'lead')} did not wait for your go any more.")
+    return redirect("handoffs")
+
+
+@require_POST
+@allow("leads.go")
+def handoffs_pass(request: Any) -> HttpResponse:
+    """Pass several on, with a reason: offers that wait, or leads that are held by nobody active."""
+    offers, held = (list(dict.fromkeys(_ids(request.POST.getlist(name)))) for name in ("handoff", "held"))
+    chosen = [*offers, *held]
+    named = request.POST.get("to", "")
+    to = get_object_or_404(Member.objects.active().select_related("user"), pk=_ids([named])[0]) if named else None
+    how = {"reason": request.POST.get("reason", "")[:500], "by": request.member, "to": to}
+    now = {"at": request.at, "workspace": request.workspace}
+    if not chosen:
+        return _page(request, status=422, wrong="Choose whom to pass on.")
+    waiting = list(Handoff.objects.filter(pk__in=offers))
+    if len(waiting) != len(offers) or Lead.objects.filter(pk__in=held).count() != len(held):
+        raise Http404
+    try:
+        passed = len(passing.pass_several(waiting, **how, **now)) if offers else 0
+        passed += sum(passing.pass_held(held, **how, **now).values()) if held else 0
+    except Refusal as refusal:
+        return _page(request, status=refusal.status, wrong=refusal.sentence, chosen=chosen)
+    if passed:
+        messages.success(request, f"{plural(passed, 'lead')} passed on{f' to {to.name}' if to else ''}.")
+    if kept := len(chosen) - passed:
+        messages.warning(request, f"{plural(kept, 'lead')} stayed: decided meanwhile, or there already.")
     return redirect("handoffs")
 
 

@@ -231,7 +231,7 @@ def _given_back(event: Event, who: SafeString) -> Told:
 def _rerouted(event: Event, who: SafeString) -> Told:
     before = event.data.get("from") or "the pool"
     if event.actor:
-        return format_html("{} passed the handoff on from <bdi>{}</bdi>", who, before), []
+        return format_html("{} passed the handoff on from <bdi>{}</bdi>", who, before), _because(event)
     return format_html("Not taken in time by <bdi>{}</bdi>, passed on", before), []
 
 
@@ -242,7 +242,12 @@ def _late(event: Event, who: SafeString) -> Told:
 
 def _passed(event: Event, who: SafeString) -> Told:
     was, now = event.data.get("from") or "nobody", event.data.get("to", "")
-    return format_html("{} passed the lead from <bdi>{}</bdi> to <bdi>{}</bdi>", who, was, now), []
+    return format_html("{} passed the lead from <bdi>{}</bdi> to <bdi>{}</bdi>", who, was, now), _because(event)
+
+
+def _because(event: Event) -> list[str]:
+    because = event.data.get("because", "")
+    return [format_html("<bdi>{}</bdi>", because)] if because else []
 
 
 def _brought_back(event: Event, who: SafeString) -> Told:

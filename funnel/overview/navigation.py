@@ -50,7 +50,16 @@ DEMOS = ("sales:booking", "sales:demo-book", "sales:demo-move")
 QUOTES = (
     "sales:quote", "sales:quote-write", "sales:quote-send", "sales:products", "sales:product", "sales:product-add",
 )  # fmt: skip
-ROUTING = ("routing", "routing-try", "routing-add", "routing-edit", "team-add", "team-change")
+ROUTING = (
+    "handoff-figures",
+    "handoffs-pass",
+    "routing",
+    "routing-try",
+    "routing-add",
+    "routing-edit",
+    "team-add",
+    "team-change",
+)
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
         "hall",

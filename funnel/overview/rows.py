@@ -77,7 +77,12 @@ def grades_of(lead_ids: Sequence[UUID], *, at: datetime, basis: Basis | None = N
 
 def minutes_left(handoff: Handoff, *, at: datetime, workspace: Workspace) -> float:
     """What is left of the promise in working minutes; negative when it is late."""
-    return between(workspace, at, handoff.due_at).total_seconds() / 60
+    return minutes_until(handoff.due_at, at=at, workspace=workspace)
+
+
+def minutes_until(moment: datetime, *, at: datetime, workspace: Workspace) -> float:
+    """The working minutes until a moment; negative when it has passed."""
+    return between(workspace, at, moment).total_seconds() / 60
 
 
 def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> list[Row]:

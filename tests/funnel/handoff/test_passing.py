@@ -1,0 +1,119 @@
+"""Passing on by hand, several at once, with a reason that stays."""
+
+import pytest
+from django.urls import reverse
+
+from funnel.handoff import actions as handoff
+from funnel.handoff import passing
+from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.identity import Capture
+from funnel.leads.models import Company, Lead
+from funnel.leads.receiving import receive
+from funnel.outbox.models import Event
+from funnel.workspaces.models import Member
+from tests.conftest import make_member
+
+
+@pytest.fixture
+def waiting(owner, rep, other_rep, gate, work):
+    """Four offers: two wait for each of the two."""
+    with gate(owner) as at:
+        captures = [Capture(kind="form", email=f"a{n}@firm{n}.example", asks=True) for n in range(4)]
+        receive(owner.workspace, captures, at=at)
+    work()
+    with gate(owner):
+        return list(Handoff.objects.open().select_related("offered_to__user").order_by("pk"))
+
+
+def test_several_are_passed_on_to_one_with_the_reason_on_each(waiting, owner, rep, other_rep, browse, gate, work):
+    sent = {"handoff": [one.pk for one in waiting], "to": rep.pk, "reason": "Otto is at the fair"}
+    assert browse(owner).post(reverse("handoffs-pass"), sent).status_code == 302
+    with gate(owner):
+        now = list(Handoff.objects.open())
+        assert [one.offered_to for one in now] == [rep] * 4
+        assert Handoff.objects.filter(outcome=Outcome.REROUTED).count() == 2, "what waited for Rita stays as it was"
+        passed = [one for one in now if one.follows_id]
+        assert {one.route["says"] for one in passed} == {"Olga Owner passed it on: “Otto is at the fair”."}
+        event = Event.objects.filter(kind="handoff_rerouted").first()
+        assert (event.actor, event.data["because"], event.data["from"]) == (owner, "Otto is at the fair", "Otto Rep")
+    work()
+    page = browse(owner).get(reverse("lead", args=[passed[0].lead_id])).content.decode()
+    assert "Otto is at the fair" in page
+
+
+def test_whoever_is_next_is_somebody_who_has_not_had_it(waiting, owner, rep, other_rep, gate):
+    third = make_member(owner.workspace, "rep", "Theo Third", takes_leads=True)
+    with gate(owner) as at:
+        how = {"reason": "Too busy", "by": owner, "at": at, "workspace": owner.workspace}
+        opened = passing.pass_several(waiting, **how)
+        assert len(opened) == 4
+        was = {one.lead_id: one.offered_to for one in waiting}
+        assert all(one.offered_to not in (None, was[one.lead_id]) for one in opened)
+        assert "passed it on: “Too busy”. It is " in opened[0].route["says"]
+        again = passing.pass_several(opened, **how)
+        assert {one.offered_to.name for one in again} <= {rep.name, other_rep.name, third.name}
+        last = passing.pass_several(again, **how)
+        assert [one.offered_to for one in last] == [None] * 4, "everybody had them: the pool"
+
+
+def test_what_was_decided_meanwhile_stays(waiting, owner, rep, gate):
+    with gate(owner) as at:
+        first = waiting[0]
+        handoff.accept(Lead.objects.get(pk=first.lead_id), by=first.offered_to, at=at)
+        opened = passing.pass_several(waiting, reason="Why", by=owner, at=at, workspace=owner.workspace)
+        assert first.lead_id not in {one.lead_id for one in opened}
+        assert Handoff.objects.get(pk=first.pk).outcome == Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize(("sent", "sentence"), [({}, "Choose whom to pass on."), ({"reason": "x"}, "Choose whom")])
+def test_without_a_choice_nothing_is_passed_on(sent, sentence, waiting, owner, browse):
+    answer = browse(owner).post(reverse("handoffs-pass"), sent)
+    assert (answer.status_code, sentence in answer.content.decode()) == (422, True)
+
+
+def test_without_a_reason_nothing_is_passed_on_and_the_choice_is_kept(waiting, owner, rep, viewer, browse, gate):
+    chosen = waiting[0]
+    answer = browse(owner).post(reverse("handoffs-pass"), {"handoff": chosen.pk, "reason": "  "})
+    page = answer.content.decode()
+    assert (answer.status_code, "Write why; whoever gets them reads it." in page) == (422, True)
+    with gate(owner) as at:
+        assert f'value="{chosen.pk}" form="pass-several" aria-label="Choose {chosen.lead}" checked' in page
+        assert Handoff.objects.filter(outcome=Outcome.REROUTED).count() == 0
+        with pytest.raises(handoff.NotYours):
+            passing.pass_several(waiting, reason="Mine", by=rep, at=at, workspace=owner.workspace)
+        with pytest.raises(handoff.NotYours, match="Vera Viewer doesn’t take leads"):
+            passing.pass_several(waiting, reason="x", by=owner, to=viewer, at=at, workspace=owner.workspace)
+        assert Handoff.objects.open().count() == 4
+
+
+@pytest.fixture
+def orphans(waiting, rep, other_rep, gate):
+    """Two leads of somebody who left by another way than the page, with their companies."""
+    with gate(rep) as at:
+        theirs = [one for one in waiting if one.offered_to == other_rep]
+        leads = [handoff.accept(Lead.objects.get(pk=one.lead_id), by=other_rep, at=at) for one in theirs]
+        Member.objects.filter(pk=other_rep.pk).update(active=False)
+        return leads
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_leads_with_nobody_active_are_passed_on_in_bulk(named, orphans, owner, rep, other_rep, browse, gate, work):
+    page = browse(owner)
+    assert "With nobody active" in page.get(reverse("handoffs")).content.decode()
+    sent = {"held": [one.pk for one in orphans], "to": rep.pk if named else "", "reason": "Otto left"}
+    assert page.post(reverse("handoffs-pass"), sent).status_code == 302
+    with gate(owner):
+        assert {one.holder for one in Lead.objects.filter(pk__in=[one.pk for one in orphans])} == {rep}
+        assert not Company.objects.filter(holder=other_rep).exists()
+        said = Event.objects.filter(kind="passed_on").values_list("data", flat=True)
+        assert {(one["from"], one["to"], one["because"]) for one in said} == {("Otto Rep", "Rita Rep", "Otto left")}
+    work()
+    assert "With nobody active" not in page.get(reverse("handoffs")).content.decode()
+
+
+def test_without_anybody_by_turn_somebody_must_be_named(orphans, owner, rep, gate):
+    with gate(owner) as at:
+        Member.objects.filter(pk=rep.pk).update(takes_leads=False)
+        ids = [one.pk for one in orphans]
+        with pytest.raises(passing.NobodyThere, match="Nobody takes leads at the moment"):
+            passing.pass_held(ids, reason="Left", by=owner, at=at, workspace=owner.workspace)
