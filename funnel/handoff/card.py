@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from funnel.leads.models import Lead
 from funnel.outbox.kinds import KINDS, TOUCHES
 from funnel.outbox.models import Event
+from funnel.scoring.models import Basis
+from funnel.scoring.rules import earns, fit_rows, has_source, labels_for
+from funnel.templatetags.words import day
+from funnel.workspaces.models import Workspace
 
 SHOWN, MOST = 6, 50
+# So many things that somebody did, and so many that we know, stand in the sentence.
+NAMED, WEEK = 2, timedelta(days=7)
 SHOWN_KINDS = (*TOUCHES, "received")
 
 
@@ -87,13 +94,54 @@ def why_asked(touches: Sequence[Event]) -> str:
     return words + _origin(asked) + _before(touches)
 
 
-def why_ready(touches: Sequence[Event], *, fit_band: str, engagement_band: int) -> str:
-    """The sentence for somebody whose fit and engagement crossed the line."""
-    live = [event for event in touches if event.kind != "received"]
-    if not live:
-        return f"Over the line: fit {fit_band}, engagement {engagement_band}"
-    times = f", {_count(len(live))} in all" if len(live) > 1 else ""
-    return f"{says(live[0])}{_origin(live[0])}{times}; fit {fit_band}, engagement {engagement_band}"
+class WhyReady:
+    """Writes the sentence for those whose fit and engagement crossed the line, from what counted most."""
+
+    def __init__(self, basis: Basis, workspace: Workspace, at: datetime) -> None:
+        self.basis, self.workspace, self.at = basis, workspace, at
+        self.rules = basis.version.rules
+        self.labels = labels_for(self.rules)
+
+    def __call__(self, lead: Lead, touches: Sequence[Event], *, fit_band: str, engagement_band: int) -> str:
+        """Write it: "Sent “Roof check” on Tue 17 Nov, third this week, from radio; staff 25; fit A, engagement 3"."""
+        live = [event for event in touches if event.kind != "received"]
+        best: dict[str, Event] = {}
+        for event in sorted(live, key=self._counts, reverse=True):
+            if len(best) < NAMED:
+                best.setdefault(says(event), event)
+        parts = [self._did(event, live, first=place == 0) for place, event in enumerate(best.values())]
+        known = [self._known(rule, value) for rule, value in fit_rows(lead, self.rules) if rule["points"] > 0]
+        parts += [words for words in known if words][:NAMED]
+        return "; ".join([*(parts or ["Over the line"]), f"fit {fit_band}, engagement {engagement_band}"])
+
+    def _counts(self, event: Event) -> tuple[float, datetime]:
+        """What the event counts now, without caps; of equal ones the latest."""
+        points = sum(
+            rule["points"]
+            for rule in self.rules["engagement"]
+            if earns(rule, event, event.source if has_source(rule) else None)
+        )
+        return points * self.basis.weight(event.occurred_at) / self.basis.weight(self.at), event.occurred_at
+
+    def _did(self, event: Event, live: Sequence[Event], *, first: bool) -> str:
+        lately = [one for one in live if one.kind == event.kind and self.at - one.occurred_at < WEEK]
+        said = says(event)
+        on = day(self.workspace.local(event.occurred_at).date(), self.workspace.local(self.at).date())
+        words = f"{said if first else said[:1].lower() + said[1:]} on {on}"
+        if len(lately) > 1:
+            words += f", {_nth(len(lately))} time in seven days"
+        return words + (_origin(event) if first else "")
+
+    def _known(self, rule: dict[str, Any], value: str) -> str:
+        """What we know of them that says something: a field of the business's own, or the firm's domain."""
+        if rule["field"] in self.labels:
+            return f"{self.labels[rule['field']]}: {value}"
+        return f"writes from {value}" if rule["when"] == "business" else ""
+
+
+def _nth(number: int) -> str:
+    words = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+    return words[number - 2] if number - 2 < len(words) else f"{number}th"
 
 
 def _origin(event: Event) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from funnel.handoff.actions import open_for
-from funnel.handoff.card import touches_of, why_asked, why_ready
+from funnel.handoff.card import WhyReady, touches_of, why_asked
 from funnel.handoff.wayback import allows, brings_back
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
@@ -103,7 +103,7 @@ def judge(
             ready = allows(lead.way_back, ready=ready, engagement=basis.now(score.total, at), kinds=kinds)
         _one(lead, done, ready, lead.pk in busy, found, at)
     told = {pk: by_lead[pk] for pk in found.open if pk in new and all(event.pk for event in by_lead[pk])}
-    _carry_out(found, scores, cuts, workspace, at, told)
+    _carry_out(found, scores, basis, workspace, at, told)
 
 
 def _one(lead: Lead, events: Sequence[Event], ready: bool, busy: bool, found: _Verdicts, at: datetime) -> None:
@@ -136,21 +136,21 @@ def _one(lead: Lead, events: Sequence[Event], ready: bool, busy: bool, found: _V
 def _carry_out(
     found: _Verdicts,
     scores: Mapping[UUID, LeadScore],
-    cuts: list[float],
+    basis: Basis,
     workspace: Workspace,
     at: datetime,
     told: Mapping[UUID, Sequence[Event]],
 ) -> None:
     if found.open:
         opening = list(found.open.values())
-        touches = touches_of(opening, told)
-        why = {}
+        touches, cuts = touches_of(opening, told), basis.cuts(at)
+        why, ready = {}, WhyReady(basis, workspace, at)
         for lead in opening:
             band = 1 + sum(scores[lead.pk].total >= cut for cut in cuts)
             why[lead.pk] = (
                 why_asked(touches[lead.pk])
                 if lead.pk in found.asked
-                else why_ready(touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band)
+                else ready(lead, touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band)
             )
             if lead.way_back and lead.pk not in found.asked:
                 agreed = brings_back(lead.way_back)

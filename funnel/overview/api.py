@@ -39,6 +39,10 @@ from funnel.overview.bodies import (
     capture_of,
     refused,
 )
+from funnel.overview.listing import BAND
+from funnel.overview.rows import basis_in_force
+from funnel.scoring.models import LeadScore
+from funnel.workspaces.gate import database_now
 from funnel.workspaces.models import Member, Role
 from funnel.workspaces.refusals import Forbidden, Refusal
 
@@ -50,6 +54,7 @@ FILTERS = {
     "external_system": "Which system `external_id` is of; any unless said.",
     "updated_since": "A moment; the list then begins with what changed first.",
     "q": "Words in name, e-mail, phone or company.",
+    "band": "Fit band A to D, engagement band 1 to 4, or both, like A3.",
 }
 
 # By these the worker decides, or a page reads what receiving wrote; a touch says them by its kind.
@@ -294,6 +299,14 @@ def _by_email(rows: QuerySet[Lead], value: str, _: str | None) -> QuerySet[Lead]
     return rows.filter(pk__in=found.values("lead_id"))
 
 
+def _by_band(rows: QuerySet[Lead], value: str, _: str | None) -> QuerySet[Lead]:
+    if not value or not BAND.fullmatch(value):
+        raise ValueError("Send a fit band A to D, an engagement band 1 to 4, or both, like A3.")
+    fit, engagement = value.rstrip("1234"), int(value.lstrip("ABCD") or 0)
+    scores = LeadScore.objects.within(basis_in_force(), database_now(), fit=fit, engagement=engagement)
+    return rows.filter(pk__in=scores.values("lead_id"))
+
+
 def _by_external_id(rows: QuerySet[Lead], value: str, system: str | None) -> QuerySet[Lead]:
     known = LeadKey.objects.filter(kind=LeadKey.Kind.EXTERNAL)
     if system is None:
@@ -313,6 +326,7 @@ NARROW: dict[str, Callable[[QuerySet[Lead], str, str | None], QuerySet[Lead]]] =
     "external_id": _by_external_id,
     "updated_since": _by_change,
     "q": lambda rows, value, _: rows.found_by(value),  # type: ignore[attr-defined]
+    "band": _by_band,
 }
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
-from funnel.handoff.card import touches_of, why_ready
+from funnel.handoff.card import WhyReady, touches_of
 from funnel.handoff.clock import Clock, not_spoken_to
 from funnel.handoff.models import Handoff, Outcome
 from funnel.handoff.wayback import whereabouts
@@ -25,7 +25,15 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.overview.listing import COUNTED
 from funnel.overview.paging import beyond, cursor, read
-from funnel.overview.rows import UNKNOWN, Grade, channel_words, grades_of, minutes_left, minutes_until
+from funnel.overview.rows import (
+    UNKNOWN,
+    Grade,
+    basis_in_force,
+    channel_words,
+    grades_of,
+    minutes_left,
+    minutes_until,
+)
 from funnel.templatetags.words import duration, plural
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
@@ -95,12 +103,13 @@ def waits(
     return rows, cursor("handoffs.waits", end.due_at.isoformat(), end.pk) if end else ""
 
 
-def waiting_for_go(*, at: datetime) -> list[dict[str, Any]]:
+def waiting_for_go(workspace: Workspace, *, at: datetime) -> list[dict[str, Any]]:
     """The next leads that are ready and wait for a go, the longest waiting first, with what speaks for each."""
     leads = list(Lead.objects.filter(waits_since__isnull=False).order_by("waits_since", "id")[:GOING])
     if not leads:
         return []
     grades, touches = grades_of([lead.pk for lead in leads], at=at), touches_of(leads)
+    why = WhyReady(basis_in_force(), workspace, at)
     rows = []
     for lead in leads:
         fit, engagement = grades.get(lead.pk, ("D", 1))
@@ -108,7 +117,7 @@ def waiting_for_go(*, at: datetime) -> list[dict[str, Any]]:
             {
                 "lead": lead,
                 "grade": (fit, engagement),
-                "why": why_ready(touches[lead.pk], fit_band=fit, engagement_band=engagement),
+                "why": why(lead, touches[lead.pk], fit_band=fit, engagement_band=engagement),
             }
         )
     return rows
@@ -176,7 +185,7 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
     waiting = Handoff.objects.open()
     go_count = Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()
     may_go = may(member, "leads.go")
-    going = waiting_for_go(at=at) if go_count else []
+    going = waiting_for_go(workspace, at=at) if go_count else []
     silent = not_spoken_to().filter(contact_due_at__lt=at, opened_at__gte=at - LATELY)
     left = Lead.objects.filter(holder__in=Member.objects.filter(active=False), stage__in=[*SALES, Stage.CUSTOMER])
     held = list(left.select_related("holder__user").order_by("-received_at", "-id")[: WAITING + 1]) if may_go else []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from math import log2
 from typing import Any
 from uuid import UUID
@@ -13,6 +15,7 @@ from django.db.models import Sum
 
 from funnel.handoff.card import says
 from funnel.leads.models import Lead
+from funnel.overview.lead_plot import EngagementPlot, plot_of
 from funnel.overview.lead_story import source_words
 from funnel.scoring.models import LeadScore, ScorePoint
 from funnel.scoring.rules import fit_rows, labels_for, sentence
@@ -57,7 +60,7 @@ def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
         return None
     rules = score.basis.version.rules
     seen = score.seen(score.basis, at)
-    engagement = _engagement(lead, score, at)
+    engagement, plot = _engagement(lead, score, at)
     held = fit_rows(lead, rules)
     known, labels = {rule["key"] for rule, _ in held}, labels_for(rules)
     return {
@@ -67,7 +70,8 @@ def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
         "engagement": sum((row.now for row in engagement), Decimal(0)),
         "engagement_then": sum(row.then for row in engagement),
         "half_life": score.basis.half_life,
-        **_line(score, seen, at),
+        **(line := _line(score, seen, at)),
+        "plot": plot(line["line"]),
         "fit": sum(rule["points"] for rule, _ in held),
         "fit_rows": [(sentence(rule, labels), value, rule["points"]) for rule, value in held],
         "fit_line": rules["fit_bands"].get(score.fit_band),
@@ -89,7 +93,10 @@ def _line(score: LeadScore, seen: dict[str, Any], at: datetime) -> dict[str, Any
     return {"line": line, "cools_at": cools_at}
 
 
-def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
+def _engagement(
+    lead: Lead, score: LeadScore, at: datetime
+) -> tuple[list[Row], Callable[[float | None], EngagementPlot]]:
+    """The rows of the ledger, and how to draw them with a line."""
     basis = score.basis
     chain = {one.pk: one for one in basis.version.chain()}
     names = {(pk, rule["key"]): sentence(rule) for pk, one in chain.items() for rule in one.rules["engagement"]}
@@ -115,7 +122,10 @@ def _engagement(lead: Lead, score: LeadScore, at: datetime) -> list[Row]:
     ]
     if len(points) > ROWS:
         rows.append(Row(says="Everything before", then=then[-1], now=shown[-1]))
-    return rows
+    acts = [(one.occurred_at, one.points) for one in points[:ROWS]]
+    rest = exact[-1] if len(points) > ROWS else 0.0
+    draw = partial(plot_of, acts, rest=rest, half_life=basis.half_life, workspace=lead.workspace, at=at)
+    return rows, lambda line: draw(line=line)
 
 
 def _where(point: ScorePoint) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.core.exceptions import BadRequest
 from django.db.models import Count, Exists, OuterRef, Q
@@ -21,14 +20,15 @@ from funnel.leads.models import Lead, LeadQuerySet
 from funnel.leads.stages import ENDED, MARKETING, SALES, Stage
 from funnel.outbox.models import Event
 from funnel.overview.paging import PAGE, beyond, cursor, read
-from funnel.overview.rows import rows_of
-from funnel.scoring.models import Basis, LeadScore
+from funnel.overview.rows import basis_in_force, rows_of
+from funnel.scoring.models import BANDS, LeadScore
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import allow, may
 
 # A count is shown as far as this; beyond, counting would cost more than it says.
 COUNTED = 1000
-ORDERS = {"newest": "Newest", "engagement": "Engagement"}
+ORDERS = {"newest": "Newest", "engagement": "Engagement", "fit": "Fit"}
+BAND = re.compile(r"[A-D]?[1-4]?")
 FILTERS = {
     "": "All",
     "mine": "With you",
@@ -58,18 +58,31 @@ class Asked:
     words: str
     kind: str
     order: str
+    band: str
 
     @classmethod
     def of(cls, given: Any) -> Asked:
         """Read the address; a filter or an order that isn't ours is refused."""
         kind, order = given.get("is", ""), given.get("order", "newest") or "newest"
-        if kind not in FILTERS or order not in ORDERS:
+        band = given.get("fit", "") + given.get("engagement", "") + given.get("band", "")
+        if kind not in FILTERS or order not in ORDERS or not BAND.fullmatch(band):
             raise BadRequest("There is no such list.")
-        return cls(given.get("q", "").replace("\x00", "").strip()[:200], kind, order)
+        return cls(given.get("q", "").replace("\x00", "").strip()[:200], kind, order, band)
+
+    @property
+    def fit(self) -> str:
+        """The fit band that is asked for, A to D, or a blank."""
+        return self.band.rstrip("1234")
+
+    @property
+    def engagement(self) -> str:
+        """The engagement band that is asked for, 1 to 4, or a blank."""
+        return self.band.lstrip("ABCD")
 
     def url(self, **other: str) -> str:
         """The address of this list with some of it changed."""
-        asked = {"q": self.words, "is": self.kind, "order": "" if self.order == "newest" else self.order} | other
+        order = "" if self.order == "newest" else self.order
+        asked = {"q": self.words, "is": self.kind, "order": order, "band": self.band} | other
         said = urlencode({name: value for name, value in asked.items() if value})
         return reverse("leads") + (f"?{said}" if said else "")
 
@@ -114,24 +127,46 @@ def leads_of(asked: Asked, member: Member, at: datetime) -> LeadQuerySet:
 def page_of(asked: Asked, member: Member, at: datetime, after: str) -> tuple[list[Lead], str]:
     """One page of leads in the order asked for, and the cursor of the next or a blank."""
     found = leads_of(asked, member, at)
-    if asked.order == "engagement":
-        # Not joined with the basis: only of one that is known beforehand do the scores stand in order.
-        basis = Basis.objects.filter(in_force=True).values("pk")[:1]
-        scores = LeadScore.objects.filter(basis=basis).order_by("-total", "lead_id")
-        if asked.words or asked.kind:
-            scores = scores.filter(lead__in=found)
-        if (place := read("leads.engagement", after, 2)) is not None:
-            scores = scores.filter(beyond("total", "lead_id", place, falling=True, key_falling=False))
-        ranked: list[tuple[float, UUID]] = list(scores.values_list("total", "lead_id")[: PAGE + 1])
-        by_id = Lead.objects.select_related("holder__user").only(*SHOWN).in_bulk([pk for _, pk in ranked[:PAGE]])
-        last = ranked[PAGE - 1] if len(ranked) > PAGE else None
-        return [by_id[pk] for _, pk in ranked[:PAGE]], cursor("leads.engagement", *last) if last else ""
+    if asked.order != "newest" or asked.band:
+        return _ranked(asked, found, at, after)
     newest = found.select_related("holder__user").only(*SHOWN).order_by("-received_at", "-id")
     if (place := read("leads.newest", after, 2)) is not None:
         newest = newest.filter(beyond("received_at", "id", place, falling=True))
     leads = list(newest[: PAGE + 1])
     end = leads[PAGE - 1] if len(leads) > PAGE else None
     return leads[:PAGE], cursor("leads.newest", end.received_at.isoformat(), end.pk) if end else ""
+
+
+def _ranked(asked: Asked, found: LeadQuerySet, at: datetime, after: str) -> tuple[list[Lead], str]:
+    """One page of leads by their scores, which are narrow and stand in this order."""
+    # Not joined with the basis: only of one that is known beforehand do the scores stand in order.
+    basis = basis_in_force()
+    scores = LeadScore.objects.within(basis, at, fit=asked.fit, engagement=int(asked.engagement or 0))
+    if asked.words or asked.kind:
+        scores = scores.filter(lead__in=found)
+    place = read(f"leads.scored.{asked.order}", after, 3)
+    if asked.order == "fit":
+        scores = scores.order_by("fit_band", "-total", "lead_id")
+        if place is not None:
+            later = Q(fit_band=place[0]) & beyond("total", "lead_id", place[1:], falling=True, key_falling=False)
+            scores = scores.filter(Q(fit_band__gt=place[0]) | later)
+    elif asked.order == "engagement":
+        scores = scores.order_by("-total", "lead_id")
+        if place is not None:
+            scores = scores.filter(beyond("total", "lead_id", place[1:], falling=True, key_falling=False))
+    else:
+        scores = scores.order_by("-lead__received_at", "-lead_id")
+        if place is not None:
+            scores = scores.filter(beyond("lead__received_at", "lead_id", place[1:], falling=True))
+    ranked = list(scores.values_list("fit_band", "total", "lead__received_at", "lead_id")[: PAGE + 1])
+    by_id = Lead.objects.select_related("holder__user").only(*SHOWN).in_bulk([row[-1] for row in ranked[:PAGE]])
+    following = ""
+    if len(ranked) > PAGE:
+        fit, total, received_at, pk = ranked[PAGE - 1]
+        following = cursor(
+            f"leads.scored.{asked.order}", fit, received_at.isoformat() if asked.order == "newest" else total, pk
+        )
+    return [by_id[row[-1]] for row in ranked[:PAGE]], following
 
 
 def counts(member: Member, at: datetime) -> dict[str, int]:
@@ -176,9 +211,10 @@ def leads(request: Any) -> HttpResponse:
             if kind not in hidden
         ],
         "orders": ORDERS,
+        "bands": BANDS,
         "may_add": may(member, "leads.change"),
         "may_import": may(member, "import"),
         "is_first": not after,
-        "nobody": not (found or after or asked.words or asked.kind),
+        "nobody": not (found or after or asked.words or asked.kind or asked.band),
     }
     return render(request, "funnel/overview/leads.html", context)

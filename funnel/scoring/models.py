@@ -140,6 +140,17 @@ class LeadScoreQuerySet(models.QuerySet["LeadScore"]):
     def in_force(self) -> LeadScoreQuerySet:
         return self.filter(basis__in_force=True)
 
+    def within(self, basis: Basis, at: datetime, *, fit: str = "", engagement: int = 0) -> LeadScoreQuerySet:
+        """The rows of a basis in a fit band, in an engagement band, or in both."""
+        found, cuts = self.filter(basis=basis), basis.cuts(at)
+        if fit:
+            found = found.filter(fit_band=fit)
+        if engagement > 1:
+            found = found.filter(total__gte=cuts[engagement - 2])
+        if 0 < engagement <= len(cuts):
+            found = found.filter(total__lt=cuts[engagement - 1])
+        return found
+
 
 class LeadScore(TenantRow):
     """Fit and S of one lead on one basis; narrow on purpose."""
@@ -154,7 +165,10 @@ class LeadScore(TenantRow):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "lead", "basis"], name="leadscore_once")]
-        indexes = [models.Index(fields=["workspace", "basis", "-total", "lead"], name="leadscore_order")]
+        indexes = [
+            models.Index(fields=["workspace", "basis", "-total", "lead"], name="leadscore_order"),
+            models.Index(fields=["workspace", "basis", "fit_band", "-total", "lead"], name="leadscore_band"),
+        ]
 
     def seen(self, basis: Basis, at: datetime) -> dict[str, Any]:
         """Both scores as a person reads them: fit, engagement now, band like "A3"."""

@@ -8,11 +8,15 @@ from django.utils import timezone
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
 from funnel.leads.actions import edit, touch
+from funnel.leads.fields import define
 from funnel.leads.identity import Capture, Refused
 from funnel.leads.models import Company, Lead
 from funnel.leads.receiving import receive
 from funnel.mail.models import Message
 from funnel.outbox.models import Event
+from funnel.scoring import changing
+from funnel.scoring.rules import default_rules
+from funnel.templatetags.words import day
 
 ASKS = {"kind": "form", "asks": True, "data": {"form": "Contact us"}}
 
@@ -281,3 +285,27 @@ def test_nobody_is_promised_a_day_that_no_page_could_show(asked, rep, gate):
         with pytest.raises(Refused, match="five years"):
             handoff.give_back(asked, reason=reason, by=rep, at=at, until=far)
         assert Handoff.objects.get().is_open
+
+
+def test_the_sentence_says_what_counted_most_and_what_we_know(rep, gate, work):
+    with gate(rep) as at:
+        define("Staff", "number", by=rep, at=at)
+        rules = default_rules()
+        staff = {"key": "staff", "field": "fields.staff", "when": "range", "value": {"from": "10"}, "points": 9}
+        rules["fit"].append(staff)
+        changing.save_draft(rules, by=rep, at=at)
+        changing.publish(again=False, why="", by=rep, at=at)
+    work()
+    with gate(rep) as at:
+        about = {"name": "Ann", "phone": "01632 960142", "company": "Bell", "fields": {"staff": "25"}}
+        (got,) = receive(rep.workspace, [Capture(email="ann@bell.example", **about)], at=at)
+        touch(got.lead, "meeting", at=at, occurred_at=at - timedelta(days=2), source=("Flyer", "", ""))
+        for minutes in (5, 3, 1):
+            touch(got.lead, "visit", at=at, occurred_at=at - timedelta(minutes=minutes))
+    work()
+    with gate(rep) as at:
+        on = [day(rep.workspace.local(at - timedelta(days=days)).date()) for days in (2, 0)]
+        assert Handoff.objects.get().card["why"] == (
+            f"Met us on {on[0]}, from Flyer; visited us on {on[1]}, third time in seven days; writes from bell.example;"
+            " Staff: 25; fit A, engagement 3"
+        )

@@ -177,6 +177,25 @@ def test_more_rows_than_a_page_holds_still_add_up(lead, rep, gate, work, monkeyp
         assert seen["engagement_then"] == 10 + 11
 
 
+def test_the_drawing_and_its_table_end_at_what_it_is_now_and_cool_towards_nothing(lead, rep, browse, gate, work):
+    with gate(rep) as at:
+        for days in (30, 20, 3):
+            touch(Lead.objects.get(), "call", at=at, occurred_at=at - timedelta(days=days))
+    work()
+    with gate(rep) as at:
+        seen = opened(Lead.objects.get(), at)
+        plot = seen["plot"]
+        assert plot.rows[-1][1] == pytest.approx(float(seen["engagement"]), abs=0.06)
+        by_day = dict(plot.rows)
+        assert len(by_day) == 7
+        oldest = min(by_day)
+        assert by_day[oldest] == 0, "six weeks ago nothing had happened"
+        assert plot.amounts[0] >= float(seen["engagement"])
+        heights = [float(point.split()[1]) for point in plot.ahead[1:].split("L")]
+        assert heights == sorted(heights), "lower from day to day"
+    assert "if nothing happens" in browse(rep).get(f"/leads/{lead.pk}/").content.decode()
+
+
 def test_an_entry_taken_back_stays_and_its_correction_is_a_row(lead, rep, marketer, browse, gate, work):
     with gate(rep):
         form = Event.objects.get(kind="form")

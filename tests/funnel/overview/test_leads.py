@@ -48,7 +48,7 @@ def test_what_nobody_is_called_gives_a_sentence(rep, gate, browse, words):
     assert "Nobody is called" in answer.content.decode()
 
 
-@pytest.mark.parametrize("order", ["newest", "engagement"])
+@pytest.mark.parametrize("order", ["newest", "engagement", "fit", "newest&band=A", "fit&band=A", "engagement&fit=A"])
 def test_pages_show_everybody_exactly_once(rep, gate, browse, work, order):
     with gate(rep) as at:
         leads = came(rep, at, *[f"Ann{number} Bell" for number in range(PAGE * 2 + 3)], channel="flyer")
@@ -74,6 +74,35 @@ def test_by_engagement_the_busiest_stands_first(rep, gate, browse, work):
         touch(quiet, "page_view", at=at)
     work()
     assert names(browse(rep).get("/leads/?order=engagement"))[:2] == ["Busy Two", "Quiet One"]
+
+
+def test_a_band_shows_who_stands_in_it_and_fit_comes_before_engagement(rep, gate, browse, api, work):
+    with gate(rep) as at:
+        _, bob, cid = came(rep, at, "Ann Bell", "Bob Cray", "Cid Dorn", channel="flyer")
+        Lead.objects.filter(pk__in=[bob.pk, cid.pk]).update(company_name="", phone="")
+        for lead in (bob, bob, cid):
+            touch(lead, "call", at=at)
+        for lead in (bob, cid):
+            touch(lead, "visit", at=at)
+    work()
+    client = browse(rep)
+    grades = {
+        one["name"]: one["band"] for one in api(rep).get("leads/").json()["results"]
+    }  # fmt: skip
+    assert len({band[0] for band in grades.values()}) == 2
+    for name, band in grades.items():
+        assert name in names(client.get(f"/leads/?band={band}"))
+        assert set(names(client.get(f"/leads/?fit={band[0]}&engagement={band[1]}"))) == {
+            one for one, other in grades.items() if other == band
+        }
+        assert {one["name"] for one in api(rep).get(f"leads/?band={band[0]}").json()["results"]} == {
+            one for one, other in grades.items() if other[0] == band[0]
+        }
+    best = sorted(grades, key=lambda name: grades[name][0])
+    assert names(client.get("/leads/?order=fit"))[0] == best[0]
+    assert names(client.get("/leads/?order=fit"))[1:] == ["Bob Cray", "Cid Dorn"], "the busier one first"
+    assert client.get("/leads/?fit=E").status_code == 400
+    assert api(rep).get("leads/?band=E9").status_code == 400
 
 
 def test_each_filter_shows_its_own(rep, other_rep, owner, gate, browse, work):
