@@ -253,7 +253,7 @@ def give_back(
         lead.move(
             Stage.DISQUALIFIED if reason.disqualifies else Stage.NURTURING,
             at=at, by=by, because=reason.name, cool_until=cool,
-            way_back=way,
+            way_back=way and way | ({"with": str(was_with.pk)} if was_with else {}),
         )  # fmt: skip
     record(
         lead.workspace_id, "handoff_given_back", at=at, lead_id=lead.pk, actor=by,

@@ -230,6 +230,8 @@ def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
         for lead_id, member_id in plugged([lead.pk for lead in leads]).items():
             found[lead_id] = (member_id, "{name} had a deal with this person.")
     for lead in leads:
+        if lead.way_back and (held_by := lead.way_back.get("with")):
+            found[lead.pk] = (UUID(held_by), "{name} spoke with this person before.")
         if lead.holder_id is not None:
             found[lead.pk] = (lead.holder_id, "{name} looks after this customer.")
     if not found:

@@ -141,7 +141,7 @@ def _lead(lead: Lead, score: dict[str, Any] | None, handoff: dict[str, Any] | No
         "created_at": stamp(lead.created_at),
         "updated_at": stamp(lead.updated_at),
         "cool_until": stamp(lead.cool_until),
-        "way_back": lead.way_back,
+        "way_back": lead.way_back and {name: said for name, said in lead.way_back.items() if name != "with"},
         "waits_since": stamp(lead.waits_since),
         "customer_since": stamp(lead.customer_since),
         "version": lead.version,

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from funnel.handoff import actions as handoff
-from funnel.handoff import reasons
+from funnel.handoff import passing, reasons
 from funnel.handoff.models import GiveBackReason, Handoff, Way
 from funnel.leads.actions import touch
 from funnel.leads.identity import Capture
@@ -143,6 +143,24 @@ def test_not_now_september_comes_back_then_with_its_history_to_the_same_rep(back
         assert [row["says"] for row in one.card["touched"]] == ["Visited us", "Sent “Contact us”"]
 
 
+@pytest.mark.parametrize("how", ["brought by hand", "passed on"])
+def test_it_comes_back_to_who_had_it_last_whoever_took_the_handoff(how, gate, rep, other_rep, owner, work):
+    """A rep's own lead had no handoff at all; one that was passed on was taken by a colleague."""
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(name="Ann", email="ann@bell.example")], at=at)
+        if how == "passed on":
+            handoff.open_for([got.lead], why={got.lead.pk: "."}, workspace=rep.workspace, at=at, to=rep)
+            lead = handoff.accept(Lead.objects.get(), by=rep, at=at)
+            passing.pass_lead(lead, to=other_rep, by=rep, at=at)
+        else:
+            handoff.keep(got.lead, by=other_rep, at=at)
+        lead, reason = Lead.objects.get(), GiveBackReason.objects.get(key="not-now")
+        handoff.give_back(lead, reason=reason, by=other_rep, at=at, until=at + timedelta(days=80))
+    work(at=at + timedelta(days=80, minutes=1))
+    with gate(rep):
+        assert Handoff.objects.open().get().offered_to == other_rep
+
+
 @pytest.mark.parametrize("gone", [{"active": False}, {"takes_leads": False}])
 def test_a_rep_who_is_not_there_any_more_is_passed_over(back, later, gate, rep, gone):
     holder, at = back(way=Way.DATE, until=timedelta(days=80))
@@ -159,7 +177,7 @@ def test_who_edits_a_reason_changes_nothing_that_was_promised(back, later, gate,
         reason = GiveBackReason.objects.get(name="As said")
         reason.name, reason.way, reason.above, reason.cool_days = "Else", Way.ENGAGEMENT, 900, 3
         reasons.change(reason, by=rep, at=at)
-        assert Lead.objects.get().way_back == {"way": "touch", "touch": "visit"}
+        assert {"way": "touch", "touch": "visit"}.items() <= Lead.objects.get().way_back.items()
         assert Event.objects.get(kind="handoff_given_back").data["way"] == {"way": "touch", "touch": "visit"}
     assert later(at + timedelta(days=4), "visit") == 0
     assert later(at + AFTER, "visit") == 1
