@@ -356,8 +356,9 @@ def _tell(
 
 
 def reminder_at(demo: Demo, booked_at: datetime) -> datetime:
-    """When lead and rep are reminded: a day before, or an hour before where it was booked later than that."""
-    return demo.starts_at - DAY if demo.starts_at - DAY > booked_at else demo.starts_at - HOUR
+    """When lead and rep are reminded: a day before, else an hour before; who books later still needs no reminder."""
+    early = [demo.starts_at - ahead for ahead in (DAY, HOUR) if demo.starts_at - ahead > booked_at]
+    return early[0] if early else demo.starts_at
 
 
 def _plain(value: Any) -> Any:

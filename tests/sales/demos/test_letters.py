@@ -101,6 +101,17 @@ def test_who_books_late_is_reminded_an_hour_before_and_who_cancels_not_at_all(re
     assert [one.to_email for one in letters(rep, gate, "demo-reminder")] == [leads[0].email]
 
 
+def test_who_books_within_the_hour_is_not_reminded_at_once(rep, catch, gate, work):
+    lead = catch(rep, "Ann Bell", email="ann@bell.example")
+    with gate(rep) as at:
+        soon = at + timedelta(minutes=20)
+        demos.book(lead, holder=rep, starts_at=soon, ends_at=soon + HALF, by=rep, at=at)
+    work()
+    work(soon + timedelta(seconds=1))
+    assert letters(rep, gate, "demo-booked")
+    assert not letters(rep, gate, "demo-reminder", "demo-rep-reminder")
+
+
 def test_a_first_no_show_is_sent_a_link_to_book_again_a_second_one_is_not(rep, past_demo, gate, work):
     first = past_demo(rep, hours=30)
     again = past_demo(rep, lead=first.lead, hours=2)
