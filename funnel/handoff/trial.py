@@ -76,8 +76,12 @@ def try_again(rules: Rules, *, workspace: Workspace, at: datetime) -> Trial:
         found.select_related("lead__source", "offered_to__user").defer("card").order_by("-opened_at", "-id")[:MOST]
     )[::-1]
     members = list(Member.objects.taking_leads().select_related("user"))
+    # Between equals whoever had the first turns of the month has them again, or every lead would change places.
+    first = [one.offered_to_id for one in handoffs if one.route.get("by") == "rotation"]
+    served = {pk: place for place, pk in reversed(list(enumerate(first)))}
     for one in members:
-        one.owed, one.last_turn_at, one.week = 0.0, None, None
+        one.owed, one.week = 0.0, None
+        one.last_turn_at = at - 2 * MONTH + timedelta(seconds=served.get(one.pk, len(first)))
     off = TimeOff.objects.filter(last__gte=workspace.local(at - MONTH).date(), first__lte=begins(workspace, at))
     rotation = Rotation(members, list(off), rules, workspace)
     bands = fit_bands([one.lead for one in handoffs])

@@ -73,9 +73,9 @@ def had(gate, *members):
 def test_shares_hold_across_batches(gate, rep, other_rep):
     third = make_member(rep.workspace, "rep", "Theo Third", takes_leads=True)
     with gate(rep) as at:
-        for _ in range(17):
-            routed(rep, at, 20)
-    assert sorted(had(gate, rep, other_rep, third)) == [113, 113, 114]
+        for _ in range(LEADS // 200):
+            routed(rep, at, 200)
+    assert sorted(had(gate, rep, other_rep, third)) == [3333, 3333, 3334]
 
 
 def test_what_somebody_can_take_a_week_is_their_share(gate, rep, other_rep):
