@@ -1,6 +1,7 @@
 """By turn everybody gets their share, never a whole lead more or less."""
 
 import random
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from funnel.handoff.routing import Rotation
 from funnel.leads.models import Lead
 from funnel.people.away import come_back, take_off
 from funnel.workspaces.gate import tenant
-from funnel.workspaces.models import Member
+from funnel.workspaces.models import Member, MemberQuerySet
 from tests.conftest import make_member
 from tests.racing import race
 
@@ -144,14 +145,29 @@ def test_a_new_week_counts_from_nothing_and_forgets_no_debt(gate, rep, other_rep
     assert had(gate, rep, other_rep) == [0, 1]
 
 
+def two_workers(rep):
+    def worker():
+        for _ in range(20):
+            with tenant(rep.workspace_id, write=True) as at:
+                routed(rep, at, 5)
+
+    return race([worker, worker])
+
+
 @pytest.mark.postgres
 def test_two_workers_at_once_keep_the_shares(transactional_db, workspace, rep, other_rep, gate):
     third = make_member(workspace, "rep", "Theo Third", takes_leads=True)
-
-    def worker():
-        for _ in range(20):
-            with tenant(workspace.pk, write=True) as at:
-                routed(rep, at, 5)
-
-    assert race([worker, worker]) == [None, None]
+    assert two_workers(rep) == [None, None]
     assert sorted(had(gate, rep, other_rep, third)) == [66, 67, 67]
+
+
+@pytest.mark.postgres
+def test_without_the_lock_two_workers_forget_each_other_s_turns(
+    transactional_db, workspace, rep, other_rep, gate, monkeypatch
+):
+    """The negative control: both read the turns before either wrote them."""
+    monkeypatch.setattr(MemberQuerySet, "select_for_update", lambda self, **how: self)
+    save = Rotation.save
+    monkeypatch.setattr(Rotation, "save", lambda self: (time.sleep(0.02), save(self)))
+    two_workers(rep)
+    assert sum(had(gate, rep, other_rep)) < 200
