@@ -85,34 +85,40 @@ def reason_card(lead: Lead, touches: Sequence[Event], *, why: str) -> dict[str, 
     }
 
 
-def why_asked(touches: Sequence[Event]) -> str:
-    """The sentence for somebody who asked for contact."""
-    asked = next((event for event in touches if event.data.get("asks") or event.kind == "contact_request"), None)
-    if asked is None:
-        return "Asked to be contacted"
-    words = f"Asked for contact with “{asked.data['form']}”" if asked.data.get("form") else "Asked to be contacted"
-    return words + _origin(asked) + _before(touches)
-
-
-class WhyReady:
-    """Writes the sentence for those whose fit and engagement crossed the line, from what counted most."""
+class WhyNow:
+    """Writes why somebody is handed over now: what they did that counted most, and what we know of them."""
 
     def __init__(self, basis: Basis, workspace: Workspace, at: datetime) -> None:
         self.basis, self.workspace, self.at = basis, workspace, at
         self.rules = basis.version.rules
         self.labels = labels_for(self.rules)
 
-    def __call__(self, lead: Lead, touches: Sequence[Event], *, fit_band: str, engagement_band: int) -> str:
-        """Write it: "Sent “Roof check” on Tue 17 Nov, third this week, from radio; staff 25; fit A, engagement 3"."""
-        live = [event for event in touches if event.kind != "received"]
-        best: dict[str, Event] = {}
-        for event in sorted(live, key=self._counts, reverse=True):
-            if len(best) < NAMED:
-                best.setdefault(says(event), event)
-        parts = [self._did(event, live, first=place == 0) for place, event in enumerate(best.values())]
-        known = [self._known(rule, value) for rule, value in fit_rows(lead, self.rules) if rule["points"] > 0]
-        parts += [words for words in known if words][:NAMED]
+    def asked(self, lead: Lead, touches: Sequence[Event]) -> str:
+        """For who asked: "Asked for contact with “Roof check”, from radio; called us on Tue 17 Nov; staff: 25"."""
+        wish = next((event for event in touches if event.data.get("asks") or event.kind == "contact_request"), None)
+        form = wish.data.get("form") if wish else ""
+        words = f"Asked for contact with “{form}”" if form else "Asked to be contacted"
+        others = [event for event in touches if event is not wish]
+        return "; ".join(
+            [words + (_origin(wish) if wish else ""), *self._most(others, 1, begins=False), *self._of(lead)]
+        )
+
+    def ready(self, lead: Lead, touches: Sequence[Event], *, fit_band: str, engagement_band: int) -> str:
+        """For who crossed the line: "Met us on Tue 17 Nov, second time in seven days; fit A, engagement 3"."""
+        parts = [*self._most(touches, NAMED, begins=True), *self._of(lead)]
         return "; ".join([*(parts or ["Over the line"]), f"fit {fit_band}, engagement {engagement_band}"])
+
+    def _most(self, touches: Sequence[Event], many: int, *, begins: bool) -> list[str]:
+        """The acts that count most now, each kind once; the first begins the sentence and says where it came from."""
+        live, best = [event for event in touches if event.kind != "received"], dict[str, Event]()
+        for event in sorted(live, key=self._counts, reverse=True):
+            if len(best) < many:
+                best.setdefault(says(event), event)
+        return [self._did(event, live, first=begins and not place) for place, event in enumerate(best.values())]
+
+    def _of(self, lead: Lead) -> list[str]:
+        known = [self._known(rule, value) for rule, value in fit_rows(lead, self.rules) if rule["points"] > 0]
+        return [words for words in known if words][:NAMED]
 
     def _counts(self, event: Event) -> tuple[float, datetime]:
         """What the event counts now, without caps; of equal ones the latest."""
@@ -149,12 +155,3 @@ def _origin(event: Event) -> str:
         return ""
     named = event.source.campaign or event.source.channel.replace("_", " ")
     return f", from “{named}”" if event.source.campaign else f", from {named}"
-
-
-def _before(touches: Sequence[Event]) -> str:
-    earlier = len([event for event in touches if event.kind != "received"]) - 1
-    return f", after {_count(earlier)} before" if earlier > 0 else ""
-
-
-def _count(number: int) -> str:
-    return "one touch" if number == 1 else f"{number} touches"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from funnel.handoff.actions import open_for
-from funnel.handoff.card import WhyReady, touches_of, why_asked
+from funnel.handoff.card import WhyNow, touches_of
 from funnel.handoff.wayback import allows, brings_back
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
@@ -144,13 +144,13 @@ def _carry_out(
     if found.open:
         opening = list(found.open.values())
         touches, cuts = touches_of(opening, told), basis.cuts(at)
-        why, ready = {}, WhyReady(basis, workspace, at)
+        why, now = {}, WhyNow(basis, workspace, at)
         for lead in opening:
             band = 1 + sum(scores[lead.pk].total >= cut for cut in cuts)
             why[lead.pk] = (
-                why_asked(touches[lead.pk])
+                now.asked(lead, touches[lead.pk])
                 if lead.pk in found.asked
-                else ready(lead, touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band)
+                else now.ready(lead, touches[lead.pk], fit_band=scores[lead.pk].fit_band, engagement_band=band)
             )
             if lead.way_back and lead.pk not in found.asked:
                 agreed = brings_back(lead.way_back)

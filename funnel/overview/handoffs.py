@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
-from funnel.handoff.card import WhyReady, touches_of
+from funnel.handoff.card import WhyNow, touches_of
 from funnel.handoff.clock import Clock, not_spoken_to
 from funnel.handoff.models import Handoff, Outcome
 from funnel.handoff.wayback import whereabouts
@@ -109,7 +109,7 @@ def waiting_for_go(workspace: Workspace, *, at: datetime) -> list[dict[str, Any]
     if not leads:
         return []
     grades, touches = grades_of([lead.pk for lead in leads], at=at), touches_of(leads)
-    why = WhyReady(basis_in_force(), workspace, at)
+    why = WhyNow(basis_in_force(), workspace, at)
     rows = []
     for lead in leads:
         fit, engagement = grades.get(lead.pk, ("D", 1))
@@ -117,7 +117,7 @@ def waiting_for_go(workspace: Workspace, *, at: datetime) -> list[dict[str, Any]
             {
                 "lead": lead,
                 "grade": (fit, engagement),
-                "why": why(lead, touches[lead.pk], fit_band=fit, engagement_band=engagement),
+                "why": why.ready(lead, touches[lead.pk], fit_band=fit, engagement_band=engagement),
             }
         )
     return rows

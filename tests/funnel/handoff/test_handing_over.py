@@ -34,7 +34,7 @@ def test_asking_for_contact_hands_over_whatever_the_score(asked, rep, gate):
     with gate(rep):
         one = Handoff.objects.get(lead=asked)
         assert (one.offered_to, one.outcome) == (rep, Outcome.OPEN)
-        assert one.card["why"] == "Asked for contact with “Contact us”"
+        assert one.card["why"].startswith("Asked for contact with “Contact us”")
         assert "turn" in one.route["says"]
         lead = Lead.objects.get()
         assert (lead.stage, lead.holder) == ("ready", None)
@@ -308,4 +308,19 @@ def test_the_sentence_says_what_counted_most_and_what_we_know(rep, gate, work):
         assert Handoff.objects.get().card["why"] == (
             f"Met us on {on[0]}, from Flyer; visited us on {on[1]}, third time in seven days; writes from bell.example;"
             " Staff: 25; fit A, engagement 3"
+        )
+
+
+def test_who_asks_reads_with_what_else_they_did_and_what_we_know(rep, gate, work):
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(email="ann@bell.example", name="Ann")], at=at)
+        touch(got.lead, "visit", at=at, occurred_at=at - timedelta(days=1))
+    work()
+    with gate(rep) as at:
+        touch(got.lead, "contact_request", at=at, source=("radio", "", ""))
+    work()
+    with gate(rep) as at:
+        on = day(rep.workspace.local(at - timedelta(days=1)).date())
+        assert Handoff.objects.get().card["why"] == (
+            f"Asked to be contacted, from radio; visited us on {on}; writes from bell.example"
         )
