@@ -213,6 +213,7 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
             "held_more": len(held) > WAITING,
             "people": people if may_go else [],
             "wrong": wrong,
+            "wrong_at": request.POST.get("at", "several") if wrong else "",
             "chosen": chosen,
             "reason": request.POST.get("reason", ""),
             "given": back,

@@ -73,8 +73,9 @@ def test_without_a_choice_nothing_is_passed_on(sent, sentence, waiting, owner, b
 
 def test_without_a_reason_nothing_is_passed_on_and_the_choice_is_kept(waiting, owner, rep, viewer, browse, gate):
     chosen = waiting[0]
-    answer = browse(owner).post(reverse("handoffs-pass"), {"handoff": chosen.pk, "reason": "  "})
+    answer = browse(owner).post(reverse("handoffs-pass"), {"handoff": chosen.pk, "reason": "  ", "at": "several"})
     page = answer.content.decode()
+    assert page.count("Write why") == 1
     assert (answer.status_code, "Write why; whoever gets them reads it." in page) == (422, True)
     with gate(owner) as at:
         assert f'value="{chosen.pk}" form="pass-several" aria-label="Choose {chosen.lead}" checked' in page
