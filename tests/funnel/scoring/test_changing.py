@@ -143,8 +143,7 @@ def test_judging_the_past_gives_what_would_have_been_given_at_the_time(gate, own
 
 
 def test_who_comes_while_a_basis_is_filled_is_on_it_and_nothing_counts_twice(crowd, gate, owner, work, monkeypatch):
-    monkeypatch.setattr("funnel.scoring.filling.SLICE", 3)
-    monkeypatch.setattr("funnel.scoring.filling.FIRST_SLICE", 3)
+    monkeypatch.setattr("funnel.scoring.filling.LEAST", 3)
     monkeypatch.setattr("funnel.scoring.filling.MOST", 3)
     from funnel.scoring import filling
 
