@@ -176,8 +176,27 @@ def run(workspace_id: UUID, batch: list[Effect], at: datetime | None) -> int:
 
 def _together(workspace_id: UUID, handler: Handler, effects: list[Effect], at: datetime | None) -> int:
     with tenant(workspace_id, write=True) as now:
+        _keep(effects)
         unfinished = handler(effects, at or now) or ()
         return _settle(effects, unfinished, at or now)
+
+
+def _keep(effects: list[Effect]) -> None:
+    """Lock what is going to be done until it is, so that nobody claims it meanwhile, however long that takes.
+
+    A lease alone would let work that outlives it be begun again and again, and never end. On SQLite nobody claims
+    while another writes.
+    """
+    if settings.SQLITE:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM {Effect._meta.db_table} WHERE id = ANY(%s) AND lease = %s AND state = %s"  # noqa: S608
+            " ORDER BY id FOR KEY SHARE",
+            [[effect.pk for effect in effects], effects[0].lease, State.DUE],
+        )
+        if cursor.rowcount != len(effects):
+            raise LeaseLost
 
 
 def _settle(effects: list[Effect], unfinished: Collection[Effect], at: datetime) -> int:

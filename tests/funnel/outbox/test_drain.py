@@ -1,8 +1,10 @@
 """The drain: batches that settle with what they wrote, one culprit at a time, nothing twice, nobody starved."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from funnel.outbox import drain as draining
 from funnel.outbox.actions import record, try_again
@@ -146,3 +148,30 @@ def test_a_name_that_this_release_doesnt_know_waits_and_spends_no_attempt(happen
         Effect.objects.update(handler="from_the_future")
     assert work() == 0
     assert effects(gate, owner)["a"].attempts == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_work_that_outlives_its_lease_is_begun_by_nobody_else(happen, owner, gate, monkeypatch):
+    claimed = []
+
+    def slow(batch, at):
+        """Take so long that the lease runs out, and look for work on another connection meanwhile."""
+
+        def look():
+            later = at + 2 * draining.LEASE
+            try:
+                claimed.extend(draining.claim(owner.workspace_id, Lane.LIVE, later, 200))
+            finally:
+                connection.close()
+
+        other = threading.Thread(target=look)
+        other.start()
+        other.join(20)
+
+    monkeypatch.setattr(told, "note", slow)
+    at = happen(owner, "a", "b")
+    batch = draining.claim(owner.workspace_id, Lane.LIVE, at, 200)
+    assert draining.run(owner.workspace_id, batch, None) == 2
+    assert claimed == []
+    assert {(one.state, one.attempts) for one in effects(gate, owner).values()} == {(State.DONE, 1)}
