@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -32,6 +33,7 @@ class Broker:
 
     def __init__(self) -> None:
         self.rung: list[float] = []
+        self.tasks: list[str] = []
         self.answers = threading.Event()
         self.answers.set()
         self.error: Exception | None = None
@@ -41,6 +43,7 @@ class Broker:
         if self.error is not None:
             raise self.error
         self.rung.append(time.monotonic())
+        self.tasks += tasks
 
 
 @pytest.fixture
@@ -204,6 +207,20 @@ def test_a_beat_whose_broker_refuses_goes_on(broker: Broker) -> None:
         time.sleep(max(0.0, min(beat.tick(), 0.5)))
     assert broker.rung
     assert time.monotonic() - beat.ticked < 1
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("hours", [-2, 2, 24 * 40])
+def test_a_beat_whose_clock_is_set_goes_on_at_its_own_pace(broker: Broker, hours: int) -> None:
+    beat = heartbeat.Beat(app=app)
+    beat.tick()
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours)):
+        due = time.monotonic() + 2.5
+        while time.monotonic() < due:
+            wait = beat.tick()
+            assert wait <= 2
+            time.sleep(min(wait, 0.5))
+    assert broker.tasks == ["funnel.outbox.tasks.drain"]
 
 
 @pytest.mark.django_db
