@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -49,6 +50,20 @@ def test_a_revoked_or_ended_key_is_refused(owner, browse, api):
     with everywhere():
         ApiKey.objects.filter(revoked_at=None).update(expires_at=timezone.now() - timedelta(seconds=1))
     assert ended.get("leads/").status_code == 401
+
+
+@pytest.mark.parametrize("hours", [-2, 24 * 40])
+def test_a_key_ends_by_the_database_s_clock_whatever_the_web_part_s_says(owner, api, hours):
+    ended, good = api(owner), api(owner)
+    with everywhere():
+        first, second = ApiKey.objects.order_by("created_at", "pk")
+        ApiKey.objects.filter(pk=first.pk).update(expires_at=timezone.now() - timedelta(seconds=2))
+        ApiKey.objects.filter(pk=second.pk).update(expires_at=timezone.now() + timedelta(hours=1))
+    with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+        assert (ended.get("leads/").status_code, good.get("leads/").status_code) == (401, 200)
+    with everywhere():
+        used = ApiKey.objects.get(pk=second.pk).last_used_at
+    assert abs(timezone.now() - used) < timedelta(minutes=1)
 
 
 def test_a_key_can_be_made_for_each_room_of_the_api(owner, browse):
