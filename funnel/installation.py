@@ -77,6 +77,12 @@ if SQLITE:
     }
     DATABASES["default"]["TEST"] = {"NAME": str(DATA / "test.sqlite3")}
 else:
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # A page gives up on a lock and on a statement after so many seconds, the worker never: see wsgi.py.
+    _patience = {name: env.float(name.upper(), default=0.0) for name in ("lock_timeout", "statement_timeout")}
+    _options = DATABASES["default"].setdefault("OPTIONS", {})
+    _options.setdefault("connect_timeout", 5)
+    if any(_patience.values()):
+        said = [_options.get("options", ""), *(f"-c {name}={wait * 1000:.0f}" for name, wait in _patience.items())]
+        _options["options"] = " ".join(said).strip()
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = not SQLITE

@@ -6,6 +6,9 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "funnel.settings")
 # A page gives up on the write lock after a second and says so; the worker waits.
 os.environ.setdefault("SQLITE_TIMEOUT", "1")
+# On PostgreSQL, where somebody locks a table, visitors would otherwise wait until no thread is left to answer anybody.
+os.environ.setdefault("LOCK_TIMEOUT", "4")
+os.environ.setdefault("STATEMENT_TIMEOUT", "30")
 # Each thread has a connection: with the worker’s 64 MiB for each they would hold a gigabyte together, and be no faster.
 os.environ.setdefault("SQLITE_CACHE", "1")
 os.environ.setdefault("SQLITE_STATEMENTS", "40")
