@@ -310,6 +310,11 @@ _LEAD_PANELS = [
     "sales.queue.pane.lead_panel", "sales.qualification.views.lead_panel", "sales.customers.page.lead_panel",
     "sales.deals.page.lead_panel", "sales.negotiation.page.lead_panel", "sales.demos.panel.lead_panel",
 ]  # fmt: skip
+# What both ask of a lead at once; the panels take it from there (see funnel/leads/known.py).
+_DESK_ASKS = [
+    "funnel.overview.questions.ASKED", "sales.queue.pane.TASKS", "sales.qualification.actions.QUESTIONS",
+    "sales.deals.page.DEALS", "sales.negotiation.page.QUOTES", "sales.demos.panel.DEMOS",
+]  # fmt: skip
 _DESK_PANELS = [
     "funnel.overview.questions.desk_panel",
     "sales.demos.panel.desk_panel", "sales.qualification.views.desk_panel", "sales.deals.page.desk_panel",
@@ -358,10 +363,14 @@ SLOTS: dict[str, list[str]] = {
     "facts": _FACTS,
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
     "lead_panels": _LEAD_PANELS,
+    # Queries by a lead's id, of funnel.workspaces.asking.Asked, that its page asks in one statement for the panels.
+    "lead_asks": [*_DESK_ASKS, "marketing.nurture.panel.LATEST"],
     # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
     "desk_rows": ["sales.demos.panel.desk_rows"],
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
     "desk_panels": _DESK_PANELS,
+    # The same for the desk.
+    "desk_asks": _DESK_ASKS,
     # (request, deal): a panel of the deal's page, {"template", "context"}, or None.
     "deal_panels": ["sales.negotiation.page.deal_panel"],
     # (deal): what an accepted quote comes to, {"amount", "currency", "says"}, or None.

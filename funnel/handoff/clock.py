@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Subquery
 
 from funnel.handoff.models import Handoff, HandoffQuerySet, Outcome
+from funnel.leads import known
+from funnel.leads.models import Lead
 from funnel.leads.stages import SALES
 from funnel.outbox.kinds import CONTACTS
 from funnel.outbox.models import Event
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.hours import after, between
 from funnel.workspaces.models import Workspace
 
@@ -77,11 +81,23 @@ class FirstContact:
         return self.promise - self.left
 
 
-def first_contact(handoff: Handoff | None, *, at: datetime, workspace: Workspace) -> FirstContact | None:
-    """The first contact with the lead of a handoff that was taken and not given back; None where none is promised."""
+SPOKEN = Asked(
+    lambda lead: (
+        with_first_contact(Handoff.objects.filter(lead__in=[lead], outcome=Outcome.ACCEPTED, given_back_at=None))
+        .order_by("-opened_at")
+        .values_list("pk", "spoken_at")[:1]
+    ),
+    UUID,
+)
+
+
+def first_contact(handoff: Handoff | None, *, lead: Lead, at: datetime, workspace: Workspace) -> FirstContact | None:
+    """The first contact since the lead's latest handoff, where it was taken and not given back; None where none is
+    promised.
+    """
     if handoff is None or handoff.outcome != Outcome.ACCEPTED or handoff.given_back_at or not handoff.contact_due_at:
         return None
-    found = with_first_contact(Handoff.objects.filter(pk=handoff.pk)).values_list("spoken_at", flat=True).first()
+    found = dict(known.of(lead, SPOKEN)).get(handoff.pk)
     due_at = handoff.contact_due_at
     return FirstContact(
         due_at,

@@ -9,6 +9,7 @@ from django import forms
 from django.utils import timezone
 
 from funnel.handoff.models import GiveBackReason, Way
+from funnel.handoff.reasons import OFFERED
 from funnel.handoff.wayback import TOUCHES, follows, touch_words
 from funnel.workspaces.hours import opening
 from funnel.workspaces.models import Workspace
@@ -34,11 +35,13 @@ class GiveBackForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
-    def __init__(self, *args: Any, workspace: Workspace, at: datetime, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, workspace: Workspace, at: datetime, reasons: list[Any] | None = None, **kwargs: Any
+    ) -> None:
         kwargs.setdefault("auto_id", "give-%s")
         super().__init__(*args, **kwargs)
         self.workspace, self.at = workspace, at
-        self.reasons = list(GiveBackReason.objects.offered())
+        self.reasons = OFFERED.rows() if reasons is None else reasons
         for one in self.reasons:
             one.follows = follows(one)
         self.fields["reason"].choices = [(one.key, one.name) for one in self.reasons]  # type: ignore[attr-defined]

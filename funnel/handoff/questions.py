@@ -10,7 +10,6 @@ from funnel.handoff.actions import NotYours
 from funnel.handoff.models import Handoff, Question
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
-from funnel.leads.stages import Stage
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.workspaces.models import LEADERS, Member
@@ -32,12 +31,9 @@ def _words(said: str, name: str, missing: str) -> str:
     return words
 
 
-def may_ask(lead: Lead, by: Member) -> bool:
-    """Whether the lead is with this member, or offered to them."""
-    if lead.holder_id is not None and (lead.holder_id == by.pk or by.role in LEADERS):
-        return True
-    # Only these can have an open handoff; most pages of leads needn't ask.
-    return lead.stage in (Stage.READY, Stage.CUSTOMER) and Handoff.objects.takeable_by(by).filter(lead=lead).exists()
+def holds(lead: Lead, by: Member) -> bool:
+    """Whether the lead is with this member, or with somebody whom they lead."""
+    return lead.holder_id is not None and (lead.holder_id == by.pk or by.role in LEADERS)
 
 
 @transaction.atomic
@@ -45,7 +41,7 @@ def ask(lead: Lead, words: str, *, by: Member, at: datetime) -> Question:
     """Ask marketing about a lead that one holds or is offered; it stays where it is. Raises NotYours or Refused."""
     words = _words(words, "words", "Write what you want to know.")
     lead = Lead.objects.locked([lead.pk])[lead.pk]
-    if not may_ask(lead, by):
+    if not (holds(lead, by) or Handoff.objects.takeable_by(by).filter(lead=lead).exists()):
         raise NotYours("Only who has a lead, or is offered it, asks marketing about it.")
     made = Question(workspace_id=lead.workspace_id, lead=lead, asked_by=by, words=words, asked_at=at)
     made.save()

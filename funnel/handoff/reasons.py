@@ -16,10 +16,12 @@ from funnel.handoff.models import GiveBackReason, Handoff, Way
 from funnel.handoff.wayback import TOUCHES
 from funnel.leads.identity import Refused
 from funnel.outbox.models import Event
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import AuditEntry, Member, Workspace
 from funnel.workspaces.refusals import Refusal
 
 SHIPPED = Path(__file__).parent / "reasons.json"
+OFFERED = Asked(lambda: GiveBackReason.objects.offered())
 # A rep reads them all while the lead waits.
 MOST = 20
 LONGEST_COOL, HIGHEST = 730, 1000

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from funnel.leads import known
 from funnel.leads.models import FieldDefinition, Lead
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import AuditEntry, Member
@@ -62,11 +63,7 @@ def fields_of(lead: Lead) -> dict[str, FieldDefinition]:
     """The business's own fields by name where the lead has any; read once for this instance, whoever asks."""
     if not lead.fields:
         return {}
-    known: dict[str, FieldDefinition] | None = getattr(lead, "known_fields", None)
-    if known is None:
-        known = {one.name: one for one in FIELDS.rows()}
-        lead.known_fields = known  # type: ignore[attr-defined]
-    return known
+    return {one.name: one for one in known.of(lead, FIELDS, keep=True)}
 
 
 def one_value(definition: FieldDefinition, value: Any) -> str | bool | None:

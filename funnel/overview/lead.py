@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import phonenumbers
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from funnel.handoff.actions import may_bring_back
-from funnel.handoff.clock import first_contact
+from funnel.handoff.clock import SPOKEN, first_contact
 from funnel.handoff.models import Handoff
+from funnel.handoff.reasons import OFFERED
 from funnel.handoff.wayback import whereabouts
-from funnel.leads.fields import fields_of
+from funnel.leads import known
+from funnel.leads.fields import FIELDS, fields_of
 from funnel.leads.models import Consent, Lead, Suspect
 from funnel.leads.stages import SALES, Stage, side_of
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
-from funnel.overview.lead_scores import opened
+from funnel.overview.lead_scores import SCORE, opened
 from funnel.overview.lead_way import legs, with_words
 from funnel.overview.paging import beyond, cursor, read
 from funnel.overview.rows import minutes_left
@@ -63,20 +66,28 @@ SUSPECTS = Asked(
     UUID,
 )
 ALSO_HERE = Asked(
-    lambda company, lead: (
-        Lead.objects.filter(company__in=[company])
+    lambda lead: (
+        Lead.objects.filter(company=Subquery(Lead.objects.filter(pk__in=[lead]).values("company")))
         .exclude(pk__in=[lead])
         .only(*Lead.NAMES)
         .order_by("-received_at", "-id")[:5]
     ),
     UUID,
-    UUID,
 )
+# What the lead's page asks at once, and which of it the desk does too; the rest is plugged in.
+THERE = (HANDOFFS, SPOKEN, story.EVENTS, SCORE)
+EVERYTHING = (*THERE, CONSENTS, SUSPECTS, ALSO_HERE)
+
+
+def ask_at_once(request: HttpRequest, lead: Lead, several: Iterable[Asked]) -> None:
+    """Ask these of the lead in one statement, with what depends on the member and on the lead."""
+    sells = may(request.member, "leads.take")  # type: ignore[attr-defined]
+    known.ask(lead, [*several, *([OFFERED] if sells else ()), *([FIELDS] if lead.fields else ())])
 
 
 def handoffs_of(lead: Lead) -> list[Handoff]:
     """The latest handoffs of the lead, the latest first."""
-    return HANDOFFS.rows([lead.pk])
+    return known.of(lead, HANDOFFS)
 
 
 def lead_of(member: Member, pk: UUID) -> Any:
@@ -131,6 +142,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
     member: Member = request.member  # type: ignore[attr-defined]
     at: datetime = request.at  # type: ignore[attr-defined]
     workspace = lead.workspace
+    ask_at_once(request, lead, [*EVERYTHING, *slot("lead_asks")])
     handoffs = handoffs_of(lead)
     waiting = next((one for one in handoffs if one.is_open), None)
     marks = [one for one in reversed(story.events_of(lead)) if story.is_mark(one)]
@@ -145,7 +157,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         "legs": legs(lead, way, handoffs, me=member, at=at, workspace=workspace),
         "with_words": with_words(lead, waiting, member),
         "waiting": waiting,
-        "first_contact": first_contact(handoffs[0], at=at, workspace=workspace)
+        "first_contact": first_contact(handoffs[0], lead=lead, at=at, workspace=workspace)
         if handoffs and lead.holder_id
         else None,
         "minutes_left": minutes_left(waiting, at=at, workspace=workspace) if waiting else None,
@@ -156,7 +168,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         "differs": _differs(marks, lead),
         "scores": opened(lead, at),
         "suspects": _suspects(lead),
-        "also_here": _also_here(lead),
+        "also_here": known.of(lead, ALSO_HERE),
         "own_fields": _own_fields(lead),
         **_consents(lead),
         **_timeline(request, lead, way, allowed),
@@ -192,13 +204,7 @@ def _differs(marks: list[Event], lead: Lead) -> list[dict[str, Any]]:
 
 
 def _suspects(lead: Lead) -> list[Lead]:
-    return [one.second if one.first_id == lead.pk else one.first for one in SUSPECTS.rows([lead.pk])]
-
-
-def _also_here(lead: Lead) -> list[Lead]:
-    if lead.company_id is None:
-        return []
-    return ALSO_HERE.rows([lead.company_id], [lead.pk])
+    return [one.second if one.first_id == lead.pk else one.first for one in known.of(lead, SUSPECTS)]
 
 
 def _own_fields(lead: Lead) -> list[dict[str, Any]]:
@@ -212,14 +218,14 @@ def _own_fields(lead: Lead) -> list[dict[str, Any]]:
 
 
 def _consents(lead: Lead) -> dict[str, Any]:
-    given: list[Consent] = CONSENTS.rows([lead.pk])
+    given: list[Consent] = known.of(lead, CONSENTS)
     latest: dict[str, Consent] = {}
     for one in given:
         latest.setdefault(one.channel, one)
-    known = dict(CHANNELS)
-    names = [*known, *(name for name in latest if name not in known)]
+    usual = dict(CHANNELS)
+    names = [*usual, *(name for name in latest if name not in usual)]
     return {
-        "consents": [(known.get(name, name.capitalize()), latest.get(name)) for name in names],
+        "consents": [(usual.get(name, name.capitalize()), latest.get(name)) for name in names],
         "proofs": given,
     }
 

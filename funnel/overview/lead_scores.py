@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from funnel.handoff.card import says
+from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.overview.lead_plot import EngagementPlot, plot_of
 from funnel.overview.lead_story import source_words
@@ -55,14 +56,14 @@ POINTS = Asked(
 
 def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
     """Give both scores with their rows, which add up to the numbers shown; None while the lead isn't scored."""
-    score: LeadScore | None = next(iter(SCORE.rows([lead.pk])), None)
+    score: LeadScore | None = next(iter(known.of(lead, SCORE)), None)
     if score is None:
         return None
     rules = score.basis.version.rules
     seen = score.seen(score.basis, at)
     engagement, plot = _engagement(lead, score, at)
     held = fit_rows(lead, rules)
-    known, labels = {rule["key"] for rule, _ in held}, labels_for(rules)
+    met, labels = {rule["key"] for rule, _ in held}, labels_for(rules)
     return {
         **seen,
         "basis": score.basis,
@@ -75,7 +76,7 @@ def opened(lead: Lead, at: datetime) -> dict[str, Any] | None:
         "fit": sum(rule["points"] for rule, _ in held),
         "fit_rows": [(sentence(rule, labels), value, rule["points"]) for rule, value in held],
         "fit_line": rules["fit_bands"].get(score.fit_band),
-        "fit_missing": [(sentence(rule, labels), rule["points"]) for rule in rules["fit"] if rule["key"] not in known],
+        "fit_missing": [(sentence(rule, labels), rule["points"]) for rule in rules["fit"] if rule["key"] not in met],
         "fit_pending": sum(rule["points"] for rule, _ in held) != score.fit,
     }
 

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 
 from funnel.handoff.card import says
 from funnel.handoff.wayback import promise
+from funnel.leads import known
 from funnel.leads.models import Lead, Source
 from funnel.leads.stages import Stage, side_of
 from funnel.outbox.kinds import HIDDEN, KINDS, TOUCHES
@@ -49,10 +50,7 @@ def events_of(lead: Lead) -> list[Event]:
 
     They are read once for this instance of the lead, in one query, whichever panels ask.
     """
-    found: list[Event] | None = getattr(lead, "told_events", None)
-    if found is None:
-        found = lead.told_events = EVENTS.rows([lead.pk])  # type: ignore[attr-defined]
-    return found
+    return known.of(lead, EVENTS, keep=True)
 
 
 def _told_of(lead: UUID) -> Any:

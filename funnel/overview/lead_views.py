@@ -15,8 +15,10 @@ from funnel.handoff import actions as handoff
 from funnel.handoff import passing
 from funnel.handoff.forms import GiveBackForm
 from funnel.handoff.models import Handoff
+from funnel.handoff.reasons import OFFERED
 from funnel.handoff.wayback import whereabouts
 from funnel.leads import actions as leads
+from funnel.leads import known
 from funnel.leads.identity import Refused
 from funnel.outbox.models import Event
 from funnel.overview import lead as page
@@ -39,7 +41,8 @@ def _member(request: HttpRequest) -> Any:
 def _show(request: HttpRequest, lead: Any, *, status: int = 200, **also: Any) -> HttpResponse:
     context = page.page(request, lead)
     if context["can"].give_back:
-        context["give_back"] = GiveBackForm(workspace=lead.workspace, at=request.at)  # type: ignore[attr-defined]
+        reasons = known.of(lead, OFFERED)
+        context["give_back"] = GiveBackForm(workspace=lead.workspace, at=request.at, reasons=reasons)  # type: ignore[attr-defined]
     if context["can"].edit:
         context["note"] = NoteForm(auto_id="note-%s")
     if context["can"].set_aside:

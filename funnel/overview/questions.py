@@ -14,13 +14,25 @@ from django.views.decorators.http import require_POST
 
 from funnel.handoff import questions
 from funnel.handoff.models import Question
+from funnel.leads import known
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
 from funnel.overview.back import go_back, way_back
-from funnel.overview.lead import lead_of
+from funnel.overview.lead import can, handoffs_of, lead_of
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.roles import allow, may
 
 SHOWN = 5
+
+
+ASKED = Asked(
+    lambda lead: (
+        Question.objects.filter(lead__in=[lead])
+        .select_related("asked_by__user", "answered_by__user")
+        .order_by("-asked_at")[:SHOWN]
+    ),
+    UUID,
+)
 
 
 class AskForm(forms.Form):
@@ -35,12 +47,10 @@ class AskForm(forms.Form):
 
 
 def _panel(request: Any, lead: Lead, back: str) -> dict[str, Any] | None:
-    asked = list(
-        Question.objects.filter(lead=lead)
-        .select_related("asked_by__user", "answered_by__user")
-        .order_by("-asked_at")[:SHOWN]
-    )
-    may_ask = may(request.member, "leads.take") and questions.may_ask(lead, request.member)
+    asked = known.of(lead, ASKED)
+    waiting = next((one for one in handoffs_of(lead) if one.is_open), None)
+    theirs = questions.holds(lead, request.member) or can(request.member, lead, waiting).take
+    may_ask = may(request.member, "leads.take") and theirs
     if not asked and not may_ask:
         return None
     form = AskForm(auto_id="ask-%s") if may_ask else None

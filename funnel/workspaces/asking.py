@@ -45,12 +45,27 @@ class Asked:
             raise ScopeError("This query is asked outside of all workspaces.")
         if not all(values):
             return []
-        # A connection belongs to its thread, and what is built to its connection.
-        built = connections[DEFAULT_DB_ALIAS].__dict__.setdefault("asked", {})
-        shape = built.get(self)
-        if shape is None:
-            shape = built[self] = _Shape(self)
-        return shape.rows(values)
+        shape = _built(self, _Shape, self)
+        with shape.connection.cursor() as cursor:
+            cursor.execute(*shape.filled(values))
+            return shape.made(cursor.fetchall())
+
+
+def together(questions: Sequence[tuple[Asked, Sequence[Sequence[Any]]]]) -> list[list[Any]]:
+    """Ask several queries of the open workspace by one statement, each with its values; give the rows of each.
+
+    Raises ScopeError where no workspace is open.
+    """
+    several = tuple(asked for asked, _ in questions)
+    return _built(several, _Several, several).rows([values for _, values in questions])
+
+
+def _built(key: Any, make: Callable[[Any], Any], what: Any) -> Any:
+    """What was built of this shape; a connection belongs to its thread, and what is built to its connection."""
+    built = connections[DEFAULT_DB_ALIAS].__dict__.setdefault("asked", {})
+    if key not in built:
+        built[key] = make(what)
+    return built[key]
 
 
 class _Shape:
@@ -71,6 +86,7 @@ class _Shape:
             self.own = slice(first, last)
             self.names = [column[0].target.attname for column in select[self.own]]
             self.related = populators(info, select, DEFAULT_DB_ALIAS)
+            self.added = self.compiler.annotation_col_map
         self.pieces = sql.split("%s")
         known = {_told(standin): place for place, standin in enumerate([*standins, WORKSPACE])}
         self.last = len(standins)
@@ -82,7 +98,8 @@ class _Shape:
         if not asked.outside and self.last not in found:
             raise ScopeError("This query isn't kept to a workspace.")
 
-    def rows(self, values: Sequence[Sequence[Any]]) -> list[Any]:
+    def filled(self, values: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """Give the statement with these values, and what goes into its places."""
         told = [[_told(value) for value in some] for some in values]
         if any(place == self.last for place, _ in self.places):
             workspace = get_scope().get("workspace")
@@ -94,19 +111,72 @@ class _Shape:
             here = [always] if place is None else told[place]
             sql += ("%s" if len(here) == 1 else ", ".join(["%s"] * len(here))) + piece
             params += here
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            found = cursor.fetchall()
+        return sql, params
+
+    def made(self, found: Any) -> list[Any]:
+        """Make of the database's rows what was asked for."""
         if self.converters:
             found = self.compiler.apply_converters(found, self.converters)
         return [self._instance(row) for row in found] if self.model is not None else [tuple(row) for row in found]
+
+    def types(self) -> list[str]:
+        """The type of each column without its length; for SQLite, whose columns hold any, they are all one."""
+        if settings.SQLITE:
+            return ["blob"] * len(self.compiler.select)
+        fields = [column.output_field for column, *_ in self.compiler.select]
+        return [str(field.cast_db_type(self.connection)).partition("(")[0] for field in fields]
 
     def _instance(self, row: Sequence[Any]) -> models.Model:
         """Make a model of a row as a queryset does."""
         one: models.Model = self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[self.own])
         for populator in self.related:
             populator.populate(row, one)
+        for name, place in self.added.items():
+            setattr(one, name, row[place])
         return one
+
+
+class _Several:
+    """One statement for several: each is named before, and their rows stand below each other, told apart by a number.
+
+    Columns of one type share a place. A first part without rows says the types, which a blank alone would not.
+    """
+
+    def __init__(self, several: Sequence[Asked]) -> None:
+        self.shapes: list[Any] = [_built(asked, _Shape, asked) for asked in several]
+        found = [shape.types() for shape in self.shapes]
+        kinds = {kind for types in found for kind in types}
+        slots = [kind for kind in sorted(kinds) for _ in range(max(types.count(kind) for types in found))]
+        self.places: list[list[int]] = []
+        parts = ["SELECT -1" + "".join(f", CAST(NULL AS {kind})" for kind in slots) + " WHERE 1 = 0"]
+        for number, types in enumerate(found):
+            free = {kind: slots.index(kind) for kind in kinds}
+            columns = ["NULL"] * len(slots)
+            places = []
+            for column, kind in enumerate(types):
+                columns[free[kind]] = f"c{column}"
+                places.append(free[kind] + 1)
+                free[kind] += 1
+            self.places.append(places)
+            parts.append(f"SELECT {', '.join([str(number), *columns])} FROM q{number}")  # noqa: S608
+        self.names = [
+            f"q{number}({', '.join(f'c{column}' for column in range(len(types)))})"
+            for number, types in enumerate(found)
+        ]
+        self.end = " UNION ALL ".join(parts)
+
+    def rows(self, several: Sequence[Sequence[Sequence[Any]]]) -> list[list[Any]]:
+        asked, params = [], []
+        for name, shape, values in zip(self.names, self.shapes, several, strict=True):
+            sql, here = shape.filled(values)
+            asked.append(f"{name} AS ({sql})")
+            params += here
+        found: list[list[Any]] = [[] for _ in self.shapes]
+        with self.shapes[0].connection.cursor() as cursor:
+            cursor.execute(f"WITH {', '.join(asked)} {self.end}", params)
+            for row in cursor.fetchall():
+                found[row[0]].append([row[place] for place in self.places[row[0]]])
+        return [shape.made(rows) for shape, rows in zip(self.shapes, found, strict=True)]
 
 
 def _told(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -11,6 +10,6 @@ from django.utils.module_loading import import_string
 
 
 @cache
-def slot(name: str) -> list[Callable[..., Any]]:
-    """The callables plugged into a slot, in order."""
+def slot(name: str) -> list[Any]:
+    """What is plugged into a slot, in order: callables, or the queries that a page asks at once."""
     return [import_string(dotted) for dotted in settings.SLOTS.get(name, [])]

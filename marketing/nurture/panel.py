@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count
 from django.urls import reverse
 
+from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.leads.suppressing import suppression_of
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.roles import may
 from marketing.nurture import actions as nurture
 from marketing.nurture.models import Enrollment
 
+LATEST = Asked(
+    lambda lead: Enrollment.objects.filter(lead__in=[lead]).annotate(had=Count("letters")).order_by("-enrolled_at")[:1],
+    UUID,
+)
+
 
 def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
     """Whether they get the mails, how many they had, and why no more: SLOTS["lead_panels"]."""
-    latest = Enrollment.objects.filter(lead=lead).annotate(had=Count("letters")).order_by("-enrolled_at").first()
+    latest = next(iter(known.of(lead, LATEST)), None)
     changes = may(request.member, "campaigns.change")
     could = changes and lead.stage in nurture.WITH_MARKETING and not (latest and latest.is_active)
     why, offers = "", False

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
@@ -87,9 +88,7 @@ def deals_of(lead: Lead) -> list[Deal]:
 
     They are read once for this instance of the lead, whichever panels ask.
     """
-    rows: list[Deal] | None = getattr(lead, "latest_deals", None)
-    if rows is None:
-        rows = lead.latest_deals = DEALS.rows([lead.pk])  # type: ignore[attr-defined]
+    rows: list[Deal] = known.of(lead, DEALS, keep=True)
     return sorted(rows, key=lambda one: -OPEN.index(DealStage(one.stage)) if one.is_open else 1)
 
 

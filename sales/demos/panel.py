@@ -11,7 +11,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from funnel.handoff.models import GiveBackReason, Way
+from funnel.handoff.models import Way
+from funnel.handoff.reasons import OFFERED
+from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.templatetags.words import calendar_day, clock_time, day, day_time, plural
@@ -35,10 +37,10 @@ DEMOS = Asked(
 
 
 def demos_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
-    """The lead's demos with what this member may do, in one query, two where giving back is suggested."""
+    """The lead's demos with what this member may do."""
     member: Member = request.member  # type: ignore[attr-defined]
     at: datetime = request.at  # type: ignore[attr-defined]
-    found: list[Demo] = DEMOS.rows([lead.pk])
+    found: list[Demo] = known.of(lead, DEMOS)
     for one in found:
         one.lead = lead
     rows = [row_of(one, member, at) for one in found]
@@ -85,7 +87,7 @@ def _give_back(member: Member, lead: Lead, found: Sequence[Demo], at: datetime) 
     mine = lead.holder_id is not None and (lead.holder_id == member.pk or member.leads_others)
     if len(missed) < ENOUGH or lead.stage not in SALES or not mine or not may(member, "leads.take"):
         return None
-    reasons = list(GiveBackReason.objects.offered().filter(disqualifies=False).exclude(way=Way.DATE))
+    reasons = [one for one in known.of(lead, OFFERED) if not one.disqualifies and one.way != Way.DATE]
     reason = next((one for one in reasons if one.key == "no-answer"), reasons[0] if reasons else None)
     days = " and ".join(day(one.starts_at) for one in reversed(missed[:ENOUGH]))
     note = f"Missed {plural(len(missed), 'demo')}: {days}".replace("\N{NO-BREAK SPACE}", " ")

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.mail.actions import is_sent
 from funnel.overview.health import worker_hint
@@ -20,7 +21,6 @@ from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from sales.deals.board import may_change
 from sales.deals.models import Deal
-from sales.deals.page import deals_of
 from sales.negotiation.document import changed, document_of, in_words, write
 from sales.negotiation.forms import QuoteForm, Row, SendForm, kept_rows, new_row, usual_rates
 from sales.negotiation.links import path_of, url_of
@@ -168,7 +168,7 @@ def deal_panel(request: HttpRequest, deal: Deal) -> dict[str, Any] | None:
     """The quotes of a deal: SLOTS["deal_panels"]."""
     member, at = _who(request)
     makes = deal.is_open and may_change(member, deal)
-    rows = _latest([deal], at)
+    rows = _told(OF_DEAL.rows([deal.pk]), at)
     if not rows and not makes:
         return None
     return {"template": "sales/_quotes_panel.html", "context": {"rows": rows, "deal": deal if makes else None}}
@@ -179,7 +179,7 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     member, at = _who(request)
     makes = may(member, "deals.change") and lead.holder_id is not None
     makes = makes and (member.leads_others or lead.holder_id == member.pk)
-    rows = _latest(deals_of(lead), at)
+    rows = _told(known.of(lead, QUOTES), at)
     if not rows and not makes:
         return None
     context = {"rows": rows, "lead": lead if makes else None}
@@ -192,18 +192,18 @@ def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     return panel if panel and panel["context"]["rows"] else None
 
 
-def _latest_of(deal: UUID) -> Any:
+def _latest(**of: Any) -> Any:
+    """The quotes of a deal or a lead, latest made first, each by its latest version."""
     later = QuoteVersion.objects.filter(quote=OuterRef("quote"), number__gt=OuterRef("number"))
-    found = QuoteVersion.objects.filter(~Exists(later), quote__deal__in=[deal]).select_related("quote__deal")
+    found = QuoteVersion.objects.filter(~Exists(later), **of).select_related("quote__deal")
     return found.order_by("-quote__made_at", "-quote_id")[:SHOWN]
 
 
-LATEST = Asked(_latest_of, UUID)
+OF_DEAL = Asked(lambda deal: _latest(quote__deal__in=[deal]), UUID)
+QUOTES = Asked(lambda lead: _latest(quote__deal__lead__in=[lead]), UUID)
 
 
-def _latest(deals: Sequence[Deal], at: datetime) -> list[dict[str, Any]]:
-    """The quotes of the deals, latest made first, each by its latest version: one query."""
-    rows: list[QuoteVersion] = LATEST.rows([deal.pk for deal in deals])
+def _told(rows: Sequence[QuoteVersion], at: datetime) -> list[dict[str, Any]]:
     return [{"version": one, "state": one.state_at(at), "left": left(one, at)} for one in rows]
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import FilteredRelation, Q
 
+from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.outbox.actions import record
 from funnel.outbox.models import Event
@@ -83,7 +84,7 @@ def start(workspace: Workspace, **_: Any) -> None:
 
 def standing(lead: Lead) -> list[Standing]:
     """Every question in order with the lead's answer. One query."""
-    return [Standing(question, getattr(question, "given", None)) for question in QUESTIONS.rows([lead.pk])]
+    return [Standing(question, getattr(question, "given", None)) for question in known.of(lead, QUESTIONS)]
 
 
 def _asked_of(lead: UUID) -> Any:

@@ -13,9 +13,11 @@ from django.utils import timezone
 from funnel.handoff.clock import first_contact
 from funnel.handoff.forms import GiveBackForm
 from funnel.handoff.models import Outcome
+from funnel.handoff.reasons import OFFERED
+from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
-from funnel.overview.lead import can, handoffs_of, lead_of, shown_phone
+from funnel.overview.lead import THERE, ask_at_once, can, handoffs_of, lead_of, shown_phone
 from funnel.overview.lead_scores import opened
 from funnel.overview.rows import minutes_left
 from funnel.workspaces.asking import Asked
@@ -39,6 +41,7 @@ def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     at: datetime = request.at  # type: ignore[attr-defined]
     lead = lead_of(member, pk)
     workspace = lead.workspace
+    ask_at_once(request, lead, [*THERE, *slot("desk_asks")])
     latest = next(iter(handoffs_of(lead)), None)
     waiting = latest if latest is not None and latest.is_open else None
     allowed = can(member, lead, waiting)
@@ -51,7 +54,7 @@ def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         "waiting": waiting,
         "minutes_left": minutes_left(waiting, at=at, workspace=workspace) if waiting else None,
         "taken": taken,
-        "first_contact": first_contact(taken, at=at, workspace=workspace),
+        "first_contact": first_contact(taken, lead=lead, at=at, workspace=workspace),
         "taken_after": between(workspace, taken.opened_at, taken.closed_at) if taken and taken.closed_at else None,
         "scores": opened(lead, at),
         "mine": lead.holder_id == member.pk,
@@ -60,7 +63,7 @@ def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         "panels": [panel for make in slot("desk_panels") if (panel := make(request, lead))],
     }
     if allowed.give_back:
-        context["give_back"] = GiveBackForm(workspace=workspace, at=at)
+        context["give_back"] = GiveBackForm(workspace=workspace, at=at, reasons=known.of(lead, OFFERED))
     return context
 
 
@@ -72,7 +75,7 @@ def work_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
     works = lead.holder_id is not None and (lead.holder_id == member.pk or member.leads_others)
     if not (lead.stage in SALES or lead.stage == Stage.CUSTOMER):
         return {"tasks": [], "works": False}
-    tasks: list[Task] = TASKS.rows([lead.pk])
+    tasks: list[Task] = known.of(lead, TASKS)
     context: dict[str, Any] = {"tasks": tasks, "works": works, "today": timezone.localtime(at).date()}
     if works:
         context |= {

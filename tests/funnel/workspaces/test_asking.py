@@ -1,12 +1,13 @@
 """A statement that was built once answers as its queryset would, and never over the wall."""
 
 import pytest
+from django.db.models import Count
 from django_scopes.exceptions import ScopeError
 
 from funnel.leads.identity import Capture
 from funnel.leads.models import Company, Lead, LeadKey
 from funnel.leads.receiving import receive
-from funnel.workspaces.asking import Asked
+from funnel.workspaces.asking import Asked, together
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import ApiKey, Workspace
@@ -55,6 +56,42 @@ def test_it_sees_only_the_open_workspace(owner, outsider, gate, leads):
         assert LEADS.rows(ids, ["new"]) == []
     with pytest.raises(ScopeError):
         LEADS.rows(ids, ["new"])
+
+
+def test_several_asked_at_once_give_what_each_gives_in_its_order(owner, gate, leads, django_assert_num_queries):
+    ids = [lead.pk for lead in leads]
+    counted = Asked(
+        lambda: Company.objects.annotate(many=Count("leads")).select_related("holder__user").order_by("-id")
+    )
+    # Columns of the same place have other types: a moment beside a number, words beside a yes or no.
+    moments = Asked(
+        lambda pk: Lead.objects.filter(pk__in=[pk]).order_by("-name").values_list("received_at", "stage", "fields"),
+        type(uuid7()),
+    )
+    holders = Asked(lambda: Company.objects.order_by("domain").values_list("holder__active", "holder__joined_at"))
+    questions = [(LEADS, [ids, ["new"]]), (counted, []), (moments, [ids]), (holders, []), (LEADS, [ids, ["lost"]])]
+    with gate(owner):
+        alone = [asked.rows(*values) for asked, values in questions]
+        with django_assert_num_queries(1):
+            found = together(questions)
+        assert found == alone
+        assert [[vars(one).keys() for one in rows] for rows in (found[0], found[1])] == [
+            [vars(one).keys() for one in rows] for rows in (alone[0], alone[1])
+        ]
+        assert [one.many for one in found[1]] == [one.many for one in counted.build()] == [1, 1, 1]
+        assert [one.holder for one in found[1]] == [one.holder for one in counted.build()]
+        assert found[2] == list(moments.build(ids[0]).model.objects.order_by("-name").values_list(
+            "received_at", "stage", "fields"
+        ))  # fmt: skip
+        assert found[3][1] == (True, owner.joined_at)
+
+
+def test_several_asked_at_once_see_only_the_open_workspace(owner, outsider, gate, leads):
+    ids = [lead.pk for lead in leads]
+    with gate(outsider):
+        assert together([(LEADS, [ids, ["new"]]), (LEADS, [ids, ["ready"]])]) == [[], []]
+    with pytest.raises(ScopeError):
+        together([(LEADS, [ids, ["new"]])])
 
 
 def test_what_is_not_built_of_its_arguments_is_refused(owner, gate):

@@ -290,7 +290,7 @@ def test_the_desk_asks_the_same_number_of_questions_for_one_and_for_ten(
     one = {path: questions(path) for path in (DESK, f"{DESK}mine/")}
     scene("BCDEFGHIJ")
     assert {path: questions(path) for path in one} == one
-    assert one[DESK] <= 20
+    assert one[DESK] <= 15
 
 
 @pytest.mark.parametrize("who", ["marketer", "viewer"])
