@@ -49,13 +49,20 @@ def desk(request: HttpRequest) -> HttpResponse:
 @allow("leads.take")
 @require_GET
 def news(request: HttpRequest) -> HttpResponse:
-    """The list again if it has changed since it was drawn, else nothing; a plain browser gets the whole desk."""
+    """The list again if it has changed since it was drawn, else nothing; a plain browser gets the whole desk.
+
+    Where no lead stands beside a desk that was clear, the first one comes with the list.
+    """
     if not request.htmx:  # type: ignore[attr-defined]
         return _desk(request, _wanted(request))
     if request.GET.get("have") == stamp(request.member, request.at):  # type: ignore[attr-defined]
         return HttpResponse(status=204)
     groups, mark = _groups(request)
-    return render(request, "sales/desk.html#rows", _list(request, groups, mark) | {"current": _wanted(request)})
+    context, current = _list(request, groups, mark), _wanted(request)
+    if current is None and groups:
+        current = groups[0].rows[0].lead.pk
+        context |= {"beside_the_list": True} | pane_of(request, current)
+    return render(request, "sales/desk.html#news", context | {"current": current})
 
 
 @allow("leads.take")

@@ -240,6 +240,29 @@ def test_the_list_is_sent_again_only_when_it_has_changed(rep, asks, browse):
     assert "<html" in client.get(news).content.decode()
 
 
+def test_on_a_clear_desk_the_first_lead_comes_with_the_news(rep, asks, browse):
+    client = browse(rep)
+    clear = client.get(DESK)
+    assert 'id="desk-current" value=""' in clear.content.decode()
+    news = f"{DESK}news/?have={clear.context['stamp']}&lead="
+    lead = asks(rep)
+    page = client.get(news, headers={"HX-Request": "true"}).content.decode()
+    assert page.count('<section class="desk-lead" id="lead" hx-swap-oob="true"') == 1
+    assert f'id="desk-current" value="{lead.pk}"' in page
+    assert "Take it" in page
+    assert "desk is clear" not in page
+    assert page.count('aria-current="true"') == 1
+    # Beside a lead that is being worked with the list comes alone, and a page's own pane takes no place of another.
+    assert 'id="lead"' not in client.get(f"{news}{lead.pk}", headers={"HX-Request": "true"}).content.decode()
+    assert "hx-swap-oob" not in client.get(DESK).content.decode()
+
+
+def test_a_desk_that_stays_clear_keeps_saying_so(rep, asks, browse):
+    page = browse(rep).get(f"{DESK}news/?have=before&lead=", headers={"HX-Request": "true"}).content.decode()
+    assert "Your desk is clear" in page
+    assert 'id="lead"' not in page
+
+
 def test_a_row_that_is_chosen_brings_the_lead_without_the_list(rep, asks, browse):
     first, other = asks(rep), asks(rep, "Ben Cole", phone="")
     client = browse(rep)
