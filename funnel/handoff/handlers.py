@@ -14,6 +14,7 @@ from funnel.leads.stages import Stage
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
+from funnel.scoring.actions import hold
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
 
 
@@ -28,6 +29,7 @@ def _events(effects: list[Effect]) -> list[Event]:
 def score(effects: list[Effect], at: datetime) -> None:
     """Score the leads of these events and judge them; one that was voided before its turn came earns nothing."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
+    hold(workspace)
     for events in _rounds([event for event in _events(effects) if not hasattr(event, "voided_by")]):
         leads = Lead.objects.locked({event.lead_id for event in events if event.lead_id})
         score_and_judge(leads, events, workspace=workspace, at=at)
@@ -112,6 +114,7 @@ def pass_on(effects: list[Effect], at: datetime) -> None:
 def cool(effects: list[Effect], at: datetime) -> None:
     """A cool-down ends: a promised day opens a handoff whatever the score, any other judges the lead again."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
+    hold(workspace)
     events = {event.lead_id: event for event in _events(effects) if event.lead_id}
     leads = {
         lead.pk: lead

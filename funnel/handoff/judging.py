@@ -62,9 +62,9 @@ def score_and_judge(
 ) -> None:
     """Score locked leads, or `new` ones of this transaction, by these events, and act on what comes out.
 
+    Whoever calls it took `scoring.hold` before the first lead: the filler of a basis asks for the two in that order.
     Events that are not kept, like one lead's share of a batch, are judged but earn nothing.
     """
-    scoring.hold(workspace)
     every = scoring.bases()
     kept = [event for event in events if event.pk]
     scores = scoring.score(leads, kept, workspace=workspace, every=every, new=new)

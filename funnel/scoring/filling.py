@@ -55,8 +55,7 @@ def _pattern(page: str) -> str:
 
 
 def fill(basis: Basis, *, workspace: Workspace, at: datetime) -> bool:
-    """Fill the next slice of a basis whose row is locked; True when every lead has its row on it."""
-    hold(workspace, alone=True)
+    """Fill the next slice of a basis that is held alone and locked; True when every lead has its row on it."""
     started = time.perf_counter()
     size = min(max(basis.pace or FIRST, LEAST), MOST)
     left = Lead.objects.order_by("pk")

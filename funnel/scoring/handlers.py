@@ -8,6 +8,7 @@ from django.conf import settings
 
 from funnel.outbox.models import Effect, Event
 from funnel.scoring import changing
+from funnel.scoring.actions import hold
 from funnel.scoring.filling import fill, forget, put_in_force
 from funnel.scoring.models import DAY, Basis
 from funnel.workspaces.models import Workspace
@@ -21,10 +22,12 @@ def fill_basis(effects: list[Effect], at: datetime) -> list[Effect]:
     """Fill the next slice of a basis; gives what isn't through yet."""
     effect, *left = effects
     pk = Event.objects.values_list("data", flat=True).get(pk=effect.event_id)["basis"]
+    workspace = Workspace.objects.get(pk=effect.workspace_id)
+    # Before the row, as those do who publish or score beside it, or each would wait for the other.
+    hold(workspace, alone=True)
     basis = Basis.objects.select_for_update(of=("self",)).select_related("version").filter(pk=pk, left_at=None).first()
     if basis is None or basis.in_force:
         return left
-    workspace = Workspace.objects.get(pk=effect.workspace_id)
     if not fill(basis, workspace=workspace, at=at):
         return [effect, *left]
     Basis.objects.filter(pk=basis.pk).update(filled_at=at)

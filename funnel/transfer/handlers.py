@@ -15,6 +15,7 @@ from django.db import transaction
 
 from funnel.outbox.drain import SHORT, outside
 from funnel.outbox.models import Effect, Event
+from funnel.scoring.actions import hold
 from funnel.transfer import actions as lists
 from funnel.transfer.books import Unreadable
 from funnel.transfer.importing import CHUNK, CHUNK_SQLITE, Chunk, Run, make_fields
@@ -136,6 +137,7 @@ def _look(one: Import, lines: list[Line], ends: bool, at: datetime) -> Chunk:
     look = Look(one)
     try:
         with transaction.atomic():
+            hold(one.workspace)
             run = look.run(lists.mapping_of(one, one.mapping))
             make_fields(one.workspace, run.mapping)
             chunk = run.chunk(lines, at=at)

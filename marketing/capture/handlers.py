@@ -10,6 +10,7 @@ from funnel.handoff.judging import score_and_judge
 from funnel.leads import receiving
 from funnel.leads.identity import Capture
 from funnel.outbox.models import Effect
+from funnel.scoring.actions import hold
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Workspace
 from marketing.campaigns.models import Campaign
@@ -26,6 +27,7 @@ LEAD_FIELDS = ("name", "email", "phone", "company")
 def receive(effects: list[Effect], at: datetime) -> None:
     """Make leads of what was sent in, scored and judged at once; what can't become one waits with its reason."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
+    hold(workspace)
     waiting = SUBMISSIONS.rows([effect.event_id for effect in effects])
     forms = {form.pk: form for form in FORMS.rows(list({one.form_id for one in waiting}))}
     for one in waiting:
