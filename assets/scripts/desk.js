@@ -34,10 +34,10 @@ document.addEventListener("keydown", (event) => {
   const all = rows();
   if (!all.length) return;
   const here = all.includes(document.activeElement) ? document.activeElement : all.find((row) => row.hasAttribute("aria-current"));
-  const next = here ? all[all.indexOf(here) + step] : all[0];
-  if (!next) return;
+  // Where nobody stands further on, the keyboard goes to the row whose lead is open already.
+  const next = (here && all[all.indexOf(here) + step]) ?? here ?? all[0];
   event.preventDefault();
   next.focus();
   next.scrollIntoView({ block: "nearest" });
-  if (beside.matches) next.click();
+  if (beside.matches && next !== here) next.click();
 });

@@ -54,6 +54,10 @@ def the_desk_hears_of_it(stack, rep):
     )
     [opened] = stack.ask(OPENED.format(workspace=stack.business["workspace"]["id"]))
     assert seen - opened <= PROMISE + max(0.0, slow - 0.5), f"{seen - opened:.1f} s, the answer {slow:.1f} s"
+    # Beside it the lead stands in the place of the words that the desk is clear.
+    assert VISITOR in page.locator("#lead #lead-name").inner_text()
+    assert page.locator("#lead").count() == 1
+    assert page.get_by_text("Your desk is clear").count() == 0
     assert page.evaluate("window.sameDocument") is True
 
 
