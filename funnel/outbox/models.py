@@ -56,6 +56,12 @@ class Event(TenantRow):
             models.Index(fields=["workspace", "lead", "-occurred_at", "-id"], name="event_timeline"),
             models.Index(fields=["workspace", "kind", "-occurred_at"], name="event_kind"),
             models.Index(fields=["workspace", "id"], name="event_unplaced", condition=models.Q(position=None)),
+            # Whether one of us has spoken to a lead, without a look at everything that the lead did meanwhile.
+            models.Index(
+                fields=["workspace", "lead", "kind", "occurred_at"],
+                name="event_by_people",
+                condition=models.Q(actor__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
