@@ -31,6 +31,8 @@ from funnel.workspaces.models import Workspace
 # Leads a slice: the first, the least and the most; the others as many as take so many seconds. On PostgreSQL only this
 # business's own scoring waits meanwhile, on SQLite every writer does.
 FIRST, LEAST, MOST, SECONDS = (100, 20, 2000, SHORT) if settings.SQLITE else (2000, 500, 50_000, 1.0)
+# So many half-lives before its epoch a point is nothing: 2^x of a float ends at x = -1074.
+FADED = -1070
 
 
 class Holds(Func):
@@ -204,10 +206,12 @@ def _sums(basis: Basis, span: Mapping[str, Any]) -> tuple[str, list[Any]]:
         )
     else:
         seconds = "extract(epoch FROM given.occurred_at)::float8"
-    weight = f"power(2.0, ({seconds} - %s) / %s)"
+    lives = f"({seconds} - %s) / %s"
+    # What is smaller than any float is nothing to Python and SQLite, and an error to PostgreSQL.
+    weight = f"CASE WHEN {lives} > {FADED} THEN power(2.0, {lives}) ELSE 0 END"
     return (
         f"SELECT given.lead_id, sum(given.points * {weight}) AS total FROM ({inner}) AS given GROUP BY given.lead_id",  # noqa: S608
-        [basis.epoch.timestamp(), basis.half_life * 86_400, *values],
+        [*[basis.epoch.timestamp(), basis.half_life * 86_400] * 2, *values],
     )
 
 

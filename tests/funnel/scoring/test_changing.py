@@ -280,6 +280,19 @@ def test_long_after_s_is_summed_from_a_new_moment_and_reads_the_same(crowd, gate
         assert now == pytest.approx(seen, rel=1e-6)
 
 
+def test_what_has_faded_for_years_keeps_no_basis_from_being_filled(gate, owner, work):
+    """2^-1200 is no number to a database; it is nothing."""
+    with gate(owner) as at:
+        (got,) = receive(owner.workspace, [Capture(email="long@ago.example")], at=at)
+        for days in (1200, 1073.5, 1040, 3):
+            touch(got.lead, "form", at=at, occurred_at=at - timedelta(days=days))
+    work()
+    basis = publish(gate, owner, work, rules(half_life_days=1), again=True)
+    with gate(owner):
+        assert (basis.half_life, totals()[got.lead.pk] > 0) == (1, True)
+    sound()
+
+
 def test_while_a_version_comes_in_force_nothing_can_be_changed(crowd, gate, owner):
     with gate(owner) as at:
         changing.save_draft(rules(half_life_days=7), by=owner, at=at)
