@@ -301,10 +301,9 @@ def _team(request: Any, team: Team | None) -> HttpResponse:
         except ValueError:
             continue
     members = list(Member.objects.active().filter(role__in=SELLERS, pk__in=keys).select_related("user"))
+    name = request.POST.get("name", "").replace("\x00", "")[:60]
     try:
-        saved = routing_rules.put_team(
-            team, name=request.POST.get("name", "")[:60], members=members, by=request.member, at=request.at
-        )
+        saved = routing_rules.put_team(team, name=name, members=members, by=request.member, at=request.at)
     except Refused as refused:
         return _page(request, status=422, wrong=refused.errors, at_team=team.pk if team else "new")
     messages.success(request, f"Saved. The team {saved} is {_named(members)}.")

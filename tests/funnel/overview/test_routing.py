@@ -120,6 +120,7 @@ def test_teams_are_made_changed_and_taken_away(owner, rep, other_rep, browse, ga
     page = browse(owner)
     answer = page.post(reverse("team-add"), {"name": "North"})
     assert (answer.status_code, "Choose who is in the team." in answer.content.decode()) == (422, True)
+    assert page.post(reverse("team-add"), {"name": "\x00", "member": str(rep.pk)}).status_code == 422
     page.post(reverse("team-add"), {"name": "North", "member": [str(rep.pk), "nonsense"]})
     assert "Rita Rep" in page.get(reverse("routing")).content.decode()
     with gate(owner):
