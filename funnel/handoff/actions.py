@@ -302,9 +302,9 @@ def bring_back(lead: Lead, *, by: Member, at: datetime, to: Member | None = None
 
     Raises AlreadyTaken or NotYours.
     """
+    lead = Lead.objects.locked([lead.pk])[lead.pk]
     if to is not None:
         stays(to)
-    lead = Lead.objects.locked([lead.pk])[lead.pk]
     if lead.stage != Stage.DISQUALIFIED:
         raise AlreadyTaken("This lead is not set aside any more.")
     if not may_bring_back(lead, by) or (to is not None and to != by and not by.leads_others):

@@ -101,6 +101,29 @@ def test_who_takes_a_lead_while_being_removed_leaves_it_to_somebody(pooled, work
         assert Lead.objects.get().holder == pooled[1]
 
 
+def test_bringing_back_and_taking_do_not_wait_for_each_other(pooled, workspace, owner, monkeypatch):
+    with tenant(workspace, write=True) as at:
+        handoff.disqualify(Lead.objects.get(), by=owner, at=at)
+    stays = handoff.stays
+
+    def slowly(member):
+        stays(member)
+        time.sleep(0.6)
+
+    def back():
+        with tenant(workspace, write=True) as at:
+            return handoff.bring_back(Lead.objects.get(), by=owner, at=at, to=pooled[0]).holder_id
+
+    def taking():
+        time.sleep(0.2)
+        return take(pooled[0])()
+
+    monkeypatch.setattr(handoff, "stays", slowly)
+    brought, taken = race([back, taking])
+    assert brought == pooled[0].pk
+    assert taken == pooled[0].pk or isinstance(taken, handoff.AlreadyTaken)
+
+
 def test_who_was_removed_meanwhile_takes_nothing(pooled, workspace, owner):
     with tenant(workspace, write=True) as at:
         leaving.remove(Member.objects.get(pk=pooled[0].pk), by=owner, at=at, successor=pooled[1])
