@@ -109,9 +109,9 @@ def go_back(version: RuleVersion, *, by: Member, at: datetime) -> Basis:
     _leave(at)
     if version.number is None or version.pk == in_force().version_id:
         raise NothingChanged("This version is in force already.")
-    left = RuleVersion.objects.filter(number__gt=version.number).order_by("number").first()
+    # Not from when it was left: what was done just before was scored after, by the next one.
     found = _begin(
-        version.rules, follows=version, again=True, since=left.published_at if left else at, by=by, at=at,
+        version.rules, follows=version, again=True, since=version.published_at, by=by, at=at,
         why=f"Back to version {version.number}",
     )  # fmt: skip
     RuleVersion.objects.filter(pk=found.version_id).update(published_by=by)

@@ -99,13 +99,19 @@ def _learn() -> None:
 
 
 def judge_past(basis: Basis, span: Mapping[str, Any], there: Sequence[UUID], workspace: Workspace) -> None:
-    """Give points by a basis's version for what the leads of a span did, but those who have their row `there`."""
+    """Give points by a basis's version for what the leads of a span did, but those who have their row `there`.
+
+    What has its points by the version that it follows keeps those.
+    """
     version = basis.version
     voided = Event.objects.filter(voids=OuterRef("pk"))
     for rule in version.rules["engagement"]:
         acts = _besides(Event.objects.filter(~Exists(voided), kind=rule["kind"], **span), there)
         if version.since is not None:
             acts = acts.filter(recorded_at__gte=version.since)
+        if version.follows is not None:
+            known = ScorePoint.objects.filter(lead=OuterRef("lead"), event=OuterRef("pk"), rule=rule["key"])
+            acts = acts.filter(~Exists(known.filter(version__in=version.follows.chain())))
         if rule.get("page"):
             page = KeyTextTransform("page", "data", output_field=TextField())
             acts = acts.filter(Holds(page, Value(_pattern(rule["page"]))))

@@ -19,8 +19,9 @@ BANDS = ("A", "B", "C", "D")
 class RuleVersion(TenantRow):
     """One set of rules, never edited, so that a row of points always says by what it was given.
 
-    Its ledger is its own points and those of the versions that it follows. `again` says that it judges the past too:
-    events recorded from `since` on, all without it. Without `published_at` it is a draft that is being tried out.
+    Its ledger is its own points and those of the versions that it follows. `again` says that it judges the past too,
+    as far as those haven't: events recorded from `since` on, all without it. Without `published_at` it is a draft that
+    is being tried out.
     """
 
     number = models.PositiveIntegerField(null=True)

@@ -229,6 +229,31 @@ def test_going_back_is_as_if_the_later_versions_had_never_been(crowd, gate, owne
         assert went == pytest.approx(dict(direct.items()), rel=1e-9)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_going_back_judges_what_was_scored_only_after_the_version_was_left(gate, owner, work, again):
+    with gate(owner) as at:
+        first = changing.in_force().version
+        (got,) = receive(owner.workspace, [Capture(email="late@scored.example")], at=at)
+    work()
+    with gate(owner) as at:
+        changing.save_draft({**rules(), "name": "Once more"}, by=owner, at=at)
+        changing.try_out(again=again, by=owner, at=at)
+    work()
+    with gate(owner) as at:
+        late = touch(got.lead, "form", at=at)
+    with gate(owner) as at:
+        assert changing.publish(again=again, why="", by=owner, at=at).in_force
+    work()
+    with gate(owner) as at:
+        before = totals()
+        changing.go_back(first, by=owner, at=at)
+    work()
+    with gate(owner):
+        assert points_of(changing.in_force().version)[late.pk, "form"] == 10
+        assert totals() == pytest.approx(before, rel=1e-9)
+    sound()
+
+
 def test_what_an_earlier_version_gave_is_taken_back_by_its_own_rules(crowd, gate, owner, work):
     with gate(owner) as at:
         noon = (at - 3 * NIGHTS).replace(hour=12)
