@@ -228,7 +228,9 @@ def give_back(
     if until is not None and until > at + FAR + timedelta(days=1):
         raise Refused({"until": TOO_FAR})
     lead = Lead.objects.locked([lead.pk])[lead.pk]
-    cool = None if reason.disqualifies else until or at + timedelta(days=reason.cool_days)
+    # Without a cool-down none ends: who is over the line still would come back in the same moment.
+    cools = at + timedelta(days=reason.cool_days) if reason.cool_days else None
+    cool = None if reason.disqualifies else until or cools
     way = way_of(reason, until=until)
     given = {"given_back_at": at, "reason": reason, "note": note}
     taken = not _close(lead, Outcome.GIVEN_BACK, who=by, at=at, among=Handoff.objects.takeable_by(by), **given)

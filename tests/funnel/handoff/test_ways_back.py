@@ -75,6 +75,17 @@ def test_once_engagement_reaches_the_line_and_not_before(back, later, gate, rep)
         assert Lead.objects.get().way_back is None
 
 
+@pytest.mark.parametrize("says", [{}, {"way": Way.ENGAGEMENT, "above": 10}])
+def test_without_a_cool_down_it_comes_back_by_what_they_do_next_and_not_at_once(back, later, gate, rep, work, says):
+    with gate(rep) as at:
+        for kind in ("visit", "meeting", "promo_event", "call"):
+            touch(Lead.objects.get(), kind, at=at)
+    work()
+    _, at = back(cool_days=0, **says)
+    assert later(at + timedelta(minutes=5)) == 0
+    assert later(at + timedelta(hours=1), "page_view") == 1
+
+
 def test_who_is_over_the_line_when_the_cool_down_ends_is_offered_then(back, later):
     _, at = back(way=Way.ENGAGEMENT, above=10)
     assert later(at + NEARLY, "visit", "meeting", "promo_event", "call") == 0
