@@ -17,7 +17,7 @@ from funnel.mail.bulk import Bulk
 from funnel.mail.models import Message
 from funnel.workspaces.doors import token_for
 from marketing.nurture import actions as nurture
-from marketing.nurture.models import EnrollmentState, Letter
+from marketing.nurture.models import EnrollmentState, Letter, Stop
 
 SIGNED = 16
 
@@ -28,7 +28,7 @@ def _letter(message: Message) -> Letter | None:
         pk = UUID(str(message.context.get("letter")))
     except ValueError:
         return None
-    found: Letter | None = Letter.objects.filter(pk=pk).select_related("enrollment").first()
+    found: Letter | None = Letter.objects.filter(pk=pk).select_related("enrollment", "step__sequence").first()
     return found
 
 
@@ -82,6 +82,10 @@ def why_not(message: Message) -> str:
     enrollment = letter.enrollment
     if enrollment.state == EnrollmentState.STOPPED:
         return f"{enrollment.get_why_display()}."
+    if letter.step.removed_at is not None:
+        return "This mail was taken out of the sequence."
+    if not letter.step.sequence.is_on:
+        return f"{Stop.OFF.label}."
     lead = Lead.objects.get(pk=enrollment.lead_id)
     why = nurture.stop_for(lead, since=enrollment.enrolled_at, address=message.to_email)
     return f"{why.label}." if why else ""

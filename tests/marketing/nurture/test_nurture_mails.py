@@ -179,6 +179,27 @@ def test_a_mail_that_was_written_before_the_answer_does_not_go_after_it(enrolled
         assert (message.state, message.error) == ("failed", "They replied.")
 
 
+@pytest.mark.parametrize(
+    ("what", "says"), [("off", "The sequence was switched off."), ("out", "This mail was taken out of the sequence.")]
+)
+def test_a_mail_that_waits_does_not_go_after_it_was_switched_off_or_taken_out(
+    nurtured, enrolled, lead, gate, owner, work, sink, what, says
+):
+    work(at=enrolled.next_at - SOON)
+    with gate(owner):
+        event = Event.objects.get(kind="nurture_started")
+        letter = nurture.write_next(Enrollment.objects.get(), event, at=enrolled.next_at)
+        if what == "off":
+            nurture.set_up(nurtured, is_on=False, sender=None)
+        else:
+            nurture.remove_step(letter.step, at=enrolled.next_at)
+    work(at=enrolled.next_at + SOON)
+    assert [to for to, _ in sink.taken if to == [lead.email]] == []
+    with gate(owner):
+        message = Message.objects.get(kind="nurture")
+        assert (message.state, message.error) == ("failed", says)
+
+
 # ── words ──
 
 
