@@ -1,29 +1,38 @@
 """The tasks that the doorbell rings. What is due stands in the database, so each may run any number of times."""
 
 import threading
+import time
 from typing import Any
 
 from celery import shared_task
 
+from funnel.outbox.bell import ring
 from funnel.outbox.drain import drain as drain_now
 from funnel.outbox.models import Lane
 from funnel.outbox.statistics import learn as learn_now
 
+# A worker that is asked to stop ends its turn first, within the supervisor's patience, however much waits.
+TURN = 8.0
+
 
 class Once:
-    """Lets one thread of this process drain at a time; a ring meanwhile makes it look once more."""
+    """Lets one thread of this process drain at a time; a ring meanwhile makes it look once more, within its turn."""
 
     def __init__(self, lanes: tuple[str, ...]) -> None:
         self.lanes, self.busy, self.again = lanes, threading.Lock(), threading.Event()
 
     def __call__(self) -> None:
         self.again.set()
+        end = time.monotonic() + TURN
         while self.again.is_set() and self.busy.acquire(blocking=False):
             try:
                 self.again.clear()
-                drain_now(self.lanes)
+                drain_now(self.lanes, seconds=end - time.monotonic())
             finally:
                 self.busy.release()
+            if time.monotonic() >= end:
+                ring()  # for the next turn, as something may be left
+                break
 
 
 work, post = Once((Lane.LIVE, Lane.BULK)), Once((Lane.MAIL,))

@@ -22,7 +22,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from funnel.celery import app
-from funnel.outbox import bell, heartbeat
+from funnel.outbox import bell, heartbeat, tasks
 from funnel.outbox.models import Heartbeat
 
 ROOT = Path(__file__).parents[3]
@@ -245,3 +245,23 @@ def test_a_heartbeat_that_cannot_be_written_is_only_logged(
         heartbeat.beat("worker")
         heartbeat.beat("worker")
     assert len(caplog.records) == 1
+
+
+@pytest.mark.once
+def test_a_turn_ends_in_time_however_often_it_is_rung_and_rings_for_the_next(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tasks.Once(("live",))
+
+    def rung_meanwhile(_lanes: Any, seconds: float) -> None:
+        assert 0 < seconds <= tasks.TURN
+        time.sleep(0.05)
+        work.again.set()
+
+    monkeypatch.setattr(tasks, "TURN", 0.3)
+    monkeypatch.setattr(tasks, "drain_now", rung_meanwhile)
+    began = time.monotonic()
+    work()
+    assert time.monotonic() - began < 1
+    until_quiet()
+    assert broker.rung
