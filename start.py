@@ -356,7 +356,9 @@ def main(arguments: list[str]) -> int:
             return 0
         if arguments[:1] == ["test"]:
             return test(arguments[1:])
-        print("Use: start.py run, or start.py test", file=sys.stderr)
+        if arguments[:1] == ["faults"]:
+            return test(arguments)
+        print("Use: start.py run, start.py test, or start.py faults", file=sys.stderr)
     except Trouble as trouble:
         print(trouble, file=sys.stderr)
     except Stopped:

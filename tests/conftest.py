@@ -36,8 +36,10 @@ BEGIN = ("tests/journey/test_every_page.py", "tests/sales/", "tests/faults/", "t
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long files forward; the rest keeps its order."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes unless it is asked for. Put the long files forward; the rest keeps its order."""
+    if "faults" not in config.option.markexpr:
+        items[:] = [item for item in items if item.get_closest_marker("faults") is None]
     items.sort(key=lambda item: next((at for at, name in enumerate(BEGIN) if item.nodeid.startswith(name)), len(BEGIN)))
 
 

@@ -155,10 +155,13 @@ def count(tally: Tally, title: str, report: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run all; with arguments, only what they choose of the tests, on both databases."""
+    """Run all; with arguments, only what they choose of the tests, on both databases; with `faults` those alone."""
     tally = Tally()
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     only = "" if browser else " and not browser"
+    asked = ""
+    if arguments[:1] == ["faults"]:
+        asked, arguments = " and faults", arguments[1:] or ["tests/faults"]
     with tempfile.TemporaryDirectory(prefix="baton-tests-") as folder:
         plain = environment(f"{folder}/sqlite")
         both = environment(f"{folder}/postgres")
@@ -166,19 +169,19 @@ def main(arguments: list[str]) -> int:
             Path(env["DATA"]).mkdir()
         if not arguments:
             checks(tally, plain)
-        suite(tally, "SQLite", f"not postgres{only}", plain, arguments)
+        suite(tally, "SQLite", f"not postgres{only}{asked}", plain, arguments)
         if not browser:
-            tally.leave_out("chromium is not installed", names(plain, "browser and not postgres", arguments))
+            tally.leave_out("chromium is not installed", names(plain, f"browser and not postgres{asked}", arguments))
         missing = [name for name in ("initdb", "postgres", "redis-server") if not servers.program(name)]
         if missing:
             why = f"on PostgreSQL + Redis: {' and '.join(missing)} not installed"
-            tally.leave_out(why, names(plain, "not once", arguments))
+            tally.leave_out(why, names(plain, f"not once{asked}", arguments))
         else:
             with servers.postgres() as database, servers.redis() as broker:
                 both |= {"DATABASE_URL": database, "REDIS_URL": broker}
-                suite(tally, "PostgreSQL + Redis", f"not once{only}", both, arguments)
+                suite(tally, "PostgreSQL + Redis", f"not once{only}{asked}", both, arguments)
             if not browser:
-                tally.leave_out("chromium is not installed", names(plain, "browser and not once", arguments))
+                tally.leave_out("chromium is not installed", names(plain, f"browser and not once{asked}", arguments))
     return tally.close()
 
 

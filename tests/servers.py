@@ -45,51 +45,86 @@ def _unprivileged() -> dict[str, object]:
     return {}
 
 
-@contextlib.contextmanager
-def postgres() -> Iterator[str]:
-    """Start an empty PostgreSQL and yield the URL of a database owned by an ordinary role that may make others."""
-    initdb, server = program("initdb"), program("postgres")
-    assert initdb, "PostgreSQL is not installed"
-    assert server, "PostgreSQL is not installed"
-    somebody = _unprivileged()
-    folder = Path(tempfile.mkdtemp(prefix="baton-postgres-"))
-    password, port = secrets.token_hex(16), free_port()
-    process = None
-    try:
-        (folder / "password").write_text(password)
-        for path in (folder, folder / "password"):
-            if somebody:
-                os.chown(path, int(str(somebody["user"])), int(str(somebody["group"])))
-        make = [initdb, "-D", str(folder / "data"), "-U", "keeper", "--pwfile", str(folder / "password"), "-N"]
-        make += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
-        subprocess.run(make, cwd=folder, check=True, capture_output=True, **somebody)  # type: ignore[call-overload]
-        command = [server, "-D", str(folder / "data"), "-p", str(port), "-k", "", "-h", "127.0.0.1"]
-        for option in ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"):
+class Postgres:
+    """A PostgreSQL of one's own in a folder of its own: it can be stopped as a crash stops it, and started again."""
+
+    def __init__(self, folder: Path, *, keeps: bool) -> None:
+        self.folder, self.somebody, self.port = folder, _unprivileged(), free_port()
+        self.password = secrets.token_hex(16)
+        self.url = f"postgres://baton:{self.password}@127.0.0.1:{self.port}/baton"
+        # What was committed must survive the server's end, though not the machine's, where that is tried.
+        self.lazy = ["fsync", "full_page_writes", *([] if keeps else ["synchronous_commit"])]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Make the cluster, start it, and make a database owned by an ordinary role that may make others."""
+        initdb = program("initdb")
+        assert initdb, "PostgreSQL is not installed"
+        (self.folder / "password").write_text(self.password)
+        for path in (self.folder, self.folder / "password"):
+            if self.somebody:
+                os.chown(path, int(str(self.somebody["user"])), int(str(self.somebody["group"])))
+        make = [initdb, "-D", str(self.folder / "data"), "-U", "keeper", "--pwfile", str(self.folder / "password")]
+        make += ["-N", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
+        subprocess.run(make, cwd=self.folder, check=True, capture_output=True, **self.somebody)  # type: ignore[call-overload]
+        self.start()
+        with contextlib.closing(psycopg2.connect(self.keeper)) as keeper:
+            keeper.autocommit = True
+            with keeper.cursor() as cursor:
+                cursor.execute("CREATE ROLE baton LOGIN NOSUPERUSER NOBYPASSRLS CREATEDB PASSWORD %s", [self.password])
+                cursor.execute("CREATE DATABASE baton OWNER baton")
+                # Who drops a database that is being vacuumed must be allowed to end that.
+                cursor.execute("GRANT pg_signal_backend TO baton")
+
+    @property
+    def keeper(self) -> str:
+        """The address for the superuser."""
+        return f"postgres://keeper:{self.password}@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        server = program("postgres")
+        assert server, "PostgreSQL is not installed"
+        command = [server, "-D", str(self.folder / "data"), "-p", str(self.port), "-k", "", "-h", "127.0.0.1"]
+        for option in (*(f"{name}=off" for name in self.lazy), "max_connections=200"):
             command += ["-c", option]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(  # type: ignore[call-overload]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(  # type: ignore[call-overload]
                 command,
-                cwd=folder,
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 preexec_fn=supervisor.end_with_parent,
-                **somebody,
+                **self.somebody,
             )
-        keeper = _connect(f"postgres://keeper:{password}@127.0.0.1:{port}/postgres", process, folder / "log")
-        with contextlib.closing(keeper):
-            keeper.autocommit = True
-            with keeper.cursor() as cursor:
-                cursor.execute("CREATE ROLE baton LOGIN NOSUPERUSER NOBYPASSRLS CREATEDB PASSWORD %s", [password])
-                cursor.execute("CREATE DATABASE baton OWNER baton")
-                # Who drops a database that is being vacuumed must be allowed to end that.
-                cursor.execute("GRANT pg_signal_backend TO baton")
-        yield f"postgres://baton:{password}@127.0.0.1:{port}/baton"
+        _connect(self.keeper, self.process, self.folder / "log").close()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop without waiting for clients to leave; `at_once` as a crash does, with all that was under way."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
+            _end(self.process)
+            self.process = None
+
+
+@contextlib.contextmanager
+def own_postgres(*, keeps: bool = True) -> Iterator[Postgres]:
+    """Start an empty PostgreSQL to be broken."""
+    made = Postgres(Path(tempfile.mkdtemp(prefix="baton-postgres-")), keeps=keeps)
+    try:
+        made.make()
+        yield made
     finally:
-        if process is not None:
-            process.send_signal(signal.SIGINT)  # "fast": does not wait for clients to leave
-            _end(process)
-        shutil.rmtree(folder, ignore_errors=True)
+        made.stop()
+        shutil.rmtree(made.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """Start an empty PostgreSQL and yield the URL of its database."""
+    with own_postgres(keeps=False) as made:
+        yield made.url
 
 
 def _connect(url: str, process: "subprocess.Popen[bytes]", log: Path) -> "psycopg2.extensions.connection":

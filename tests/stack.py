@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 import psycopg2
 
 import supervisor
-from tests.servers import free_port
+from tests.servers import Postgres, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a-long-enough-word"
@@ -57,6 +57,7 @@ class Stack:
         self.folder, self.redis = folder, redis
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.key = ""
+        self.business: dict[str, Any] = {}
 
     def manage(self, *words: str, stdin: str = "") -> str:
         """Run a command of manage.py and give what it printed."""
@@ -83,23 +84,31 @@ class Stack:
         with contextlib.closing(sqlite3.connect(self.folder / "baton.sqlite3", timeout=20)) as file:
             return file.execute(question).fetchall()
 
-    def start(self, *names: str) -> None:
-        """Start the named parts: web, worker, beat; a second of a kind is named worker2, beat2."""
-        run = [sys.executable, "-m"]
+    def start(self, *names: str, **hurt: Any) -> None:
+        """Start the named parts: web, worker, beat; a second of a kind is named worker2, beat2.
+
+        What they are `hurt` by says tests/faults/hurt.py.
+        """
+        run, code, door = [sys.executable, "-m"], "funnel", "funnel.wsgi"
+        env = self.env
+        if hurt:
+            code, door = "tests.faults.hurt", "tests.faults.hurt:application"
         for name in names:
             if name.startswith("web"):
-                command = [*run, "gunicorn", "funnel.wsgi", "--bind", f"127.0.0.1:{self.port}", "--no-control-socket"]
+                command = [*run, "gunicorn", door, "--bind", f"127.0.0.1:{self.port}", "--no-control-socket"]
                 command += ["--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
                 command += ["--timeout", "60"]
             elif name.startswith("worker"):
-                command = [*run, "celery", "-A", "funnel", "worker", "--without-gossip", "--without-mingle"]
+                command = [*run, "celery", "-A", code, "worker", "--without-gossip", "--without-mingle"]
                 command += ["--pool", "prefork" if self.redis else "threads", "--concurrency", "2", "-n", f"{name}@%h"]
             else:
-                command = [*run, "celery", "-A", "funnel", "beat", "--pidfile="]
+                command = [*run, "celery", "-A", code, "beat", "--pidfile="]
                 command += ["--schedule", str(self.folder / f"{name}-schedule")]
+            if hurt:
+                env = {**self.env, "HURT": json.dumps({**hurt, "part": name})}
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(
-                    command, cwd=ROOT, env=self.env, stdout=log, stderr=log,
+                    command, cwd=ROOT, env=env, stdout=log, stderr=log,
                     start_new_session=True, preexec_fn=supervisor.end_with_parent,
                 )  # fmt: skip
             if name == "web":
@@ -230,13 +239,16 @@ def _named(database: str, name: str) -> str:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, redis: str = "") -> Iterator[Stack]:
-    """An installation with one business, on the database of this pass: a file, or a PostgreSQL database, of its own."""
+def running(folder: Path, *, redis: str = "", server: Postgres | None = None) -> Iterator[Stack]:
+    """An installation with one business, on the database of this pass: a file, or a PostgreSQL database, of its own.
+
+    With a `server` of its own it is there.
+    """
     from django.conf import settings
 
-    given = "" if settings.SQLITE else os.environ["DATABASE_URL"]
+    given = server.url if server else "" if settings.SQLITE else os.environ["DATABASE_URL"]
     name = f"stack_{secrets.token_hex(4)}" if given else ""
-    mould, database = _mould(settings.DATA / "moulds", given)
+    mould, database = _mould(settings.DATA / (f"moulds{server.port}" if server else "moulds"), given)
     shutil.copytree(mould, folder, dirs_exist_ok=True)
     if given:
         _run(given, f'CREATE DATABASE "{name}" TEMPLATE "{database}"')

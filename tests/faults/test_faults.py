@@ -8,11 +8,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import itertools
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,70 +18,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
-from django.conf import settings
 
+from tests.faults.holding import BACK_WITHIN, capture, counts, flush, holds, settle
 from tests.person import Person
 from tests.servers import redis as redis_server
-from tests.stack import ROOT, running, start_business, until
+from tests.stack import running, start_business, until
 from tests.wire import wire
 
 AWAY = float(os.environ.get("FAULT_SECONDS", "8"))
-BACK_WITHIN = 30.0
-
-
-@pytest.fixture
-def broker():
-    """A Redis of this test's own, to be broken; none where the doorbell is a file."""
-    if settings.SQLITE:
-        yield None
-    else:
-        with redis_server() as url:
-            yield url
-
-
-@pytest.fixture
-def stack(tmp_path, broker):
-    with running(tmp_path, redis=broker or "") as made:
-        made.business = start_business(made)
-        yield made
-
-
-def capture(stack, number):
-    """Send the contact form once; it must be thanked for within a second."""
-    fields = {"name": f"Visitor {number}", "email": f"visitor{number}@town{number % 7}.example", "phone": ""}
-    status, where, took = stack.post_form(stack.business["form"], fields)
-    assert status == 303, where
-    assert took < 1.0, f"capture {number} took {took:.2f} s"
-
-
-EVERY = {
-    "leads": "funnel_lead", "ready": "funnel_lead WHERE stage = 'ready'", "scores": "funnel_leadscore",
-    "points": "funnel_scorepoint", "handoffs": "funnel_handoff", "forms": "funnel_event WHERE kind = 'form'",
-    "opened": "funnel_event WHERE kind = 'handoff_opened'",
-    "notified": "funnel_effect WHERE handler = 'notify' AND state = 'done'",
-}  # fmt: skip
-
-
-def counts(stack):
-    figures = ", ".join(f"(SELECT count(*) FROM {rows})" for rows in EVERY.values())
-    return dict(zip(EVERY, stack.look(f"SELECT {figures}")[0], strict=True))
-
-
-def settle(stack, number):
-    """Every one of the captured is scored and handed over exactly once, within the promised time."""
-    expected = dict.fromkeys(EVERY, number)
-    assert until(lambda: counts(stack) == expected, BACK_WITHIN), (counts(stack), expected)
-
-
-def holds(stack, number):
-    """A moment later nothing has happened a second time, and all the facts agree."""
-    time.sleep(1)
-    assert counts(stack) == dict.fromkeys(EVERY, number), "nothing happens a second time"
-    facts = subprocess.run(
-        [sys.executable, "manage.py", "check_facts"], cwd=ROOT, env=stack.env, capture_output=True, text=True
-    )
-    assert facts.returncode == 0, facts.stdout
-    assert json.loads(facts.stdout)["effects"]["stuck"] == 0
 
 
 def capture_for(stack, seconds, number):
@@ -111,15 +52,11 @@ def test_a_worker_killed_mid_batch_loses_and_doubles_nothing(stack):
     holds(stack, 80)
 
 
-def test_a_flushed_broker_costs_only_a_moment(stack, broker):
+def test_a_flushed_broker_costs_only_a_moment(stack):
     stack.start("web")
     for number in range(20):
         capture(stack, number)
-    if broker:
-        redis.Redis.from_url(broker).flushall()
-    else:
-        for file in stack.folder.glob("doorbell.sqlite3*"):
-            file.unlink()
+    flush(stack)
     stack.start("worker", "beat")
     settle(stack, 20)
     holds(stack, 20)

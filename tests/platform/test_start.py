@@ -125,7 +125,7 @@ def test_a_database_that_refuses_is_told_in_its_own_words(tmp_path):
 @pytest.mark.once
 def test_an_unknown_word_is_answered_with_the_known_ones():
     done = subprocess.run([sys.executable, "start.py", "walk"], cwd=ROOT, capture_output=True, text=True)
-    assert refused(done) == "Use: start.py run, or start.py test"
+    assert refused(done) == "Use: start.py run, start.py test, or start.py faults"
 
 
 # The whole of it ---------------------------------------------------------------------------------------------------
