@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists
 
-from funnel.handoff.card import reason_card, touches_of
+from funnel.handoff.card import WhyNow, reason_card, touches_of
 from funnel.handoff.clock import Clock
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
 from funnel.handoff.routing import Rotation, fit_bands, known_members
@@ -20,6 +20,7 @@ from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.outbox.actions import record, record_all
 from funnel.outbox.models import Event
+from funnel.scoring.models import Basis, LeadScore
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.inserting import insert_all, row_of
 from funnel.workspaces.models import LEADERS, SELLERS, Member, Role, Workspace
@@ -330,5 +331,11 @@ def go(lead_ids: Collection[UUID], *, by: Member, workspace: Workspace, at: date
     if not by.leads_others:
         raise NotYours("Only an owner or a manager can give the go.")
     leads = [lead for lead in Lead.objects.locked(lead_ids).values() if lead.waits_since]
-    why = {lead.pk: f"{by.name} gave the go: over the line and waiting" for lead in leads}
+    basis = Basis.objects.select_related("version").get(in_force=True)
+    scores = {one.lead_id: one for one in LeadScore.objects.filter(basis=basis, lead__in=leads)}
+    touches, now, why = touches_of(leads), WhyNow(basis, workspace, at), {}
+    for lead in leads:
+        score = scores[lead.pk]
+        band = {"fit_band": score.fit_band, "engagement_band": basis.band(score.total, at)}
+        why[lead.pk] = f"{now.ready(lead, touches[lead.pk], **band)}; {by.name} gave the go"
     return open_for(leads, why=why, workspace=workspace, at=at)

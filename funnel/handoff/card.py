@@ -130,8 +130,8 @@ class WhyNow:
         return points * self.basis.weight(event.occurred_at) / self.basis.weight(self.at), event.occurred_at
 
     def _did(self, event: Event, live: Sequence[Event], *, first: bool) -> str:
-        lately = [one for one in live if one.kind == event.kind and self.at - one.occurred_at < WEEK]
         said = says(event)
+        lately = [one for one in live if says(one) == said and self.at - one.occurred_at < WEEK]
         on = day(self.workspace.local(event.occurred_at).date(), self.workspace.local(self.at).date())
         words = f"{said if first else said[:1].lower() + said[1:]} on {on}"
         if len(lately) > 1:

@@ -225,13 +225,13 @@ def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
         if lead.company_id in held:
             found[lead.pk] = (held[lead.company_id], "{name} holds this company.")
     for lead_id, member_id in EARLIER.rows([lead.pk for lead in leads]):
-        found[lead_id] = (member_id, "{name} spoke with this person before.")
+        found[lead_id] = (member_id, "{name} had this person before.")
     for plugged in slot("dealt_with"):
         for lead_id, member_id in plugged([lead.pk for lead in leads]).items():
             found[lead_id] = (member_id, "{name} had a deal with this person.")
     for lead in leads:
         if lead.way_back and (held_by := lead.way_back.get("with")):
-            found[lead.pk] = (UUID(held_by), "{name} spoke with this person before.")
+            found[lead.pk] = (UUID(held_by), "{name} had this person before.")
         if lead.holder_id is not None:
             found[lead.pk] = (lead.holder_id, "{name} looks after this customer.")
     if not found:

@@ -51,6 +51,11 @@ def rules(request: Any) -> HttpResponse:
         changing.coming(),
         RuleDraft.objects.select_related("edited_by__user").first(),
     )
+    if request.GET.get("watch") and not (
+        found is not None and (found.goes_live or not (found.figures or {}).get("through"))
+    ):
+        # Who watched the work go on sees what came of it.
+        return HttpResponse(headers={"HX-Refresh": "true"})
     before = basis.version.rules
     says = draft.rules if draft is not None else before
     shown = found if found is not None and found.filled_at and draft is not None else basis
@@ -98,6 +103,11 @@ def rules(request: Any) -> HttpResponse:
         "form": PublishForm(initial={"again": "yes" if found is not None and found.version.again else ""}),
     }
     return render(request, "funnel/overview/rules.html", context)
+
+
+def _goes_on(found: Basis | None) -> bool:
+    """Whether the worker still fills a basis, or reckons what it would change."""
+    return found is not None and (found.goes_live or not (found.figures or {}).get("through"))
 
 
 def _people(basis: Basis, at: datetime) -> dict[tuple[str, int], int]:

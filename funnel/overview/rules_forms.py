@@ -136,7 +136,9 @@ class EventForm(RuleForm):
     def made(self, given: dict[str, Any]) -> dict[str, Any]:
         rule = {name: given[name] for name in ("points", "group", "reason")}
         rule["kind"] = given["kind"] or given["named"]
-        return rule | {name: given[name] for name in ("page", "channel", "campaign", "cap") if given[name]}
+        return rule | {
+            name: given[name] for name in ("page", "channel", "campaign", "cap") if given[name] not in ("", None)
+        }
 
     def place(self, name: str) -> str:
         return "named" if name == "kind" and not self.cleaned_data.get("kind") else name

@@ -80,11 +80,18 @@ def _over_field(rule: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) 
         yield "value", "Write at least one value, one per line, and at most 200."
     elif when == "range":
         yield from _range(value or {}, own)
-    elif own is not None and own.kind == FieldDefinition.Kind.CHOICE and when in ("is", "one_of"):
-        offered = {str(one).casefold() for one in own.choices}
-        unknown = [one for one in ([value] if when == "is" else value or []) if str(one).casefold() not in offered]
+    elif when in ("is", "one_of") and (offered := _offered(own)):
+        known = {one.casefold() for one in offered}
+        unknown = [one for one in ([value] if when == "is" else value or []) if str(one).casefold() not in known]
         if unknown:
-            yield "value", f"“{unknown[0]}” is none of its choices: {', '.join(map(str, own.choices))}."
+            yield "value", f"“{unknown[0]}” is none of its choices: {', '.join(offered)}."
+
+
+def _offered(own: FieldDefinition | None) -> list[str]:
+    """What can stand in a field that offers a choice; nothing where anything can."""
+    if own is None or own.kind not in (FieldDefinition.Kind.CHOICE, FieldDefinition.Kind.YES_NO):
+        return []
+    return ["Yes", "No"] if own.kind == FieldDefinition.Kind.YES_NO else [str(one) for one in own.choices]
 
 
 def _range(value: Mapping[str, str], own: FieldDefinition | None) -> Iterator[tuple[str, str]]:

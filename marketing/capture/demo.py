@@ -58,8 +58,17 @@ class _Desk:
 
     def form(self, *, by: Member, at: datetime, own: Sequence[str], campaign: str, **values: Any) -> None:
         """Open a form that asks the usual and some of the business's own fields."""
-        labels = {definition.label: name for name, definition in FieldBook().by_name.items()}
-        asked = [{"name": f"fields.{labels[label]}", "label": label, "required": False} for label in own]
+        labels = {definition.label: definition for definition in FieldBook().by_name.values()}
+        asked = [
+            {
+                "name": f"fields.{labels[label].name}",
+                "label": label,
+                "required": False,
+                "kind": labels[label].kind,
+                **({"choices": labels[label].choices} if labels[label].choices else {}),
+            }
+            for label in own
+        ]
         form = Form(
             workspace=self.workspace,
             campaign=Campaign.objects.filter(key=campaign.casefold()).first(),

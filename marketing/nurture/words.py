@@ -60,6 +60,8 @@ def _wrong_mark(words: str) -> str:
             return f"“{{{{{inside.strip()[:40]}}}}}” is no field. There are: {', '.join(FIELDS)}."
         if name not in KNOWN and not instead:
             return f"Say what stands there when we don’t know it, like {{{{{name}|friend}}}}."
+    if left := re.search(r"\{\{|\}\}|\{%|%\}", MARK.sub("", words)):
+        return f"“{left[0]}” would be sent as it is. A field is written like {EXAMPLE}."
     return ""
 
 

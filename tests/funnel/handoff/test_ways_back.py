@@ -149,7 +149,7 @@ def test_not_now_september_comes_back_then_with_its_history_to_the_same_rep(back
     with gate(rep):
         one = Handoff.objects.open().get()
         assert one.offered_to == holder
-        assert "spoke with this person before" in one.route["says"]
+        assert "had this person before" in one.route["says"]
         assert one.card["why"] == "The promised day has come. Given back as “As said”: Budget in September"
         assert [row["says"] for row in one.card["touched"]] == ["Visited us", "Sent “Contact us”"]
 

@@ -91,6 +91,7 @@ def test_rules_over_events_and_over_fields_of_ones_own(marketer, gate, browse):
         ("engagement", {"page": "*" * 9}, "Use up to 120 characters, and * up to 5 times."),
         ("engagement", {"cap": "5"}, "points of a single time"),
         ("engagement", {"cap": "-5"}, "Write a number from 1"),
+        ("engagement", {"cap": "0"}, "Write a number from 1"),
         ("engagement", {"kind": "", "named": ""}, "Choose what they do."),
         ("engagement", {"kind": "", "named": "moved"}, "Choose what they do."),
         ("engagement", {"page": "x\x00y"}, "This holds a sign that can’t be kept"),
@@ -135,6 +136,7 @@ def test_a_draft_is_looked_at_published_and_gone_back_from(owner, marketer, gate
     page.post(reverse("rules-try"), {"again": ""})
     assert "Looking at what the draft would change" in text(page.get("/rules/"))
     work()
+    assert page.get("/rules/?watch=1").headers["HX-Refresh"] == "true"
     assert "This would make <em>1 more lead ready</em>, 0 fewer." in text(page.get("/rules/"))
     assert "Ann" in text(page.get(reverse("rules-changed")))
     assert "Nobody any more." in text(page.get(f"{reverse('rules-changed')}?is=fewer"))

@@ -230,10 +230,17 @@ def test_words_that_cannot_be_sent_are_explained(marketer, browse, gate, subject
 
 def test_fields_are_put_in_once_and_nothing_is_evaluated():
     values = {"first_name": "{{7*7}}", "name": "{{company}}", "company": "", "business": "B & Co", "sender": "Nia"}
-    words = "Hi {{first_name|you}} of {{company|your firm}}, {% load x %} {{ name|you }} {single} {{business}}"
+    words = "Hi {{first_name|you}} of {{company|your firm}}, {{ name|you }} {single} {{business}}"
     subject, text = check("For {{ company | you }}", words)
     assert filled(subject, values) == "For you"
-    assert filled(text, values) == "Hi {{7*7}} of your firm, {% load x %} {{company}} {single} B & Co"
+    assert filled(text, values) == "Hi {{7*7}} of your firm, {{company}} {single} B & Co"
+
+
+@pytest.mark.parametrize("words", ["{% load x %}", "Hi {{first_name", "first_name}} hello", "100 %}"])
+def test_what_would_reach_people_as_a_sign_is_refused(words):
+    for subject, text in ((words, "Hello"), ("Hello", words)):
+        with pytest.raises(Refused, match="would be sent as it is"):
+            check(subject, text)
 
 
 def test_only_the_businesss_own_addresses_become_links():
