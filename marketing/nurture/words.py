@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
@@ -42,6 +43,12 @@ def check(subject: str, text: str) -> tuple[str, str]:
         errors["text"] = "Write the mail."
     elif len(text) > LONGEST_TEXT:
         errors["text"] = f"Write at most {LONGEST_TEXT} characters."
+    for address in ADDRESS.findall(text):
+        # A click leads there, and nothing leads to what is no address.
+        try:
+            urlsplit(address)
+        except ValueError:
+            errors.setdefault("text", f"“{address[:60]}” is no address that leads anywhere.")
     for name, words in (("subject", subject), ("text", text)):
         if wrong := _wrong_mark(words):
             errors.setdefault(name, wrong)

@@ -217,6 +217,7 @@ def test_a_mail_that_waits_does_not_go_after_it_was_switched_off_or_taken_out(
         ("Hello", "{{ x.__class__ }}", "text"),
         ("Hello", "{{7*7}}", "text"),
         ("Hello", "https://shop.example/{{name|x}}", "text"),
+        ("Hello", "See http://[shop today.", "text"),
         ("H" * 151, "Text", "subject"),
     ],
 )
