@@ -19,7 +19,7 @@ from funnel.outbox.models import Effect, Event
 from funnel.outbox.models import State as Duty
 from funnel.scoring import changing
 from funnel.scoring.models import Basis, LeadScore, ScorePoint
-from funnel.workspaces.gate import everywhere, tenant
+from funnel.workspaces.gate import tenant
 
 EVENTS, PART, LONGEST, QUIET = 10, 100_000, 3600.0, 20.0
 KINDS = ("form", "page_view", "email_click", "visit", "call")
@@ -60,7 +60,7 @@ def rescore(report: Report, stage: Stage, leads: int) -> None:
                 f"{what}: a page of another business meanwhile, p95 of {len(busy)}", percentile(busy, 0.95), "ms",
                 ms=busy, limit=percentile(quiet, 0.95), limit_what="its p95 before", aim=("ratio", "<=", 1.2),
             )  # fmt: skip
-            _settled()
+            _settled(stage)
 
 
 @contextmanager
@@ -231,11 +231,11 @@ def _published(stage: Stage, change: Callable[[dict[str, Any]], dict[str, Any]],
     raise CantMeasure("The rules are not in force after an hour.")
 
 
-def _settled() -> None:
+def _settled(stage: Stage) -> None:
     """Wait until those over the line wait, and what was left is cleared away."""
     end = time.perf_counter() + LONGEST
     while time.perf_counter() < end:
-        with everywhere():
+        with tenant(stage.workspace):
             events = Event.objects.filter(kind__in=("rules_tried", "rules_published", "rules_left")).values("pk")
             if not Effect.objects.filter(state=Duty.DUE, event__in=events).exists():
                 return

@@ -87,7 +87,8 @@ def taken(gate, rep, work):
 
 def contact(gate, rep):
     with gate(rep) as at:
-        return first_contact(Handoff.objects.latest("opened_at"), at=at, workspace=rep.workspace)
+        latest = Handoff.objects.select_related("lead").latest("opened_at")
+        return first_contact(latest, lead=latest.lead, at=at, workspace=rep.workspace)
 
 
 def test_only_a_member_s_contact_after_the_handoff_counts_and_a_voided_one_no_more(taken, rep, marketer, gate):
