@@ -1,0 +1,296 @@
+"""Baton and the model side by side: each step is done to both, and whatever one says the other must say too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from hypothesis.stateful import RuleBasedStateMachine
+
+from funnel.handoff.models import Handoff
+from funnel.leads.models import Lead
+from funnel.ledger.models import Revenue
+from funnel.outbox.drain import drain, handlers
+from funnel.outbox.models import Effect, Event, Lane, State
+from funnel.scoring.models import Basis, LeadScore
+from funnel.scoring.rules import default_rules
+from funnel.workspaces.gate import tenant
+from funnel.workspaces.hours import after
+from funnel.workspaces.models import Member
+from funnel.workspaces.refusals import Refusal
+from funnel.workspaces.slots import slot
+from sales.deals.models import Deal
+from sales.queue.desk import desk_of
+from sales.queue.models import Task
+from tests.conftest import undone
+from tests.proof.model import Model, No, Person, Rules
+
+WATCHED = ("score", "remind", "escalate", "pass_on", "cool", "ask", "follow", "deals_follow")
+# A Monday of the week before the clocks change.
+BEGINS = datetime(2027, 3, 22, 8, 50, tzinfo=UTC)
+TICK = timedelta(seconds=61)
+
+
+class Died(BaseException):
+    """The worker's process ends here."""
+
+
+class Beside(RuleBasedStateMachine):
+    """The two, the clock, and the worker between them."""
+
+    def __init__(self, owner: Member, reps: list[Member], patch: Any) -> None:
+        super().__init__()
+        self.workspace, self.owner, self.reps = owner.workspace, owner, reps
+        self.people = [*reps, owner]
+        self.left = ExitStack()
+        self.left.enter_context(undone())
+        self.left.enter_context(timezone.override(self.workspace.zone))
+        patch.setattr("funnel.outbox.drain.handlers", self.handlers)
+        self.now = BEGINS
+        rules = Rules(default_rules(), self.workspace.zone)
+        self.model = Model(rules, {owner.pk}, {one.pk for one in reps})
+        self.who: dict[int, UUID] = {}
+        self.versions = 1
+        self.comes: tuple[str, dict[str, Any], int] | None = None
+        self.fault: tuple[str, str] | None = None
+        self.culprit = 0
+        self.differs: AssertionError | None = None
+        with self.gate():
+            self.seen = max(Effect.objects.values_list("pk", flat=True), default=0)
+
+    def teardown(self) -> None:
+        """In the end the worker is through with everything, and check_facts has nothing to say."""
+        try:
+            self.now += timedelta(hours=1)
+            self.work()
+            with self.gate():
+                # Nobody reads these addresses.
+                Effect.objects.filter(lane=Lane.MAIL).update(state=State.DONE)
+                self.compare()
+                found = [one for fact in slot("facts") for one in fact(self.workspace, self.now)]
+                assert not found, found
+        finally:
+            self.left.close()
+
+    def gate(self) -> Any:
+        return tenant(self.workspace, write=True)
+
+    # ── both at once ──
+
+    def both(self, ours: Any, theirs: Any) -> Any:
+        """Do it in the model, then in Baton; both refuse or neither."""
+        self.now += TICK
+        try:
+            ours()
+            refuses = False
+        except No:
+            refuses = True
+        answer, said = None, None
+        try:
+            with self.gate():
+                answer = theirs()
+                self.meet()
+        except Refusal as refusal:
+            said = refusal.sentence
+        assert refuses == (said is not None), f"the model refuses: {refuses}; Baton says: {said}"
+        return answer
+
+    def meet(self) -> None:
+        """Let the model learn of new offers, and compare what has become due."""
+        for person in self.model.people.values():
+            if person.offer is not None and person.offer.pk is None:
+                row = Handoff.objects.get(lead=person.pk, outcome="")
+                promise = self.workspace.promise(self.model.rules.fit(person) if person.scored else "")
+                hours = promise["accept"]
+                due = {
+                    "remind": after(self.workspace, person.offer.opened_at, hours / 2),
+                    "late": after(self.workspace, person.offer.opened_at, hours),
+                    "over": after(self.workspace, person.offer.opened_at, hours * 1.5),
+                    "speak": after(self.workspace, person.offer.opened_at, promise["contact"]),
+                }
+                assert row.opened_at == person.offer.opened_at
+                assert [row.remind_at, row.due_at, row.reroute_at, row.contact_due_at] == list(due.values())
+                self.model.learn(person, row.pk, row.offered_to_id, due)
+        new = (
+            Effect.objects.filter(pk__gt=self.seen).order_by("pk").values_list("pk", "handler", "event__lead", "due_at")
+        )
+        rows = list(new)
+        self.seen = max((row[0] for row in rows), default=self.seen)
+        found = Counter(row[1:] for row in rows if row[1] in WATCHED)
+        owed, self.model.owes = Counter(self.model.owes), []
+        assert found == owed, f"due in Baton only: {found - owed}; in the model only: {owed - found}"
+
+    def person(self, number: int) -> Person:
+        """Somebody who is there already; the model's people in the order of their coming."""
+        people = list(self.model.people.values())
+        return people[number % len(people)]
+
+    def whoever(self, person: Person, by: int) -> Member:
+        """Mostly whoever has somebody, or is offered them; else one of all."""
+        theirs = person.holder or (person.offer and person.offer.to)
+        if by >= len(self.people):
+            return next((one for one in self.people if one.pk == theirs), self.reps[0])
+        return self.people[by]
+
+    def lead(self, person: Person) -> Lead:
+        return Lead.objects.select_related("workspace", "holder__user").get(pk=person.pk)
+
+    # ── the worker ──
+
+    def handlers(self) -> dict[str, Any]:
+        """The worker's handlers, each watched; one fails or ends the worker where a fault says so."""
+        return {name: self._watched(name, handler) for name, handler in handlers().items()}
+
+    def _watched(self, name: str, handler: Any) -> Any:
+        def run(effects: list[Effect], at: datetime) -> Any:
+            how = self.fault[1] if self.fault and self.fault[0] == name else ""
+            if how:
+                self.culprit = self.culprit or effects[0].pk
+            hit = bool(how) and self.culprit in [one.pk for one in effects]
+            if hit and how == "dies before":
+                raise Died
+            left = handler(effects, at)
+            if hit:
+                raise Died if how == "dies after" else RuntimeError("in the middle")
+            try:
+                self.did(name, effects, at)
+            except AssertionError as differs:
+                # The worker would take it for a failing handler, and go on.
+                self.differs = self.differs or differs
+            return left
+
+        return run
+
+    def did(self, name: str, effects: list[Effect], at: datetime) -> None:
+        """A handler is through with these: let the model do the same."""
+        if name == "fill_basis":
+            number = Basis.objects.values_list("version__number", flat=True).get(in_force=True)
+            if number != self.model.rules.number:
+                assert self.comes is not None
+                how, rules, back_to = self.comes
+                self.model.rules.publish(rules, how, back_to)
+                self.comes = None
+                assert number == self.model.rules.number
+        elif name == "judge_all":
+            self.model.judge_all(at)
+        if name not in WATCHED:
+            return
+        events = Event.objects.filter(pk__in=[one.event_id for one in effects]).order_by("pk")
+        by_person: dict[UUID, list[Event]] = {}
+        for event in events:
+            by_person.setdefault(event.lead_id, []).append(event)
+        for pk, told in by_person.items():
+            person = self.model.people[pk]
+            if name == "score":
+                acts = [act for act in person.acts if not act.gone and act.pk in [one.pk for one in told]]
+                if acts:
+                    self.model.score(person, acts, at)
+            elif name == "ask":
+                self.model.ask(person, at)
+            elif name == "follow":
+                self.model.follow_holder(person)
+            elif name == "deals_follow":
+                for event in told:
+                    self.model.deals_follow(person, UUID(event.data["was"]))
+            elif name == "cool":
+                for event in told:
+                    until = datetime.fromisoformat(event.data["until"]) if event.data["until"] else None
+                    self.model.cooled(person, at, until=until, promised=event.data["promised"])
+            else:
+                for event in told:
+                    offer = next(one for one in person.offers if str(one.pk) == event.data["handoff"])
+                    getattr(self.model, name)(person, offer, at)
+        self.meet()
+
+    def work(self, fault: tuple[str, str] | None = None, at: datetime | None = None) -> None:
+        """Let the worker do what is due; without a fault nothing that could be done is left."""
+        self.fault, self.culprit = fault, 0
+        moment = at or self.now
+        try:
+            drain(at=moment)
+        except Died:
+            return
+        finally:
+            self.fault = None
+            if self.differs is not None:
+                raise self.differs
+        if fault is None:
+            with self.gate():
+                due = Effect.objects.filter(state=State.DUE, due_at__lte=moment).exclude(lane=Lane.MAIL)
+                left = due.exclude(leased_until__gt=moment).values_list("handler", flat=True)
+                found = list(left)
+                assert not found, found
+
+    # ── what must be so after every step ──
+
+    def compare(self) -> None:
+        """Everything that the model says of people, offers, deals, money, steps and scores is what Baton has."""
+        self._leads()
+        self._offers()
+        self._deals()
+        self._scores()
+        for who in self.people:
+            self._desk(who)
+
+    def _leads(self) -> None:
+        columns = ("pk", "stage", "holder_id", "cool_until", "way_back", "waits_since", "customer_since")
+        found = {row[0]: row[1:] for row in Lead.objects.values_list(*columns)}
+        assert set(found) == set(self.model.people), "somebody is lost, or stands there twice"
+        for pk, one in self.model.people.items():
+            stage, holder, cool, way, waits, since = found[pk]
+            # Who had them last is the route's to know.
+            way = way and {name: value for name, value in way.items() if name != "with"}
+            mine = (one.stage, one.holder, one.cool, one.way, one.waits, one.customer)
+            theirs = (stage, holder, cool, way, waits is not None, since is not None)
+            assert theirs == mine, f"Baton has {theirs}, the model {mine}"
+
+    def _offers(self) -> None:
+        rows = Handoff.objects.order_by("opened_at", "pk").values_list("lead_id", "pk", "offered_to", "outcome")
+        found = list(rows.values_list("lead_id", "pk", "offered_to", "outcome", "given_back_at"))
+        for person in self.model.people.values():
+            mine = [(one.pk, one.to, one.outcome, one.back) for one in person.offers]
+            theirs = [(*row[1:4], row[4] is not None) for row in found if row[0] == person.pk]
+            assert theirs == mine, f"Baton has {theirs}, the model {mine}"
+            assert sum(not one.outcome for one in person.offers) <= 1
+
+    def _deals(self) -> None:
+        columns = ("lead_id", "pk", "holder_id", "stage", "amount", "stage_before", "made_customer")
+        found = list(Deal.objects.order_by("made_at", "pk").values_list(*columns))
+        steps = list(Task.objects.open().values_list("lead_id", "holder_id", "what", "due_at"))
+        booked: Counter[UUID] = Counter()
+        for deal, amount in Revenue.objects.values_list("deal_id", "amount"):
+            booked[deal] += amount
+        for person in self.model.people.values():
+            mine = [(s.pk, s.holder, s.stage, s.amount, s.before, s.made_customer) for s in person.sales]
+            theirs = [row[1:] for row in found if row[0] == person.pk]
+            assert theirs == mine, f"Baton has {theirs}, the model {mine}"
+            assert all(booked[sale.pk] == sale.booked for sale in person.sales)
+            planned = sorted((step.holder, step.what, step.due) for step in person.steps)
+            open_ = sorted(row[1:] for row in steps if row[0] == person.pk)
+            assert open_ == planned, f"Baton has {open_}, the model {planned}"
+
+    def _scores(self) -> None:
+        pending = Effect.objects.filter(handler="score").exclude(state=State.DONE).values_list("event__lead", flat=True)
+        waits, basis = set(pending), Basis.objects.select_related("version").get(in_force=True)
+        for row in LeadScore.objects.filter(basis=basis).exclude(lead__in=waits):
+            person = self.model.people[row.lead_id]
+            mine, theirs = self.model.rules.engagement(person, self.now), basis.now(row.total, self.now)
+            assert abs(mine - theirs) < 1e-6, f"engagement {theirs}, by the model {mine}"
+            assert row.fit_band == self.model.rules.fit(person)
+
+    def _desk(self, who: Member) -> None:
+        groups, _ = desk_of(who, at=self.now, workspace=self.workspace)
+        short = {"Call first": "Call first", "Nothing is": "Nothing is planned"}
+        found = {
+            group.title: sorted(
+                (row.lead.pk, "" if group.title == "New handoffs" else short.get(row.what[:10], row.what))
+                for row in group.rows
+            )
+            for group in groups
+        }
+        mine = self.model.desk(who.pk, self.now)
+        assert found == mine, f"Baton has {found}, the model {mine}"

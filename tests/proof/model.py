@@ -1,0 +1,523 @@
+"""The business as a plain model: what design.md says of people, offers, deals and steps, without a database.
+
+It is told what happens in the order in which it happened, and says what must be so afterwards. To whom an offer goes it
+doesn't foretell: it learns that, and says whether it may be.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+SALES = ("working", "qualified", "demo", "negotiation")
+OPEN = ("qualified", "demo", "negotiation")
+PEOPLE_DID_IT = ("voided", "edited", "brought_back")
+GRID = (None, "judged", "date")
+AGAIN = "Call: asked for contact again"
+DAY = timedelta(days=1)
+
+
+class No(Exception):
+    """This may not be done; nothing has changed."""
+
+
+@dataclass
+class Act:
+    """Something that a person did: an event."""
+
+    pk: int
+    kind: str
+    moment: datetime
+    recorded: datetime
+    asks: bool = False
+    gone: bool = False
+
+    @property
+    def lives(self) -> bool:
+        """Whether it may open a handoff by itself."""
+        return self.recorded - self.moment <= DAY and self.kind not in PEOPLE_DID_IT
+
+
+@dataclass
+class Offer:
+    """One handoff; `to` and what is promised are learned when it is there."""
+
+    opened_at: datetime
+    tried: frozenset[UUID] = frozenset()
+    by_hand: UUID | None = None
+    pk: UUID | None = None
+    to: UUID | None = None
+    due: Mapping[str, datetime] = field(default_factory=dict)
+    outcome: str = ""
+    back: bool = False
+
+
+@dataclass
+class Sale:
+    """One deal; `booked` is what the ledger holds for it."""
+
+    pk: UUID
+    holder: UUID
+    stage: str
+    amount: int
+    decided_at: datetime | None = None
+    before: str = ""
+    made_customer: bool = False
+    booked: int = 0
+
+
+@dataclass
+class Step:
+    """Something that is to be done next."""
+
+    holder: UUID
+    what: str
+    due: datetime
+
+
+@dataclass
+class Person:
+    """One lead."""
+
+    pk: UUID
+    known: set[str] = field(default_factory=set)
+    stage: str = "new"
+    holder: UUID | None = None
+    cool: datetime | None = None
+    way: dict[str, Any] | None = None
+    waits: bool = False
+    customer: bool = False
+    scored: bool = False
+    acts: list[Act] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
+    sales: list[Sale] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    spoken: list[datetime] = field(default_factory=list)
+
+    @property
+    def offer(self) -> Offer | None:
+        """The one that is open."""
+        return next((one for one in self.offers if not one.outcome), None)
+
+    def first_open(self) -> Sale | None:
+        """The open deal that is furthest."""
+        return max(
+            (one for one in self.sales if one.stage in OPEN), key=lambda one: OPEN.index(one.stage), default=None
+        )
+
+    def move(self, to: str, holder: UUID | None = None, **also: Any) -> None:
+        """Come to a stage, with what follows from that."""
+        if to == self.stage:
+            return
+        self.stage = to
+        if to in SALES or to == "customer":
+            self.holder = holder or self.holder
+        else:
+            self.holder = None
+        if to != "nurturing":
+            self.waits, self.way = False, None
+        for name, value in also.items():
+            setattr(self, name, value)
+
+
+class Rules:
+    """The versions of the rules, and by which one each event has its points."""
+
+    def __init__(self, first: dict[str, Any], zone: ZoneInfo) -> None:
+        self.zone = zone
+        self.number, self.versions = 1, {1: first}
+        self.by: dict[int, int] = {}
+        self.left: dict[int, dict[int, int]] = {}
+
+    @property
+    def now(self) -> dict[str, Any]:
+        return self.versions[self.number]
+
+    def publish(self, rules: dict[str, Any], how: str, back_to: int = 0) -> None:
+        """Put a version in force: `now` on, judging the past `again`, or going `back`."""
+        self.left[self.number] = dict(self.by)
+        self.number += 1
+        self.versions[self.number] = rules
+        if how == "again":
+            self.by = dict.fromkeys(self.by, self.number)
+        elif how == "back":
+            self.by = {pk: self.left[back_to].get(pk, self.number) for pk in self.by}
+
+    def score(self, act: Act) -> None:
+        """An event gets its points, by what is in force unless it has them already."""
+        self.by.setdefault(act.pk, self.number)
+
+    def engagement(self, person: Person, at: datetime) -> float:
+        """What the points of a person are worth at a moment: each fades by the half-life in force."""
+        days: dict[Any, list[Act]] = defaultdict(list)
+        for act in person.acts:
+            if act.gone or act.pk not in self.by:
+                continue
+            for rule in self.versions[self.by[act.pk]]["engagement"]:
+                if rule["kind"] == act.kind:
+                    day = act.moment.astimezone(self.zone).date()
+                    days[self.by[act.pk], rule["key"], day].append(act)
+        total = 0.0
+        for (version, key, _), acts in days.items():
+            rule = next(one for one in self.versions[version]["engagement"] if one["key"] == key)
+            left = rule.get("cap") or 10**6
+            for act in sorted(acts, key=lambda one: (one.moment, one.pk)):
+                points = min(rule["points"], left)
+                left -= points
+                total += points * 2 ** -((at - act.moment) / DAY / self.now["half_life_days"])
+        return total
+
+    def fit(self, person: Person) -> str:
+        """The fit band."""
+        points = sum(
+            rule["points"]
+            for rule in self.now["fit"]
+            if (f"{rule['field']}:business" if rule["when"] == "business" else rule["field"]) in person.known
+        )
+        return next((band for band, line in self.now["fit_bands"].items() if points >= line), "D")
+
+    def ready(self, person: Person, at: datetime, kinds: Iterable[str] | None = None) -> bool:
+        """Whether a person may be offered: by their own way back, else by the grid."""
+        way = person.way or {}
+        if kinds is not None and way.get("way") == "engagement":
+            return self.engagement(person, at) >= way["above"]
+        if kinds is not None and way.get("way") == "touch":
+            return way["touch"] in kinds
+        band = 1 + sum(self.engagement(person, at) >= cut for cut in self.now["engagement_cuts"])
+        return band in self.now["ready"].get(self.fit(person), [])
+
+
+class Model:
+    """Everybody, and what the worker has to do for them: `owes` are (handler, person, due) of new duties."""
+
+    def __init__(self, rules: Rules, leaders: set[UUID], takers: set[UUID]) -> None:
+        self.rules, self.leaders, self.takers = rules, leaders, takers
+        self.people: dict[UUID, Person] = {}
+        self.owes: list[tuple[str, UUID, datetime]] = []
+
+    # ── offers ──
+
+    def open(self, person: Person, at: datetime, *, follows: Offer | None = None, to: UUID | None = None) -> None:
+        """Hand a person over, unless they are."""
+        if person.offer is not None:
+            return
+        tried = follows.tried | {follows.to} - {None} if follows else frozenset()
+        person.offers.append(Offer(at, frozenset(tried), to))  # type: ignore[arg-type]
+        if person.stage != "customer":
+            person.move("ready")
+        person.cool, person.waits = None, False
+
+    def learn(self, person: Person, pk: UUID, to: UUID | None, due: Mapping[str, datetime]) -> None:
+        """Note to whom an offer went, and until when; nobody has it twice, and the pool only what all had."""
+        offer = person.offer
+        assert offer is not None
+        assert (
+            to == offer.by_hand
+            if offer.by_hand
+            else to in self.takers - offer.tried or (to is None and self.takers <= offer.tried)
+        ), "offered to somebody who had it, or to nobody though somebody had not"
+        offer.pk, offer.to, offer.due = pk, to, due
+        self.owes.append(("remind", person.pk, due["remind"]))
+
+    def may_take(self, offer: Offer, by: UUID) -> bool:
+        return by in self.leaders or offer.to in (by, None)
+
+    def accept(self, person: Person, by: UUID) -> None:
+        offer = person.offer
+        if offer is None or not self.may_take(offer, by):
+            if person.holder == by:
+                return
+            raise No
+        offer.outcome = "accepted"
+        if person.stage == "customer":
+            person.holder = by
+        else:
+            person.move("working", by)
+
+    def give_back(
+        self, person: Person, by: UUID, at: datetime, *, way: dict[str, Any] | None, cool: datetime | None
+    ) -> None:
+        """Back to marketing with a way back; without one they are set aside."""
+        offer = person.offer
+        if offer is not None:
+            if not self.may_take(offer, by):
+                raise No
+            offer.outcome, offer.back = "given_back", True
+        else:
+            if person.stage not in SALES or (person.holder != by and by not in self.leaders):
+                raise No
+            if taken := [one for one in person.offers if one.outcome == "accepted" and not one.back]:
+                taken[-1].back = True
+        self.leaves(person, at)
+        if person.stage != "customer":
+            person.move("nurturing" if way else "disqualified", cool=cool, way=way)
+        self.owes.append(("cool", person.pk, cool or at))
+
+    def leaves(self, person: Person, at: datetime) -> None:
+        """Open deals are lost, and steps end, but for those of a customer whom somebody looks after."""
+        for sale in person.sales:
+            if sale.stage in OPEN:
+                sale.before, sale.stage, sale.decided_at = sale.stage, "lost", at
+        if not (person.stage == "customer" and person.holder):
+            person.steps.clear()
+
+    def set_aside(self, person: Person, at: datetime) -> None:
+        if person.stage == "customer":
+            raise No
+        if person.stage == "disqualified":
+            return
+        if person.offer:
+            person.offer.outcome = "overtaken"
+        self.leaves(person, at)
+        person.move("disqualified")
+
+    def bring_back(self, person: Person, at: datetime, to: UUID | None) -> None:
+        if person.stage != "disqualified":
+            raise No
+        person.move("working" if to else "nurturing", to, cool=None)
+        self.owes.append(("score", person.pk, at))
+
+    def go(self, person: Person, at: datetime) -> None:
+        if person.waits:
+            self.open(person, at)
+
+    def pass_by_hand(self, person: Person, at: datetime, to: UUID | None) -> None:
+        """Offer to somebody else what is open, because the owner says so."""
+        assert person.offer
+        self._again(person, person.offer, at, outcome="rerouted", to=to)
+
+    def pass_on(self, person: Person, offer: Offer, at: datetime) -> None:
+        """The time is over: offer it to somebody else; what all had stays open."""
+        if not offer.outcome and offer.to is not None:
+            self._again(person, offer, at, outcome="expired", to=None)
+
+    def _again(self, person: Person, offer: Offer, at: datetime, *, outcome: str, to: UUID | None) -> None:
+        offer.outcome = outcome
+        self.open(person, at, follows=offer, to=to)
+
+    def pass_held(self, person: Person, to: UUID, at: datetime) -> None:
+        if person.stage not in (*SALES, "customer"):
+            raise No
+        person.holder = to
+        self.owes += [("deals_follow", person.pk, at), ("follow", person.pk, at)]
+
+    # ── what the worker does ──
+
+    def score(self, person: Person, acts: Sequence[Act], at: datetime) -> None:
+        """Judge by what came, live and past in turn."""
+        rounds: list[list[Act]] = []
+        for act in acts:
+            if not rounds or rounds[-1][-1].lives != act.lives:
+                rounds.append([])
+            rounds[-1].append(act)
+        for each in rounds:
+            for act in each:
+                self.rules.score(act)
+            person.scored = True
+            self.judge(person, each, at)
+
+    def judge(self, person: Person, acts: Sequence[Act], at: datetime) -> None:
+        asked = any(act.asks and act.lives for act in acts)
+        live = any(act.lives for act in acts)
+        busy = person.stage == "customer" and person.holder is not None and person.first_open() is not None
+        if person.stage in SALES or busy:
+            if asked:
+                self.owes.append(("ask", person.pk, at))
+        elif person.stage == "customer":
+            if asked:
+                self.open(person, at)
+        elif person.stage not in ("ready", "disqualified"):
+            ready = self.rules.ready(person, at, [act.kind for act in acts])
+            cooling = person.cool is not None and person.cool > at
+            touched = any(act.kind not in PEOPLE_DID_IT for act in acts)
+            if asked or (live and not cooling and (ready or person.waits)):
+                self.open(person, at)
+            elif ready and not cooling and not person.waits and (touched or person.stage != "lost"):
+                person.move("nurturing")
+                person.waits = True
+            elif person.stage == "new" or (person.stage == "lost" and live and not cooling):
+                person.move("nurturing")
+
+    def cooled(self, person: Person, at: datetime, *, until: datetime | None, promised: bool) -> None:
+        """The day that was said when they went has come; a day that was said before that counts no more."""
+        if person.stage not in ("nurturing", "lost") or person.cool is None or person.cool > at or until != person.cool:
+            return
+        person.cool = None
+        if promised:
+            self.open(person, at)
+        else:
+            self.judge(person, [Act(0, "cooled", at, at)], at)
+
+    def ask(self, person: Person, at: datetime) -> None:
+        """They asked for contact while somebody had them: a step, or an offer where they were given back since."""
+        if person.holder is not None and person.stage in (*SALES, "customer"):
+            if all(step.what != AGAIN for step in person.steps):
+                person.steps.append(Step(person.holder, AGAIN, at))
+        elif person.stage in ("new", "nurturing", "lost"):
+            self.open(person, at)
+
+    def remind(self, person: Person, offer: Offer, at: datetime) -> None:
+        if not offer.outcome:
+            self.owes.append(("escalate", person.pk, max(offer.due["late"], at)))
+
+    def escalate(self, person: Person, offer: Offer, at: datetime) -> None:
+        if not offer.outcome:
+            self.owes.append(("pass_on", person.pk, max(offer.due["over"], at)))
+
+    def follow_holder(self, person: Person) -> None:
+        """Whoever has a person now has their steps."""
+        for step in person.steps:
+            step.holder = person.holder or step.holder
+
+    def deals_follow(self, person: Person, was: UUID) -> None:
+        """And the open deals of whoever had them."""
+        for sale in person.sales:
+            if sale.stage in OPEN and sale.holder == was:
+                sale.holder = person.holder or was
+
+    def judge_all(self, at: datetime) -> None:
+        """Rules came in force: who is over the line waits for a go, who isn't any more waits no longer."""
+        for person in self.people.values():
+            if not person.scored or (person.way or {}).get("way") not in GRID:
+                continue
+            ready = self.rules.ready(person, at)
+            cooling = person.cool is not None and person.cool > at
+            if person.waits and not ready:
+                person.waits = False
+            elif ready and not cooling and person.stage in ("new", "nurturing"):
+                person.move("nurturing")
+                person.waits = True
+
+    # ── deals ──
+
+    def enter(self, person: Person, holder: UUID, by: UUID) -> None:
+        """End the wait of somebody with whom a deal begins."""
+        if offer := person.offer:
+            if offer.to not in (None, holder, by) and by not in self.leaders:
+                raise No
+            offer.outcome = "accepted" if offer.to == holder else "overtaken"
+
+    def follow(self, person: Person, sale: Sale, by: UUID, cool: datetime | None = None) -> None:
+        """Stand where the deals say."""
+        furthest = person.first_open()
+        won = any(one.stage == "won" for one in person.sales)
+        to = "customer" if won or person.customer else furthest.stage if furthest else "lost"
+        outside = person.stage not in SALES
+        if outside and to != "lost":
+            self.enter(person, sale.holder, by)
+        if person.stage == to:
+            if outside and to == "customer":
+                person.holder = person.holder or sale.holder
+            return
+        holder = sale.holder if outside and person.holder is None else None
+        person.move(to, holder, **({"cool": cool} if to == "lost" else {}))
+
+    def deal(self, person: Person, sale: Sale, by: UUID) -> None:
+        """Open a deal; whoever has the person has the deal."""
+        if person.holder not in (None, by) and by not in self.leaders:
+            raise No
+        sale.holder = person.holder or by
+        person.sales.append(sale)
+        try:
+            self.follow(person, sale, by)
+        except No:
+            person.sales.remove(sale)
+            raise
+
+    def win(self, person: Person, sale: Sale, by: UUID, at: datetime) -> None:
+        self._mine(sale, by)
+        if sale.stage == "won":
+            return
+        if person.stage not in SALES:
+            self.may_enter(person, sale, by)
+        sale.before = sale.stage if sale.stage in OPEN else sale.before
+        sale.stage, sale.decided_at, sale.made_customer = "won", at, not person.customer
+        sale.booked, person.customer = sale.amount, True
+        self.follow(person, sale, by)
+
+    def may_enter(self, person: Person, sale: Sale, by: UUID) -> None:
+        offer = person.offer
+        if offer and offer.to not in (None, sale.holder, by) and by not in self.leaders:
+            raise No
+
+    def lose(self, person: Person, sale: Sale, by: UUID, at: datetime, *, cool: datetime | None) -> None:
+        self._mine(sale, by)
+        if sale.stage == "won":
+            raise No
+        if sale.stage == "lost":
+            return
+        was = (sale.stage, sale.before, sale.decided_at)
+        sale.before, sale.stage, sale.decided_at = sale.stage, "lost", at
+        try:
+            self.follow(person, sale, by, cool)
+        except No:
+            sale.stage, sale.before, sale.decided_at = was
+            raise
+        self.owes.append(("cool", person.pk, cool or at))
+
+    def undo(self, person: Person, sale: Sale, by: UUID, at: datetime) -> None:
+        self._mine(sale, by)
+        if sale.stage in OPEN or sale.decided_at is None or at > sale.decided_at + DAY:
+            raise No
+        if person.stage not in SALES:
+            self.may_enter(person, sale, by)
+        sale.stage, sale.before, sale.decided_at, sale.booked = sale.before, "", None, 0
+        if sale.made_customer:
+            sale.made_customer = False
+            others = [one for one in person.sales if one.stage == "won"]
+            person.customer = bool(others)
+            if others:
+                min(others, key=lambda one: one.decided_at or at).made_customer = True
+        self.follow(person, sale, by)
+
+    def _mine(self, sale: Sale, by: UUID) -> None:
+        if sale.holder != by and by not in self.leaders:
+            raise No
+
+    # ── steps, and the desk ──
+
+    def call(self, person: Person, by: UUID, at: datetime, then: Step | None) -> None:
+        if person.holder is None or (person.holder != by and by not in self.leaders):
+            raise No
+        person.spoken.append(at)
+        if then is not None:
+            person.steps.append(Step(person.holder, then.what, then.due))
+
+    def desk(self, who: UUID, at: datetime) -> dict[str, list[tuple[UUID, str]]]:
+        """What stands on somebody's desk: by heading, whom it is about and what it says."""
+        found: dict[str, list[tuple[UUID, str]]] = defaultdict(list)
+        for person in self.people.values():
+            if person.offer and person.offer.to in (who, None):
+                found["New handoffs"].append((person.pk, ""))
+            mine = person.holder == who or any(one.stage in OPEN and one.holder == who for one in person.sales)
+            steps = [
+                step
+                for step in person.steps
+                if step.holder == who
+                and mine
+                and (
+                    step.holder == person.holder or any(one.stage in OPEN and one.holder == who for one in person.sales)
+                )
+            ]
+            for step in steps:
+                found[self._heading(step.due, at)].append((person.pk, step.what))
+            if person.holder == who and person.stage in SALES and not steps:
+                taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]
+                silent = [one for one in taken if all(moment < one.opened_at for moment in person.spoken)]
+                if silent:
+                    late = taken[-1].due["speak"] < at
+                    found["Late" if late else "Today"].append((person.pk, "Call first"))
+                else:
+                    found["Without a next step"].append((person.pk, "Nothing is planned"))
+        return {heading: sorted(rows) for heading, rows in found.items()}
+
+    def _heading(self, due: datetime, at: datetime) -> str:
+        on, today = due.astimezone(self.rules.zone).date(), at.astimezone(self.rules.zone).date()
+        if due < at:
+            return "Late"
+        return "Today" if on == today else "Tomorrow" if on == today + DAY else "Later"
