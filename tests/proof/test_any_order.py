@@ -381,6 +381,7 @@ def crew(db):
     return owner, [make_member(owner.workspace, Role.REP, name, takes_leads=True) for name in ("Rita Rep", "Otto Rep")]
 
 
+@pytest.mark.once
 def test_whatever_happens_in_whatever_order(crew, work, monkeypatch):
     owner, reps = crew
     few = settings(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.ledger.models import Revenue
@@ -20,6 +22,7 @@ WRONG = (
 )
 
 
+@pytest.mark.once
 def test_after_a_year_nothing_is_lost_and_every_number_is_that_of_a_recount(db, work, monkeypatch):
     year, found, noticed = Year(100, seed=1, beat=timedelta(hours=1)), [], []
 
