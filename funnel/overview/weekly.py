@@ -1,6 +1,6 @@
 """The letter that the owner gets on Monday morning: how the month goes, what needs them, and what last week brought.
 
-Each week is an event whose effects are due on its Monday; one writes the letters, the other plans the week after. So
+Each week is an event whose effects are due on its Monday; one writes the letters, another plans the week after. So
 the moment stands in the database, and whatever rings twice, or late, finds it done.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from funnel.handoff.models import Handoff, Outcome
@@ -64,7 +65,7 @@ def plan(workspace: Workspace, at: datetime) -> None:
     if Effect.objects.filter(handler="weekly", state=State.DUE, due_at__gt=at).exists():
         return
     moment = next_morning(workspace, at)
-    due = {"weekly": moment, "next_week": moment}
+    due = dict.fromkeys(settings.EVENT_ROUTES.get("week_planned", ()), moment)
     record(workspace.pk, "week_planned", at=at, data={"monday": workspace.local(moment).date().isoformat()}, due=due)
 
 
