@@ -270,10 +270,10 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
 MAIL_LINKS: dict[str, str] = {
     **{f"demo-{kind}": "sales.demos.letters.link" for kind in ("booked", "moved", "cancelled", "reminder", "missed")},
     **dict.fromkeys(("quote", "quote-accepted"), "sales.negotiation.links.mailed"),
-    "nurture": "marketing.nurture.letters.link",
+    **dict.fromkeys(("nurture", "nurture-test"), "marketing.nurture.letters.link"),
 }
 # What marketing's letters to many need, by kind; see funnel/mail/bulk.py.
-MAIL_BULK = {"nurture": "marketing.nurture.letters.BULK"}
+MAIL_BULK = {"nurture": "marketing.nurture.letters.BULK", "nurture-test": "marketing.nurture.letters.TEST"}
 # What letters carry, by kind: (message) -> funnel.mail.files.File rows.
 MAIL_FILES: dict[str, str] = {
     **{f"demo-{kind}": "sales.demos.letters.files" for kind in ("booked", "moved", "cancelled", "rep")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,9 +36,12 @@ SUBJECTS = {
     "quote": "Your quote {name}: {title}",
     "quote-accepted": "Accepted: {title}",
     "nurture": "{subject}",
+    "nurture-test": "[Test] {subject}",
     "marketing-answered": "Marketing answers: {lead}",
     "quote-told": "{says}: {quote}, {lead}",
 }
+
+LONGEST_NAME = 80
 
 
 @transaction.atomic
@@ -86,10 +90,10 @@ def queue(
     return message
 
 
-def take_back(kind: str, *, lead: Lead, why: str, **about: str) -> None:
-    """Keep the lead's letters of this kind that still wait from going; `about` is what their context must say."""
+def take_back(kind: str, *, lead_ids: Collection[UUID], why: str, **about: str) -> None:
+    """Keep the leads' letters of this kind that still wait from going; `about` is what their context must say."""
     asked = {f"context__{name}": value for name, value in about.items()}
-    waiting = Message.objects.filter(lead=lead, kind=kind, state=MessageState.QUEUED, **asked)
+    waiting = Message.objects.filter(lead__in=lead_ids, kind=kind, state=MessageState.QUEUED, **asked)
     waiting.update(state=MessageState.FAILED, error=why)
 
 
@@ -105,6 +109,12 @@ def plain(text: str) -> str:
         for sign in text
         if sign.isprintable() and not "\u202a" <= sign <= "\u202e" and not "\u2066" <= sign <= "\u2069"
     )
+
+
+def first_name(name: str) -> str:
+    """What a letter calls somebody outside; blank without a name, or for a field that another program left unfilled."""
+    first = "" if "{{" in name or "}}" in name else next(iter(name.split()), "")
+    return plain(first)[:LONGEST_NAME]
 
 
 def is_sent(workspace: Workspace) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from funnel.leads.models import Lead
@@ -52,8 +53,8 @@ class Message(TenantRow):
 
     @property
     def is_outside(self) -> bool:
-        """To a lead, so in the business's own name and look."""
-        return self.lead_id is not None and self.member_id is None
+        """To a lead, or what a member is to see as leads do: in the business's own name and look."""
+        return self.kind in settings.MAIL_BULK or (self.lead_id is not None and self.member_id is None)
 
 
 class MailServer(TenantRow):

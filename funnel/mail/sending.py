@@ -21,7 +21,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from funnel.mail.actions import plain
+from funnel.mail.actions import first_name, plain
 from funnel.mail.bulk import Bulk, bulk_of, unsubscribing
 from funnel.mail.files import File, files_of
 from funnel.mail.links import is_secret, link_for
@@ -207,13 +207,18 @@ def _context(message: Message, workspace: Workspace, *, hidden: bool) -> dict[st
         **moments,
         **(bulk.words(message, hidden) if bulk else {}),
         "to": message.member,
-        "dear": message.lead.name.split()[0] if message.is_outside and message.lead and message.lead.name else "",
+        "dear": _dear(message) if message.is_outside else "",
         "sender": message.sender,
         "to_email": message.to_email,
         "subject": message.subject,
         "hidden": hidden and secret,
         "link": "" if hidden and secret else link_for(message),
     }
+
+
+def _dear(message: Message) -> str:
+    """Whom a letter to somebody outside calls dear; blank where it says hello."""
+    return first_name(message.lead.name) if message.lead else message.context.get("dear", "")
 
 
 def _moment(text: str | None) -> datetime | None:

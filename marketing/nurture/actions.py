@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, Q, Value, When
+from django.db.models import Q
 
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead, Suppression
@@ -123,6 +123,11 @@ def next_step(lead: Lead, after: int) -> Step | None:
     return found
 
 
+def _later(at: datetime, days: int, workspace: Workspace) -> datetime:
+    """So many days later at the same time of day, by the business's own clock."""
+    return (workspace.local(at) + timedelta(days=days)).astimezone(UTC)
+
+
 @transaction.atomic
 def enroll(lead: Lead, *, at: datetime, by: Member | None = None, because: str = "") -> Enrollment:
     """Let a lead get the nurture mails, the first after its own days; raise NoMails with the reason."""
@@ -136,7 +141,7 @@ def enroll(lead: Lead, *, at: datetime, by: Member | None = None, because: str =
     step = next_step(lead, 0)
     if step is None:
         raise NoMails("They have had all the nurture mails.")
-    first = at + timedelta(days=step.days)
+    first = _later(at, step.days, lead.workspace)
     made = Enrollment(workspace_id=lead.workspace_id, lead=lead, because=because, by=by, enrolled_at=at, next_at=first)
     made.digest = open_door(lead.workspace_id, token_for(DOOR, made.pk))
     made.save()
@@ -166,7 +171,7 @@ def write_next(enrollment: Enrollment, event: Event, *, at: datetime) -> Letter 
     if step is None:
         _done(enrollment, at=at)
         return None
-    sender = sequence.sender if sequence.sender and sequence.sender.active else None
+    sender = sequence.signer
     values = values_for(lead, workspace=lead.workspace, sender=sender)
     written = pieces(step.text, values)
     letter = Letter(
@@ -178,7 +183,7 @@ def write_next(enrollment: Enrollment, event: Event, *, at: datetime) -> Letter 
     letter.message = mail.queue("nurture", to_lead=lead, by=sender, event=event, at=at, context=context)
     letter.save()
     after = next_step(lead, step.position)
-    then = at + timedelta(days=after.days) if after else None
+    then = _later(at, after.days, lead.workspace) if after else None
     enrollment.position, enrollment.next_at = step.position, then
     enrollment.save(update_fields=["position", "next_at"])
     record(
@@ -196,11 +201,14 @@ def _done(enrollment: Enrollment, *, at: datetime) -> None:
 
 @transaction.atomic
 def stop(enrollment: Enrollment, why: Stop, *, at: datetime, by: Member | None = None) -> bool:
-    """Write no more mails to a lead; what waits is kept from going when its turn comes. False where it had ended."""
-    stopped = Enrollment.objects.filter(pk=enrollment.pk, state=EnrollmentState.ACTIVE).update(
-        state=EnrollmentState.STOPPED, why=why, next_at=None, ended_at=at
+    """Write no more mails to a lead, and keep what waits from going. False where it had ended."""
+    stopped = (
+        Enrollment.objects.filter(pk=enrollment.pk)
+        .going_on()
+        .update(state=EnrollmentState.STOPPED, why=why, next_at=None, ended_at=at)
     )
     if stopped:
+        mail.take_back("nurture", lead_ids=[enrollment.lead_id], why=f"{why.label}.")
         record(
             enrollment.workspace_id, "nurture_ended", at=at, lead_id=enrollment.lead_id, actor=by,
             data={"enrollment": str(enrollment.pk), "why": why.value, "says": why.label},
@@ -212,8 +220,7 @@ def stop(enrollment: Enrollment, why: Stop, *, at: datetime, by: Member | None =
 def replied(lead: Lead, *, by: Member, at: datetime) -> None:
     """A person says that the lead answered a mail: an event like any other, and the mails stop at once."""
     record(lead.workspace_id, "email_reply", at=at, lead_id=lead.pk, actor=by)
-    for one in Enrollment.objects.filter(lead=lead, state=EnrollmentState.ACTIVE):
-        stop(one, Stop.REPLIED, at=at, by=by)
+    _end_all(lead, Stop.REPLIED, at=at, by=by)
 
 
 def leave(lead_ids: Sequence[UUID], to: Stage, *, at: datetime) -> None:
@@ -221,17 +228,12 @@ def leave(lead_ids: Sequence[UUID], to: Stage, *, at: datetime) -> None:
     found = GOING_ON.rows(lead_ids)
     if not found:
         return
-    theirs = Enrollment.objects.filter(pk__in=[pk for (pk,) in found]).exclude(state=EnrollmentState.STOPPED)
+    theirs = Enrollment.objects.filter(pk__in=[pk for (pk,) in found])
     why = {Stage.READY: Stop.HANDED, Stage.CUSTOMER: Stop.CUSTOMER}.get(to, Stop.SALES if to in SALES else Stop.ENDED)
-    active = Q(state=EnrollmentState.ACTIVE)
-    back = {"came_back_at": Case(When(came_back_at=None, then=Value(at)), default="came_back_at")}
-    theirs.update(
-        why=Case(When(active, then=Value(why.value)), default="why"),
-        ended_at=Case(When(active, then=Value(at)), default="ended_at"),
-        next_at=None,
-        state=Case(When(active, then=Value(EnrollmentState.STOPPED.value)), default="state"),
-        **(back if to == Stage.READY else {}),
-    )
+    if to == Stage.READY:
+        theirs.filter(came_back_at=None).update(came_back_at=at)
+    if theirs.going_on().update(state=EnrollmentState.STOPPED, why=why, next_at=None, ended_at=at):
+        mail.take_back("nurture", lead_ids=lead_ids, why=f"{why.label}.")
 
 
 # ── they say so themselves ──
@@ -249,12 +251,30 @@ def addresses_of(enrollment: Enrollment) -> set[str]:
 def unsubscribe(enrollment: Enrollment, *, at: datetime) -> bool:
     """The lead wants no more of marketing's mail: their addresses are suppressed; False where they were before."""
     lead = Lead.objects.locked([enrollment.lead_id])[enrollment.lead_id]
-    digests = addresses_of(enrollment)
+    return _no_more(lead, addresses_of(enrollment), at=at)
+
+
+@transaction.atomic
+def no_mail(lead: Lead, *, by: Member, at: datetime) -> bool:
+    """A person says for the lead that they want no more of marketing's mail; False where that was known.
+
+    Raises NoMails where there is no address yet that could be kept from it.
+    """
+    lead = Lead.objects.locked([lead.pk])[lead.pk]
+    digests = set(Letter.objects.filter(enrollment__lead=lead).values_list("digest", flat=True))
+    if lead.email:
+        digests.add(digest_of(lead.workspace_id, lead.email))
+    if not digests:
+        raise NoMails("They have no e-mail address.", Stop.ADDRESS)
+    return _no_more(lead, digests, at=at, by=by)
+
+
+def _no_more(lead: Lead, digests: Collection[str], *, at: datetime, by: Member | None = None) -> bool:
     known = Suppression.objects.filter(digest__in=digests).count() == len(digests)
-    suppress(enrollment.workspace_id, digests, Suppression.Why.UNSUBSCRIBED, at=at)
-    _end_all(lead, Stop.UNSUBSCRIBED, at=at)
+    suppress(lead.workspace_id, digests, Suppression.Why.UNSUBSCRIBED, at=at)
+    _end_all(lead, Stop.UNSUBSCRIBED, at=at, by=by)
     if not known:
-        record(enrollment.workspace_id, "unsubscribed", at=at, lead_id=lead.pk)
+        record(lead.workspace_id, "unsubscribed", at=at, lead_id=lead.pk, actor=by)
     return not known
 
 
@@ -276,6 +296,6 @@ def bounced(letter: Letter, *, at: datetime) -> None:
     record(letter.workspace_id, "bounced", at=at, lead_id=lead.pk)
 
 
-def _end_all(lead: Lead, why: Stop, *, at: datetime) -> None:
-    for one in Enrollment.objects.filter(lead=lead, state=EnrollmentState.ACTIVE):
-        stop(one, why, at=at)
+def _end_all(lead: Lead, why: Stop, *, at: datetime, by: Member | None = None) -> None:
+    for one in Enrollment.objects.filter(lead=lead).going_on():
+        stop(one, why, at=at, by=by)

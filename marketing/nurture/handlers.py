@@ -39,6 +39,6 @@ def write_next(effects: list[Effect], at: datetime) -> None:
 def replied(effects: list[Effect], at: datetime) -> None:
     """An integration says that somebody answered a mail: it stops for them."""
     leads = Lead.objects.locked({event.lead_id for event in _events(effects) if event.lead_id})
-    for one in Enrollment.objects.filter(lead__in=leads, state=EnrollmentState.ACTIVE).order_by("pk"):
+    for one in Enrollment.objects.filter(lead__in=leads).going_on().order_by("pk"):
         if (why := nurture.stop_for(leads[one.lead_id], since=one.enrolled_at)) is not None:
             nurture.stop(one, why, at=at)

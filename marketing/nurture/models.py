@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from funnel.leads.models import Lead
-from funnel.mail.models import Message
+from funnel.mail.models import Message, MessageState
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
@@ -23,6 +23,11 @@ class Sequence(TenantRow):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace"], name="sequence_once")]
+
+    @property
+    def signer(self) -> Member | None:
+        """Who signs now: nobody by name once they have left."""
+        return self.sender if self.sender and self.sender.active else None
 
 
 class StepQuerySet(models.QuerySet["Step"]):
@@ -51,6 +56,10 @@ class Step(TenantRow):
         return self.subject
 
 
+# What is written and has not gone.
+WAITS = (MessageState.QUEUED, MessageState.SENDING)
+
+
 class EnrollmentState(models.TextChoices):
     ACTIVE = "active", "Gets them"
     DONE = "done", "Has had them all"
@@ -74,6 +83,13 @@ class Stop(models.TextChoices):
     HAND = "hand", "Stopped by hand"
 
 
+class EnrollmentQuerySet(models.QuerySet["Enrollment"]):
+    def going_on(self) -> EnrollmentQuerySet:
+        """Those that something is still sent to: active, or their last mail is written and has not gone."""
+        waits = Letter.objects.filter(enrollment=OuterRef("pk"), message__state__in=WAITS)
+        return self.filter(Q(state=EnrollmentState.ACTIVE) | Q(Exists(waits), state=EnrollmentState.DONE))
+
+
 class Enrollment(TenantRow):
     """One lead's time with the sequence; at most one is active per lead.
 
@@ -92,6 +108,8 @@ class Enrollment(TenantRow):
     next_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     came_back_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[Any] = scoped(EnrollmentQuerySet)
 
     class Meta:
         constraints = [

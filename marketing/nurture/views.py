@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -17,13 +17,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
 from funnel.mail.models import MessageState
+from funnel.mail.servers import server_of
 from funnel.overview.back import go_back
 from funnel.overview.paging import beyond, cursor, read
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import MARKETING, allow, may
 from marketing.nurture import actions as nurture
-from marketing.nurture.models import Enrollment, EnrollmentState, Letter, Step, Stop
-from marketing.nurture.words import EXAMPLE, FIELDS
+from marketing.nurture import trying
+from marketing.nurture.models import WAITS, Enrollment, EnrollmentState, Letter, Step, Stop
+from marketing.nurture.words import EXAMPLE, FIELDS, MARKS
 
 PAGE = 50
 KINDS = {"": "Get them now", "ended": "No more", "back": "Came back"}
@@ -69,10 +71,14 @@ def _home(request: Any, *, status: int = 200, form: SetUpForm | None = None) -> 
     sequence = nurture.sequence_of(request.workspace, at=request.at) if request.method == "POST" else _sequence()
     rows, after = _page(kind, request.GET.get("after", ""))
     steps, total = _steps()
+    signer, reader = sequence.signer if sequence else None, trying.reader() if steps else None
     initial = {"is_on": sequence.is_on, "sender": str(sequence.sender_id or "")} if sequence else {}
     context = {
         "sequence": sequence,
+        "signer": signer,
         "steps": steps,
+        "reader": reader,
+        "mails": [(one, trying.shown(one, reader, workspace=request.workspace, signer=signer)) for one, _, _ in steps],
         "total": total,
         "may_change": may(request.member, "campaigns.change"),
         "may_add": len(steps) < nurture.MOST,
@@ -96,28 +102,36 @@ def _sequence() -> Any:
 
 
 def _steps() -> tuple[list[Any], dict[str, int]]:
-    """The mails in their order with what each did, and the sums of all that were ever sent; by three queries."""
+    """The mails in their order with what each did, and the sums of all that were ever sent; by three queries.
+
+    Who came back counts at the latest mail that had reached them by then; `before` are those whom none had.
+    """
     counted = {
         row["step"]: row
         for row in Letter.objects.order_by()
         .values("step")
         .annotate(
             sent=Count("pk", filter=Q(message__state=MessageState.SENT)),
-            waits=Count("pk", filter=Q(message__state__in=[MessageState.QUEUED, MessageState.SENDING])),
+            waits=Count("pk", filter=Q(message__state__in=WAITS)),
             doubt=Count("pk", filter=Q(message__state=MessageState.UNKNOWN)),
             clicked=Count("pk", filter=Q(clicked_at__isnull=False)),
         )
     }
+    had = Letter.objects.filter(
+        enrollment=OuterRef("pk"), message__state=MessageState.SENT, message__sent_at__lte=OuterRef("came_back_at")
+    )
     came = dict(
         Enrollment.objects.filter(came_back_at__isnull=False)
         .order_by()
-        .values_list("position")
+        .annotate(mail=Subquery(had.order_by("-position").values("step")[:1]))
+        .values_list("mail")
         .annotate(many=Count("pk"))
     )
+    before = came.pop(None, 0)
     nothing = {"sent": 0, "waits": 0, "doubt": 0, "clicked": 0}
-    total = {name: sum(row[name] for row in counted.values()) for name in nothing} | {"back": sum(came.values())}
-    rows = [(one, counted.get(one.pk, nothing), came.get(one.position, 0)) for one in Step.objects.kept()]
-    return rows, total
+    total = {name: sum(row[name] for row in counted.values()) for name in nothing}
+    rows = [(one, counted.get(one.pk, nothing), came.get(one.pk, 0)) for one in Step.objects.kept()]
+    return rows, total | {"back": sum(came.values()), "before": before}
 
 
 def _page(kind: str, word: str) -> tuple[list[Enrollment], str]:
@@ -184,7 +198,7 @@ def _edit(request: Any, one: Step | None) -> HttpResponse:
         else:
             messages.success(request, f"“{one_now.subject}” is saved.")
             return redirect("marketing:nurture")
-    fields = [(f"{{{{{name}}}}}", words) for name, words in FIELDS.items()]
+    fields = [(MARKS[name], words) for name, words in FIELDS.items()]
     context = {"form": form, "step": one, "fields": fields, "example": EXAMPLE}
     return render(request, "marketing/nurture_step.html", context, status=422 if form.errors else 200)
 
@@ -197,6 +211,20 @@ def remove(request: Any, pk: int) -> HttpResponse:
     nurture.remove_step(one, at=request.at)
     messages.success(request, f"“{one.subject}” is sent to nobody any more.")
     return redirect("marketing:nurture")
+
+
+@require_POST
+@allow("campaigns.change")
+def test(request: Any, pk: int) -> HttpResponse:
+    """Mail a mail of the sequence to oneself."""
+    one = get_object_or_404(Step.objects.kept().select_related("sequence__sender__user"), pk=pk)
+    member: Member = request.member
+    trying.send(one, trying.reader(), to=member, signer=one.sequence.signer, at=request.at)
+    if server_of(request.workspace) is None:
+        messages.warning(request, "Mail is not being sent, so the test waits in the local mailbox.")
+    else:
+        messages.success(request, f"A test is on its way to {member.email}.")
+    return redirect(reverse("marketing:nurture") + "#read")
 
 
 @require_POST
@@ -220,6 +248,17 @@ def enroll(request: Any, pk: UUID) -> HttpResponse:
     lead = get_object_or_404(Lead.objects.select_related("workspace"), pk=pk)
     nurture.enroll(lead, by=request.member, at=request.at)
     messages.success(request, f"{lead} gets the nurture mails.")
+    return redirect("lead", lead.pk)
+
+
+@require_POST
+@allow("leads.change")
+def no_mail(request: Any, pk: UUID) -> HttpResponse:
+    """Keep all of marketing's mail from a lead, because they said so to one of us."""
+    lead = get_object_or_404(Lead.objects.select_related("workspace"), pk=pk)
+    _changes(request, lead)
+    nurture.no_mail(lead, by=request.member, at=request.at)
+    messages.success(request, f"{lead} gets no mail from marketing any more.")
     return redirect("lead", lead.pk)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
-from funnel.mail.actions import plain
+from funnel.mail.actions import first_name, plain
 from funnel.workspaces.models import Member, Workspace
 
 FIELDS = {
@@ -18,9 +18,11 @@ FIELDS = {
     "business": "your business",
     "sender": "who signs",
 }
-# These are always known; the others need words for when they are not.
-KNOWN = ("business", "sender")
-EXAMPLE = "{{first_name|friend}}"
+# What may not be known needs words for when it is not; here those of the examples.
+INSTEAD = {"first_name": "friend", "name": "friend", "company": "your company"}
+# The fields as they are written into a mail.
+MARKS = {name: f"{{{{{name}{'|' * (name in INSTEAD)}{INSTEAD.get(name, '')}}}}}" for name in FIELDS}
+EXAMPLE = MARKS["first_name"]
 MARK = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 ADDRESS = re.compile(r"https?://[^\s<>\"{}]+[^\s<>\"{}.,;:!?)\]’”]")
 FIELD_IN_ADDRESS = re.compile(r"https?://\S*\{\{")
@@ -64,9 +66,11 @@ def _wrong_mark(words: str) -> str:
     for inside in MARK.findall(words):
         name, _, instead = (part.strip() for part in inside.partition("|"))
         if name not in FIELDS:
-            return f"“{{{{{inside.strip()[:40]}}}}}” is no field. There are: {', '.join(FIELDS)}."
-        if name not in KNOWN and not instead:
-            return f"Say what stands there when we don’t know it, like {{{{{name}|friend}}}}."
+            return f"“{{{{{inside.strip()[:40]}}}}}” is no field. There are: {', '.join(MARKS.values())}."
+        if name in INSTEAD and not instead:
+            return f"Say what stands there when we don’t know it, like {MARKS[name]}."
+        if "://" in instead:
+            return "An address can’t stand in a field: it must be the same for everybody."
     if left := re.search(r"\{\{|\}\}|\{%|%\}", MARK.sub("", words)):
         return f"“{left[0]}” would be sent as it is. A field is written like {EXAMPLE}."
     return ""
@@ -74,14 +78,18 @@ def _wrong_mark(words: str) -> str:
 
 def values_for(lead: Lead, *, workspace: Workspace, sender: Member | None) -> dict[str, str]:
     """What the fields are for one lead, each a short line of plain text."""
-    name = _short(lead.name)
     return {
-        "first_name": name.split()[0] if name else "",
-        "name": name,
-        "company": _short(lead.company_name),
+        "first_name": first_name(lead.name),
+        "name": _given(lead.name),
+        "company": _given(lead.company_name),
         "business": _short(workspace.name),
         "sender": _short(sender.name) if sender else _short(workspace.name),
     }
+
+
+def _given(value: str) -> str:
+    """What somebody gave of themselves; blank where it is a field that another program left unfilled."""
+    return "" if "{{" in value or "}}" in value else _short(value)
 
 
 def _short(value: str) -> str:

@@ -213,7 +213,8 @@ def _decide(demo: Demo, to: DemoState, *, by: Member, at: datetime, note: str, s
     if now.state == DemoState.MISSED:
         # Its time was free again, so something else may stand there.
         reserve(now.holder, now.starts_at, now.ends_at, past=True, besides=now)
-        mail.take_back("demo-missed", lead=now.lead, why="Not sent: the demo was held after all.", demo=str(now.pk))
+        why = "Not sent: the demo was held after all."
+        mail.take_back("demo-missed", lead_ids=[now.lead_id], why=why, demo=str(now.pk))
     was, now.state, now.decided_at = now.state, to, at
     now.note = note or now.note
     _change(now, "state", "note", "decided_at", at=at)

@@ -218,6 +218,7 @@ def test_a_mail_that_waits_does_not_go_after_it_was_switched_off_or_taken_out(
         ("Hello", "{{7*7}}", "text"),
         ("Hello", "https://shop.example/{{name|x}}", "text"),
         ("Hello", "See http://[shop today.", "text"),
+        ("Hello", "See {{company|https://shop.example}} today.", "text"),
         ("H" * 151, "Text", "subject"),
     ],
 )
@@ -235,6 +236,39 @@ def test_fields_are_put_in_once_and_nothing_is_evaluated():
     subject, text = check("For {{ company | you }}", words)
     assert filled(subject, values) == "For you"
     assert filled(text, values) == "Hi {{7*7}} of your firm, {{company}} {single} B & Co"
+
+
+def test_a_field_that_there_is_not_is_named_with_those_that_there_are(marketer, browse):
+    given = {"subject": "Hello", "text": "Hi {{vorname|Sie}},", "days": "3"}
+    page = browse(marketer).post(reverse("marketing:nurture-add"), given).content.decode()
+    marks = ["{{first_name|friend}}", "{{name|friend}}", "{{company|your company}}", "{{business}}", "{{sender}}"]
+    assert f"“{{{{vorname|Sie}}}}” is no field. There are: {', '.join(marks)}." in page
+    for mark in marks:
+        assert f"<code>{mark}</code>" in page, "the help writes them as they work"
+        assert check(mark, mark) == (mark, mark)
+
+
+def test_a_lead_whose_name_is_a_field_is_one_without_a_name(enrolled, gate, owner, work, lead):
+    with gate(owner):
+        Lead.objects.filter(pk=lead.pk).update(name="{{company}} {{x}}", company_name="Bell }} {{name|y}}")
+        Step.objects.filter(position=1).update(subject="{{name|friend}} of {{company|your firm}}", text="{{sender}}")
+    work(at=enrolled.next_at + SOON)
+    with gate(owner):
+        message = Message.objects.get(kind="nurture")
+        text, html = text_of(message, owner.workspace, hidden=False), html_of(message, owner.workspace)
+    assert message.subject == "friend of your firm"
+    assert text.startswith("Hello,\n\nMara Marketer")
+    assert "{{" not in html + text
+
+
+def test_a_name_of_several_lines_adds_no_header(enrolled, gate, owner, work, sink, lead):
+    with gate(owner):
+        Lead.objects.filter(pk=lead.pk).update(name="Ann\r\nBcc:\u2028all@world.example Bell")
+        Step.objects.filter(position=1).update(subject="For {{name|friend}}")
+    work(at=enrolled.next_at + SOON)
+    ((to, mail),) = [taken for taken in sink.taken if taken[0] == [lead.email]]
+    assert mail["Subject"] == "For Ann Bcc: all@world.example Bell"
+    assert (to, mail["Bcc"]) == ([lead.email], None)
 
 
 @pytest.mark.parametrize("words", ["{% load x %}", "Hi {{first_name", "first_name}} hello", "100 %}"])

@@ -1,0 +1,141 @@
+"""A mail of the sequence before it goes: shown as a lead would read it, and mailed to whoever asks, as a test."""
+
+import pytest
+from django.urls import reverse
+
+from funnel.leads.models import Lead, Suppression
+from funnel.mail.models import Message
+from funnel.outbox.models import Event
+from marketing.nurture.models import Enrollment, Letter, Step
+from tests.marketing.nurture.test_links_in_mails import body
+
+PAGE = "marketing:nurture"
+
+
+def read(client):
+    answer = client.get(reverse(PAGE))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("who", ["owner", "marketer", "rep", "viewer"])
+def test_everybody_reads_each_mail_as_a_real_lead_would(nurtured, lead, browse, request, who):
+    page = read(browse(request.getfixturevalue(who)))
+    assert "Filled in for" in page
+    assert ">Ann Bell</bdi></a>" in page
+    assert "Ann, what a roof costs" in page
+    assert "Dear Ann," in page
+    assert "See https://first.example/roofs?from=mail." in page
+    assert "Mara Marketer, First" in page
+    assert "Stop these mails (a link here, in the real mail only)" in page
+    assert "/u/" not in page
+    assert ("Send me a test" in page) is (who in ("owner", "marketer"))
+
+
+def test_without_a_lead_stand_ins_say_that_they_are_some(nurtured, marketer, browse):
+    page = read(browse(marketer))
+    assert "There is no lead yet to fill them in for" in page
+    assert "Firstname, what a roof costs" in page
+    assert "Dear Firstname," in page
+
+
+def test_without_a_name_the_words_for_that_stand_there(enrolled, gate, marketer, browse):
+    with gate(marketer):
+        Lead.objects.update(name="")
+    page = read(browse(marketer))
+    assert "friend, what a roof costs" in page
+    assert "Hello," in page
+
+
+def test_showing_and_testing_ask_no_more_the_more_leads_there_are(nurtured, lead, gate, marketer, browse):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    client = browse(marketer)
+    read(client)
+    with CaptureQueriesContext(connection) as two:
+        read(client)
+    with gate(marketer):
+        sequence = Step.objects.first().sequence
+        for position in (3, 4, 5):
+            Step.objects.create(
+                workspace=marketer.workspace, sequence=sequence, position=position, days=1, subject="x", text="x"
+            )
+    with CaptureQueriesContext(connection) as five:
+        read(client)
+    assert len(five) == len(two)
+
+
+def test_a_test_goes_to_whoever_asks_and_counts_nowhere(nurtured, lead, gate, owner, marketer, browse, work, sink):
+    work()
+    sink.taken.clear()
+    with gate(marketer):
+        pk = Step.objects.get(position=1).pk
+        events = Event.objects.filter(lead=lead).exclude(kind="mail_queued").count()
+    answer = browse(owner).post(reverse("marketing:nurture-test", args=[pk]), follow=True)
+    assert f"A test is on its way to {owner.email}." in answer.content.decode()
+    work()
+    ((to, mail),) = sink.taken
+    assert to == [owner.email]
+    assert mail["Subject"] == "[Test] Ann, what a roof costs"
+    assert mail["From"].startswith("First <")
+    assert "Mara Marketer" in mail["Reply-To"]
+    for kind in ("plain", "html"):
+        words = body(mail, kind)
+        assert "Dear Ann," in words
+        assert "https://first.example/roofs?from=mail" in words
+        assert "Stop these mails" in words
+        assert "/u/" not in words
+    assert (mail["List-Unsubscribe"], mail["List-Unsubscribe-Post"]) == (None, None)
+    with gate(marketer):
+        assert not Letter.objects.exists()
+        assert not Enrollment.objects.exists()
+        assert not Suppression.objects.exists()
+        assert Event.objects.filter(lead=lead).exclude(kind="mail_queued").count() == events
+    assert browse(owner).get(reverse(PAGE)).context["total"]["sent"] == 0
+
+
+def test_a_test_goes_without_a_lead_too_and_to_an_address_that_gets_no_nurture_mails(
+    nurtured, gate, marketer, browse, work, sink
+):
+    from funnel.leads.suppressing import digest_of, suppress
+
+    with gate(marketer) as at:
+        pk = Step.objects.get(position=1).pk
+        suppress(marketer.workspace_id, [digest_of(marketer.workspace_id, marketer.email)], "unsubscribed", at=at)
+    browse(marketer).post(reverse("marketing:nurture-test", args=[pk]))
+    work()
+    ((to, mail),) = sink.taken
+    assert (to, mail["Subject"]) == ([marketer.email], "[Test] Firstname, what a roof costs")
+    assert body(mail, "plain").startswith("Dear Firstname,\n")
+
+
+def test_a_test_that_bounces_suppresses_nobody(nurtured, lead, gate, marketer, browse, work, sink):
+    work()
+    with gate(marketer):
+        pk = Step.objects.get(position=1).pk
+    sink.recipients = ["550 no such user"]
+    browse(marketer).post(reverse("marketing:nurture-test", args=[pk]))
+    work()
+    with gate(marketer):
+        assert Message.objects.get(kind="nurture-test").state == "failed"
+        assert not Suppression.objects.exists()
+
+
+def test_without_a_mail_server_both_pages_say_so(nurtured, gate, owner, marketer, browse):
+    with gate(marketer):
+        pk = Step.objects.get(position=1).pk
+    answer = browse(marketer).post(reverse("marketing:nurture-test", args=[pk]), follow=True)
+    assert "the test waits in the local mailbox" in answer.content.decode()
+    assert "Mail is not being sent" in answer.content.decode()
+    assert "[Test] Firstname, what a roof costs" in browse(owner).get(reverse("mailbox")).content.decode()
+
+
+def test_who_may_not_change_them_gets_no_test(nurtured, gate, rep, viewer, outsider, browse):
+    with gate(rep):
+        pk = Step.objects.get(position=1).pk
+    for member, status in ((rep, 403), (viewer, 403), (outsider, 404)):
+        assert browse(member).post(reverse("marketing:nurture-test", args=[pk])).status_code == status
+    assert browse(rep).get(reverse("marketing:nurture-test", args=[pk])).status_code in (403, 405)
+    with gate(rep):
+        assert not Message.objects.filter(kind="nurture-test").exists()
