@@ -359,6 +359,8 @@ SLOTS: dict[str, list[str]] = {
     "demo": _DEMO,
     # (): the channels as (key, name) and the campaigns that somebody can come from.
     "origins": ["marketing.channels.origins.origins"],
+    # (words): which campaign each of them names, as sources say it.
+    "campaigns_meant": ["marketing.channels.origins.campaigns_meant"],
     # (workspace, at): yields (fact, sentence) for each difference that check_facts finds.
     "facts": _FACTS,
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.

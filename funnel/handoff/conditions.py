@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from funnel.leads.models import FieldDefinition, Lead
+from funnel.scoring.models import BANDS
 
 Condition = dict[str, Any]
 # What every business knows of a lead, in words; its own fields come under "fields." and their name.
@@ -30,6 +31,7 @@ IS = {
     "blank": "is not known",
 }
 UNARY = ("filled", "blank")
+LISTED = ("one_of", "not_one_of")
 MOST_VALUES, LONGEST = 40, 120
 
 
@@ -48,17 +50,24 @@ def known(lead: Lead, field: str, fit_band: str) -> str:
 
 def holds(condition: Condition, value: str) -> bool:
     """Whether a condition holds for a value; texts are compared without case, what is not known is no number."""
-    how, wanted = condition["is"], condition.get("value", [])
+    field, how, wanted = condition["field"], condition["is"], condition.get("value", [])
     if how in UNARY:
         return bool(value) == (how == "filled")
-    if how in ("one_of", "not_one_of"):
-        return (value.casefold() in {one.casefold() for one in wanted}) == (how == "one_of")
+    if how in LISTED:
+        return (plain(field, value) in {plain(field, one) for one in wanted}) == (how == "one_of")
     if how == "contains":
-        return any(one.casefold() in value.casefold() for one in wanted)
-    mine, line = _size(value), _size(wanted[0])
+        return any(word and word in plain(field, value) for word in (plain(field, one) for one in wanted))
+    mine, line = _size(field, value), _size(field, wanted[0])
     if mine is None or line is None or type(mine) is not type(line):
         return False
     return mine >= line if how == "at_least" else mine <= line  # type: ignore[operator]
+
+
+def plain(field: str, value: str) -> str:
+    """A text as it is compared: without case, and a source's name however a link or an integration spells it."""
+    if field not in ("channel", "campaign"):
+        return value.casefold()
+    return " ".join(value.casefold().replace("-", " ").replace("_", " ").split())
 
 
 def all_hold(conditions: Sequence[Condition], lead: Lead, fit_band: str) -> bool:
@@ -66,8 +75,10 @@ def all_hold(conditions: Sequence[Condition], lead: Lead, fit_band: str) -> bool
     return all(holds(one, known(lead, one["field"], fit_band)) for one in conditions)
 
 
-def _size(value: str) -> Decimal | date | None:
-    """A number or a day, as the business's own fields keep them."""
+def _size(field: str, value: str) -> Decimal | date | None:
+    """A number or a day, as the business's own fields keep them; of the fit bands A is most."""
+    if field == "fit":
+        return Decimal(-BANDS.index(value)) if value in BANDS else None
     try:
         number = Decimal(value)
         return number if number.is_finite() else None
@@ -99,20 +110,31 @@ def _one(condition: Condition, names: Mapping[str, str], channels: Mapping[str, 
     values = condition["value"]
     if field == "channel":
         values = [channels.get(one, one) for one in values]
+    if field == "fit" and how in ("at_least", "at_most"):
+        return f"{name} is {values[0]} or {'better' if how == 'at_least' else 'worse'}"
     verb = {"one_of": "is", "not_one_of": "is not", "contains": "contains"}.get(how, IS[how])
     return f"{name} {verb} {' or '.join(values)}"
 
 
-def faults(conditions: Sequence[Condition], own: Sequence[FieldDefinition]) -> list[str]:
-    """What is wrong with conditions, a sentence each: none, unknown fields, missing values, contradictions."""
+def faults(
+    conditions: Sequence[Condition],
+    own: Sequence[FieldDefinition],
+    *,
+    channels: Mapping[str, str],
+    campaigns: Collection[str],
+) -> list[str]:
+    """What is wrong with conditions, a sentence each: none, unknown fields or values, missing values, contradictions.
+
+    `channels` are all that there are, names by key; `campaigns` those that there are of the named ones, by plain().
+    """
     if not conditions:
         return ["Say when this rule holds. Without a condition everybody would go there."]
     names, kinds = labels(own), {f"fields.{one.name}": one for one in own}
-    found = [wrong for one in conditions if (wrong := _fault(one, names, kinds))]
+    found = [wrong for one in conditions if (wrong := _fault(one, names, kinds) or _stranger(one, channels, campaigns))]
     return found or [
         f"{names[field]} {wrong}"
         for field in names
-        if (wrong := _clash([c for c in conditions if c["field"] == field]))
+        if (wrong := _clash(field, [c for c in conditions if c["field"] == field]))
     ]
 
 
@@ -129,42 +151,57 @@ def _fault(one: Condition, names: Mapping[str, str], kinds: Mapping[str, FieldDe
         return f"Write what {name} is compared with."
     if len(values) > MOST_VALUES or any(len(value) > LONGEST for value in values):
         return f"{name} is compared with too much: {MOST_VALUES} values of {LONGEST} characters at most."
-    if how in ("at_least", "at_most"):
-        if len(values) > 1 or _size(values[0]) is None:
-            return f"{name}: write one number like 50, or a day like 2026-11-17."
+    if how in ("at_least", "at_most") and field == "fit":
+        if len(values) > 1 or _size(field, values[0]) is None:
+            return f"{name}: write one of {', '.join(BANDS)}."
+    elif how in ("at_least", "at_most"):
         kind = kinds[field].kind if field in kinds else ""
         if kind not in (FieldDefinition.Kind.NUMBER, FieldDefinition.Kind.DATE):
             return f"{name} is no number and no day, so it can’t be at least or at most something."
-        if (kind == FieldDefinition.Kind.DATE) != isinstance(_size(values[0]), date):
+        if len(values) > 1 or _size(field, values[0]) is None:
+            return f"{name}: write one number like 50, or a day like 2026-11-17."
+        if (kind == FieldDefinition.Kind.DATE) != isinstance(_size(field, values[0]), date):
             return f"{name}: write {'a day like 2026-11-17' if kind == FieldDefinition.Kind.DATE else 'a number'}."
     allowed = _allowed(field, kinds)
-    if allowed and how in ("one_of", "not_one_of"):
+    if allowed and how in LISTED:
         strange = [value for value in values if value.casefold() not in {word.casefold() for word in allowed}]
         if strange:
             return f"{name} is never “{strange[0]}”: it is {', '.join(allowed)}."
     return ""
 
 
+def _stranger(one: Condition, channels: Mapping[str, str], campaigns: Collection[str]) -> str:
+    """Which channel or campaign of a condition there is none of; blank where there are all."""
+    field, values = one["field"], one.get("value", []) if one["is"] in LISTED else []
+    if field == "channel":
+        strange = next((value for value in values if value not in channels), None)
+        return f"There is no channel “{strange}”. There are {', '.join(channels.values())}." if strange else ""
+    if field == "campaign":
+        strange = next((value for value in values if plain(field, value) not in campaigns), None)
+        return f"There is no campaign “{strange}”. Write the name of one on the page Campaigns." if strange else ""
+    return ""
+
+
 def _allowed(field: str, kinds: Mapping[str, FieldDefinition]) -> list[str]:
     """The only values that a field can have; empty where it can have any."""
     if field == "fit":
-        return ["A", "B", "C", "D"]
+        return [*BANDS]
     own = kinds.get(field)
     if own is not None and own.kind == FieldDefinition.Kind.YES_NO:
         return ["yes", "no"]
     return list(own.choices) if own is not None and own.kind == FieldDefinition.Kind.CHOICE else []
 
 
-def _clash(conditions: Sequence[Condition]) -> str:
+def _clash(field: str, conditions: Sequence[Condition]) -> str:
     """Why the conditions on one field can't all hold, blank where they can."""
     by: dict[str, list[list[str]]] = {}
     for one in conditions:
         by.setdefault(one["is"], []).append(one.get("value", []))
     if "blank" in by and set(by) - {"blank", "not_one_of"}:
         return "can’t be unknown and something else at once, so this rule would never hold."
-    least = max((_size(value[0]) for value in by.get("at_least", ())), default=None)  # type: ignore[type-var]
-    most = min((_size(value[0]) for value in by.get("at_most", ())), default=None)  # type: ignore[type-var]
-    if least is not None and most is not None and least > most:  # type: ignore[operator]
+    least = max((value[0] for value in by.get("at_least", ())), key=lambda one: _size(field, one), default="")
+    most = min((value[0] for value in by.get("at_most", ())), key=lambda one: _size(field, one), default="")
+    if least and most and _size(field, least) > _size(field, most):  # type: ignore[operator]
         return f"can’t be at least {least} and at most {most} at once, so this rule would never hold."
     if "one_of" in by:
         left = {one.casefold(): one for one in by["one_of"][0]}
@@ -172,3 +209,24 @@ def _clash(conditions: Sequence[Condition]) -> str:
         if not any(all(holds(one, word) for one in others) for word in left.values()):
             return "can’t be all of this at once, so this rule would never hold."
     return ""
+
+
+def covers(first: Sequence[Condition], second: Sequence[Condition]) -> bool:
+    """Whether whatever meets all of `second` meets all of `first` too, as far as the conditions themselves tell."""
+    return all(any(_implies(known, asked) for known in second) for asked in first)
+
+
+def _implies(known: Condition, asked: Condition) -> bool:
+    """Whether what meets one condition must meet another."""
+    if known["field"] != asked["field"]:
+        return False
+    how, values = known["is"], known.get("value", [""])
+    if how in ("one_of", "blank"):
+        return all(holds(asked, one) for one in values)
+    if asked["is"] == "filled":
+        return how != "not_one_of"
+    if how != asked["is"]:
+        return False
+    if how == "not_one_of":
+        return not any(holds(known, one) for one in asked["value"])
+    return how == "filled" or all(holds(asked, one) for one in values)

@@ -8,12 +8,13 @@ from typing import Any
 
 from django.db import transaction
 
-from funnel.handoff.conditions import Condition, faults
+from funnel.handoff.conditions import Condition, faults, plain
 from funnel.handoff.models import RoutingRule
 from funnel.leads.identity import Refused
 from funnel.leads.models import FieldDefinition
 from funnel.workspaces.models import SELLERS, AuditEntry, Member, Team, TeamMember
 from funnel.workspaces.refusals import Forbidden, Refusal
+from funnel.workspaces.slots import slot
 
 MOST_RULES, MOST_TEAMS = 50, 30
 
@@ -45,10 +46,13 @@ def mistakes(
         found["name"] = "Give the rule a name; it is shown to whoever gets the lead."
     elif any(one.name.casefold() == name.strip().casefold() for one in others):
         found["name"] = "There is a rule of this name already."
-    if wrong := faults(conditions, list(FieldDefinition.objects.all())):
+    channels, _ = slot("origins")[0]()
+    named = {word for one in conditions if one["field"] == "campaign" for word in one.get("value", ())}
+    known = {plain("campaign", said) for said in slot("campaigns_meant")[0](named).values()} if named else ()
+    if wrong := faults(conditions, list(FieldDefinition.objects.all()), channels=dict(channels), campaigns=known):
         found["conditions"] = " ".join(wrong)
-    place = rule.position if rule else len(others)
-    same = next((one for one in others if one.position < place and _same(one.conditions, conditions)), None)
+    before = [one for one in others if rule is None or one.position < rule.position]
+    same = next((one for one in before if _same(one.conditions, conditions)), None)
     if same is not None:
         found.setdefault("conditions", f"“{same.name}” asks the same and comes first, so this rule would never decide.")
     if (to is None) == (team is None):

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from funnel.handoff import routing_rules, turns
-from funnel.handoff.conditions import IS, UNARY, labels
+from funnel.handoff.conditions import IS, UNARY, covers, labels, plain
 from funnel.handoff.models import RoutingRule
 from funnel.handoff.routing import Rules
 from funnel.handoff.trial import Share, Trial, try_again
@@ -24,7 +24,7 @@ from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
 from funnel.workspaces.slots import slot
 
-CONDITIONS, SHOWN = 4, 50
+CONDITIONS, SHOWN, NAMED = 4, 50, 5
 
 
 class RuleForm(forms.Form):
@@ -106,17 +106,16 @@ class RuleForm(forms.Form):
 
 
 def _plain(field: str, values: list[str]) -> list[str]:
-    """A channel is written by its name and kept by its key; fit bands are capitals."""
+    """A channel is written by its name and kept by its key, a campaign as sources say it; fit bands are capitals."""
     if field == "fit":
         return [value.upper() for value in values]
     if field == "channel":
-        keys = {name.casefold(): key for key, name in _channels()}
-        return [keys.get(value.casefold(), value) for value in values]
+        keys = {plain(field, word): key for key, name in slot("origins")[0]()[0] for word in (key, name)}
+        return [keys.get(plain(field, value), value) for value in values]
+    if field == "campaign":
+        said = slot("campaigns_meant")[0](values)
+        return [said.get(value, value) for value in values]
     return values
-
-
-def _channels() -> list[tuple[str, str]]:
-    return [channel for origins in slot("origins") for channel in origins()[0]]
 
 
 @require_safe
@@ -148,7 +147,7 @@ def _page(request: Any, *, status: int = 200, wrong: dict[str, str] | None = Non
                 {
                     "rule": one,
                     "when": rules.words(one),
-                    "idle": _idle(one, rules, takers),
+                    "idle": _idle(one, rules, takers) or _behind(one, rules.rules[:place], rules, takers),
                     "first": place == 0,
                     "last": place == last,
                 }
@@ -177,6 +176,15 @@ def _idle(rule: RoutingRule, rules: Rules, takers: list[Member]) -> str:
     if any(one.pk in among and one.weekly_leads for one in takers):
         return ""
     return f"Nobody of the team {rule.team} takes leads by turn, so this rule is passed over."
+
+
+def _behind(rule: RoutingRule, before: list[RoutingRule], rules: Rules, takers: list[Member]) -> str:
+    """Which of the rules before takes all that this one asks for, blank where none does."""
+    wide = next((one for one in before if covers(one.conditions, rule.conditions)), None)
+    if wide is None or _idle(wide, rules, takers):
+        return ""
+    nobody = f"{wide.to.name} can’t" if wide.to else f"nobody of the team {wide.team} can"
+    return f"“{wide.name}” comes first and takes all of these, so this rule decides only while {nobody} take them."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -213,7 +221,9 @@ def _edit(request: Any, rule: RoutingRule | None) -> HttpResponse:
                 else:
                     messages.success(request, f"Saved. “{saved.name}” decides from the next lead on.")
                     return redirect("routing")
-    context = {"form": form, "rule": rule, "channels": [name for _, name in _channels()]} | (trial or {})
+    channels, campaigns = slot("origins")[0]()
+    context = {"form": form, "rule": rule, "channels": [name for _, name in channels]} | (trial or {})
+    context["campaigns"] = campaigns[:NAMED]
     return render(request, "funnel/overview/routing_rule.html", context, status=status)
 
 

@@ -52,6 +52,11 @@ class Campaign(TenantRow):
         return " ".join(name.casefold().replace("-", " ").replace("_", " ").split())[:120]
 
     @property
+    def said(self) -> str:
+        """The campaign as sources say it: by its name, or by its key once it was renamed, by which they find it."""
+        return self.name if self.key_of(self.name) == self.key else self.key
+
+    @property
     def tag(self) -> str:
         """The campaign's name in a link."""
         return self.key.replace(" ", "-")

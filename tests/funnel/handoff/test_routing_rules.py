@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from funnel.handoff import actions as handoff
-from funnel.handoff.conditions import all_hold
+from funnel.handoff.conditions import all_hold, covers, in_words, labels
 from funnel.handoff.models import Handoff, RoutingRule
 from funnel.handoff.routing import Rules
 from funnel.handoff.routing_rules import InUse, NotForYou, move_rule, put_rule, put_team, remove_rule, remove_team
@@ -130,6 +130,12 @@ def lead(**known):
         ({"field": "channel", "is": "one_of", "value": ["radio", "tv"]}, lead(channel="Radio"), lead(channel="email")),
         ({"field": "channel", "is": "blank"}, lead(), lead(channel="radio")),
         ({"field": "campaign", "is": "contains", "value": ["spring"]}, lead(campaign="Big Spring"), lead()),
+        ({"field": "campaign", "is": "one_of", "value": ["Big Spring"]}, lead(campaign="big-spring"), lead()),
+        (
+            {"field": "channel", "is": "one_of", "value": ["paid_search"]},
+            lead(channel="Paid search"),
+            lead(channel="Paid social"),
+        ),
         ({"field": "fields.size", "is": "at_least", "value": ["50"]}, lead(fields={"size": "50.0"}), lead()),
         (
             {"field": "fields.size", "is": "at_most", "value": ["9"]},
@@ -164,6 +170,42 @@ def test_a_condition_on_the_fit_reads_the_band_in_force(rule, sent, rep, other_r
     assert sent("x@gmail.com").route["says"] == "Rule “Best”: The fit is D, so it goes to Otto Rep."
 
 
+@pytest.mark.parametrize(("band", "goes"), [("A", True), ("B", True), ("C", False), ("", False)])
+def test_at_least_b_is_b_or_better_and_the_rule_says_so(band, goes):
+    best = [{"field": "fit", "is": "at_least", "value": ["B"]}]
+    assert all_hold(best, lead(), band) is goes
+    assert all_hold([{**best[0], "is": "at_most"}], lead(), band) is (band in ("B", "C"))
+    assert in_words(best, labels([]), {}) == "the fit is B or better"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "takes"),
+    [
+        (("channel", "filled"), ("channel", "one_of", "radio"), True),
+        (("channel", "one_of", "radio", "tv"), ("channel", "one_of", "radio"), True),
+        (("channel", "one_of", "radio"), ("channel", "one_of", "radio", "tv"), False),
+        (("channel", "one_of", "radio"), ("campaign", "one_of", "radio"), False),
+        (("name", "contains", "an"), ("name", "contains", "anna"), True),
+        (("name", "contains", "anna"), ("name", "contains", "an"), False),
+        (("name", "not_one_of", "Ann"), ("name", "blank"), True),
+        (("name", "not_one_of", "Ann"), ("name", "not_one_of", "ann", "Bob"), True),
+        (("name", "not_one_of", "Ann", "Bob"), ("name", "not_one_of", "Ann"), False),
+        (("fit", "at_least", "B"), ("fit", "at_least", "A"), True),
+        (("fit", "at_least", "A"), ("fit", "at_least", "B"), False),
+        (("fit", "at_least", "C"), ("fit", "one_of", "A", "B"), True),
+        (("name", "filled"), ("name", "not_one_of", "Ann"), False),
+    ],
+)
+def test_a_rule_knows_whether_an_earlier_one_takes_all_that_it_asks_for(first, second, takes):
+    asked, known = ({"field": one[0], "is": one[1], "value": [*one[2:]]} for one in (first, second))
+    for one in (asked, known):
+        if not one["value"]:
+            del one["value"]
+    more = {"field": "email", "is": "filled"}
+    assert covers([asked], [more, known]) is takes
+    assert not covers([asked, more], [known]), "the earlier rule asks for more"
+
+
 @pytest.mark.parametrize(
     ("conditions", "sentence"),
     [
@@ -172,7 +214,18 @@ def test_a_condition_on_the_fit_reads_the_band_in_force(rule, sent, rep, other_r
         ([{"field": "name", "is": "one_of", "value": []}], "Write what The name is compared with."),
         ([{"field": "fields.size", "is": "at_least", "value": ["many"]}], "write one number like 50"),
         ([{"field": "name", "is": "at_least", "value": ["5"]}], "is no number and no day"),
+        ([{"field": "name", "is": "at_least", "value": ["many"]}], "is no number and no day"),
         ([{"field": "fit", "is": "one_of", "value": ["E"]}], "The fit is never “E”: it is A, B, C, D."),
+        ([{"field": "fit", "is": "at_least", "value": ["50"]}], "The fit: write one of A, B, C, D."),
+        (
+            [{"field": "fit", "is": "at_least", "value": ["B"]}, {"field": "fit", "is": "at_most", "value": ["C"]}],
+            "The fit can’t be at least B and at most C at once",
+        ),
+        (
+            [{"field": "channel", "is": "one_of", "value": ["radio", "radar"]}],
+            "There is no channel “radar”. There are ",
+        ),
+        ([{"field": "campaign", "is": "not_one_of", "value": ["Sprong"]}], "There is no campaign “Sprong”."),
         (
             [{"field": "fields.tongue", "is": "one_of", "value": ["Latin"]}],
             "Tongue is never “Latin”: it is English, Welsh.",
@@ -226,6 +279,17 @@ def test_a_target_that_can_take_nothing_is_refused(rule, rep, other_rep, viewer,
     assert "“Scotland” asks the same and comes first" in refused.value.errors["conditions"]
     with pytest.raises(NotForYou):
         rule("Mine", RADIO, to=rep, by=rep)
+
+
+def test_a_rule_that_asks_the_same_is_found_also_after_rules_were_taken_away(rule, rep, owner, gate):
+    first, second = rule("One", RADIO, to=rep), rule("Two", [{"field": "phone", "is": "filled"}], to=rep)
+    rule(to=rep)
+    with gate(owner) as at:
+        for one in (first, second):
+            remove_rule(one, by=owner, at=at)
+    with pytest.raises(Refused) as refused:
+        rule("Again", to=rep)
+    assert "“Scotland” asks the same and comes first" in refused.value.errors["conditions"]
 
 
 def test_a_team_that_a_rule_names_stays(rule, rep, owner, gate):

@@ -11,6 +11,8 @@ from funnel.leads.fields import define
 from funnel.leads.identity import Capture
 from funnel.leads.receiving import receive
 from funnel.workspaces.models import Member, Team, TeamMember
+from marketing.campaigns.actions import change_campaign, start_campaign
+from marketing.campaigns.models import Campaign
 
 EMPTY = {f"{part}-{place}": "" for place in range(4) for part in ("field", "is", "value")}
 
@@ -70,6 +72,44 @@ def test_what_is_wrong_with_a_rule_is_said_at_its_field(wrong, sentence, said, o
     assert sentence in answer.content.decode()
     with gate(owner):
         assert not RoutingRule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (("channel", "Radar"), "There is no channel “Radar”."),
+        (("campaign", "Sprong"), "There is no campaign “Sprong”."),
+    ],
+)
+def test_a_channel_or_campaign_that_there_is_none_of_is_refused_by_its_name(typed, sentence, said, owner, browse, gate):
+    answer = browse(owner).post(reverse("routing-add"), said | {"field-0": typed[0], "value-0": typed[1]})
+    assert (answer.status_code, sentence in answer.content.decode()) == (422, True)
+    with gate(owner):
+        assert not RoutingRule.objects.exists()
+
+
+def test_a_renamed_campaign_is_named_by_either_name_and_kept_as_its_sources_say_it(said, owner, browse, gate):
+    with gate(owner) as at:
+        one = start_campaign(Campaign(workspace=owner.workspace, name="Spring sale"), by=owner, at=at)
+        change_campaign(one, {"name": "Big May", "goal": "", "offer": ""}, [], by=owner, at=at)
+    for name in ("big may", "Spring-Sale"):
+        asked = {"name": name, "field-0": "campaign", "value-0": name}
+        assert browse(owner).post(reverse("routing-add"), said | asked).status_code == 302
+        with gate(owner):
+            assert RoutingRule.objects.get().conditions[0]["value"] == ["spring sale"]
+            RoutingRule.objects.all().delete()
+
+
+def test_a_rule_behind_a_wider_one_says_that_it_never_decides(said, owner, rep, browse, gate):
+    page = browse(owner)
+    page.post(reverse("routing-add"), said)
+    page.post(reverse("routing-add"), said | {"name": "Orkney", "value-0": "Orkney"})
+    warned = "“Scotland” comes first and takes all of these, so this rule decides only while Rita Rep can’t take them."
+    assert page.get(reverse("routing")).content.decode().count(warned) == 1
+    with gate(owner):
+        last = RoutingRule.objects.last()
+    page.post(reverse("routing-move", args=[last.pk]), {"to": "up"})
+    assert warned not in page.get(reverse("routing")).content.decode()
 
 
 def test_a_rule_of_somebody_who_left_is_shown_as_passed_over_and_can_be_changed(said, owner, rep, browse, gate):
