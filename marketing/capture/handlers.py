@@ -14,14 +14,13 @@ from funnel.scoring.actions import hold
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Workspace
 from marketing.campaigns.models import Campaign
-from marketing.capture.models import Form, Submission
+from marketing.capture.models import LEAD_FIELDS, Form, Submission
 
 SUBMISSIONS = Asked(
     lambda event: Submission.objects.filter(event__in=[event], quarantined=False).order_by("received_at", "id"), int
 )
 FORMS = Asked(lambda form: Form.objects.filter(pk__in=[form]).select_related("campaign"), UUID)
 CAMPAIGNS = Asked(lambda key: Campaign.objects.filter(key__in=[key]), str)
-LEAD_FIELDS = ("name", "email", "phone", "company")
 
 
 def receive(effects: list[Effect], at: datetime) -> None:
@@ -32,8 +31,8 @@ def receive(effects: list[Effect], at: datetime) -> None:
     forms = {form.pk: form for form in FORMS.rows(list({one.form_id for one in waiting}))}
     for one in waiting:
         one.form = forms[one.form_id]
-    named = campaigns_named(waiting)
-    results = receiving.receive(workspace, [capture(one, named) for one in waiting], at=at, lane=None)
+    campaigns = campaigns_of(waiting)
+    results = receiving.receive(workspace, [capture(one, campaigns) for one in waiting], at=at, lane=None)
     taken = [one for one in results if one.lead and one.event]
     score_and_judge(
         {one.lead.pk: one.lead for one in taken if one.lead},
@@ -49,25 +48,28 @@ def receive(effects: list[Effect], at: datetime) -> None:
             submission.save(update_fields=["refused", "quarantined"])
 
 
-def campaigns_named(waiting: list[Submission]) -> dict[str, str]:
-    """The names of the campaigns that links name by their tags, or their forms belong to, by key."""
+def campaigns_of(waiting: list[Submission]) -> dict[str, Campaign]:
+    """The campaigns that links name by their tags, or their forms belong to, by key."""
     keys = {Campaign.key_of(one.origin.get("campaign", "")) for one in waiting} - {""}
     found = CAMPAIGNS.rows(list(keys))
     found += [one.form.campaign for one in waiting if one.form.campaign]
-    # A campaign that was renamed is said by its key, by which sources find it again.
-    return {one.key: one.name if Campaign.key_of(one.name) == one.key else one.key for one in found}
+    return {one.key: one for one in found}
 
 
-def capture(submission: Submission, named: dict[str, str]) -> Capture:
-    """One submission as what it says of a person and of where they came from."""
+def capture(submission: Submission, campaigns: dict[str, Campaign]) -> Capture:
+    """One submission as what it says of a person and of where they came from.
+
+    What they were promised is the offer of the campaign they came by, which may be another than their form's.
+    """
     form, typed, origin = submission.form, submission.typed, submission.origin
-    campaign = origin.get("campaign") or (form.campaign.key if form.campaign else "")
+    said = origin.get("campaign") or (form.campaign.key if form.campaign else "")
+    campaign = campaigns.get(Campaign.key_of(said))
     data: dict[str, Any] = {"form": form.name, "form_id": str(form.pk), "submission": str(submission.pk)}
     for name in ("interest", "message"):
         if typed.get(name):
             data[name] = typed[name]
-    if form.campaign and form.campaign.offer:
-        data["promise"] = form.campaign.offer
+    if campaign and campaign.offer:
+        data["promise"] = campaign.offer
     for name in ("referrer", "utm"):
         if origin.get(name):
             data[name] = origin[name]
@@ -76,7 +78,7 @@ def capture(submission: Submission, named: dict[str, str]) -> Capture:
         kind="form",
         **{name: typed.get(name, "") for name in LEAD_FIELDS},
         channel=origin.get("channel", ""),
-        campaign=named.get(Campaign.key_of(campaign), campaign),
+        campaign=campaign.said if campaign else said,
         placement=origin.get("placement", ""),
         occurred_at=submission.received_at,
         recorded_at=submission.received_at,

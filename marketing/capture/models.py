@@ -13,6 +13,9 @@ from funnel.workspaces.ids import uuid7
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 from marketing.campaigns.models import Campaign
 
+# What of an answer says who it is from.
+LEAD_FIELDS = ("name", "email", "phone", "company")
+
 
 class Form(TenantRow):
     """A hosted form. `token` is its public address; `fields` are the questions in order.

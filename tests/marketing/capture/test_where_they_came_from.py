@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
+from marketing.campaigns.actions import start_campaign
+from marketing.campaigns.models import Campaign
 from marketing.capture.models import Form
 from marketing.capture.origins import came_from
 
@@ -93,3 +96,21 @@ def test_the_referrer_survives_from_the_page_to_the_lead(
         assert (lead.source.channel, lead.source.campaign) == ("organic_search", "Lower bills")
         assert (placement.channel.name, placement.channel.is_new) == ("Organic search", False)
         assert (placement.campaign.name, placement.campaign.is_new) == ("Lower bills", True)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("link", "promised"), [("", ["A free roof check"]), ("?utm_campaign=autumn", ["Half off"]), ("?c=winter", [])]
+)
+def test_what_was_promised_is_the_offer_of_the_campaign_they_came_by(
+    link: str, promised: list[str], visitor: Client, form: Form, set_form: Any, owner: Any, gate: Any, work: Any
+) -> None:
+    with gate(owner) as at:
+        for name, offer in (("Spring", "A free roof check"), ("Autumn", "Half off"), ("Winter", "")):
+            start_campaign(Campaign(workspace=owner.workspace, name=name, offer=offer), by=owner, at=at)
+        spring = Campaign.objects.get(key="spring")
+    set_form(form, campaign=spring)
+    visitor.post(form.path + link, TYPED, headers={"Referer": f"http://testserver{form.path}"})
+    work()
+    with gate(owner):
+        assert Handoff.objects.get().card["promised"] == promised
