@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -106,14 +107,20 @@ class NotHeld(Refusal):
 
 
 @transaction.atomic
-def release(submission: Submission, *, by: Member, at: datetime) -> None:
-    """Let the worker take what was held back, with the time at which it was sent; raise NotHeld."""
-    freed = Submission.objects.held().filter(pk=submission.pk).update(quarantined=False, released_at=at, refused={})
+def release(submission: Submission, *, by: Member, at: datetime, corrected: Mapping[str, str] | None = None) -> None:
+    """Let the worker take what was held back, with the time at which it was sent; raise NotHeld.
+
+    `corrected` are answers that were mistyped; which ones is kept in the log, not what stood there.
+    """
+    typed = submission.typed
+    better = {name: said for name, said in (corrected or {}).items() if said != typed.get(name, "")}
+    freed = Submission.objects.held().filter(pk=submission.pk)
+    freed = freed.update(quarantined=False, released_at=at, refused={}, typed=typed | better)
     if not freed:
         raise NotHeld("This has been let through already.")
     event = record(submission.workspace_id, "submitted", at=at, occurred_at=submission.received_at, actor=by)
     Submission.objects.filter(pk=submission.pk).update(event=event)
-    _audit("submission released", submission.form, by=by, at=at, submission=str(submission.pk))
+    _audit("submission released", submission.form, by=by, at=at, submission=str(submission.pk), corrected=[*better])
 
 
 def _audit(action: str, form: Form, *, by: Member | None, at: datetime, **data: Any) -> None:

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from funnel.leads.models import FieldDefinition
 from marketing.campaigns.models import Campaign
 from marketing.capture.files import MOST_BYTES
-from marketing.capture.models import Form
+from marketing.capture.models import LEAD_FIELDS, Form, Submission
 
 # What every form may ask, beside the business's own fields.
 OWN = {
@@ -198,3 +198,19 @@ class Questions:
 def _lines(text: str) -> list[str]:
     lines = (" ".join(line.split()) for line in text.splitlines())
     return list(dict.fromkeys(line for line in lines if line))
+
+
+class CorrectForm(forms.Form):
+    """Who a held entry is from, and what no lead could be made of, to be corrected; the worker judges it anew."""
+
+    def __init__(self, *args: Any, submission: Submission, labels: dict[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"correct-{submission.pk}-%s", **kwargs)
+        for name in dict.fromkeys((*LEAD_FIELDS, *submission.refused)):
+            if name in labels:
+                self.fields[name] = forms.CharField(
+                    label=labels[name], required=False, max_length=2000, initial=submission.typed.get(name, "")
+                )
+
+    def sent(self) -> dict[str, str]:
+        """The answers that came with the form; a button alone sends none."""
+        return {name: said for name, said in self.cleaned_data.items() if name in self.data}

@@ -21,7 +21,7 @@ from funnel.overview.paging import beyond, cursor, read
 from funnel.workspaces.models import AuditEntry
 from funnel.workspaces.roles import allow, may
 from marketing.capture import actions, files, sharing
-from marketing.capture.forms import ASKS_FOR_CONTACT, FormEditor, NewForm, Questions
+from marketing.capture.forms import ASKS_FOR_CONTACT, CorrectForm, FormEditor, NewForm, Questions
 from marketing.capture.models import Form, Submission
 
 PAGE = 20
@@ -167,7 +167,7 @@ def submissions(request: Any, pk: UUID) -> HttpResponse:
     shown = found[:PAGE]
     more = len(found) > PAGE and cursor("submissions", shown[-1].received_at, shown[-1].pk)
     leads = _leads_of(shown)
-    labels = {row["name"]: row["label"] for row in one.questions} | {"consent": "Agreed to e-mail"}
+    labels, may_change = _labels(one), may(request.member, "campaigns.change")
     context = {
         "one": one,
         "rows": [
@@ -177,6 +177,7 @@ def submissions(request: Any, pk: UUID) -> HttpResponse:
                 "typed": [(labels.get(name, name.removeprefix("fields.")), said) for name, said in row.typed.items()],
                 "why": [FLAGS.get(flag, flag) for flag in row.flags] if row.quarantined else [],
                 "refused": list(row.refused.values()),
+                "correct": CorrectForm(submission=row, labels=labels) if row.quarantined and may_change else None,
                 "lead": None if row.quarantined else leads.get(row.pk),
             }
             for row in shown
@@ -185,18 +186,26 @@ def submissions(request: Any, pk: UUID) -> HttpResponse:
         "numbers": _numbers([pk], request.at).get(pk, {}),
         "next_url": f"?{'is=held&' if only_held else ''}after={more}" if more else "",
         "page": PAGE,
-        "may_change": may(request.member, "campaigns.change"),
+        "may_change": may_change,
     }
     return render(request, "marketing/submissions.html", context)
+
+
+def _labels(one: Form) -> dict[str, str]:
+    return {row["name"]: row["label"] for row in one.questions} | {"consent": "Agreed to e-mail"}
 
 
 @require_POST
 @allow("campaigns.change")
 def release(request: Any, pk: UUID) -> HttpResponse:
-    """Let through what was held back."""
+    """Let through what was held back, as it was typed or corrected."""
     held = get_object_or_404(Submission.objects.select_related("form"), pk=pk)
+    form = CorrectForm(request.POST, submission=held, labels=_labels(held.form))
+    if not form.is_valid():
+        messages.error(request, " ".join(f"{form[name].label}: {' '.join(said)}" for name, said in form.errors.items()))
+        return redirect(reverse("marketing:form-submissions", args=[held.form_id]) + "?is=held")
     try:
-        actions.release(held, by=request.member, at=request.at)
+        actions.release(held, by=request.member, at=request.at, corrected=form.sent())
     except actions.NotHeld as refused:
         messages.warning(request, refused.sentence)
     else:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from funnel.leads.models import Lead
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import AuditEntry
-from marketing.capture.actions import NotHeld, release
+from marketing.capture.actions import NotHeld, release, send_in
 from marketing.capture.models import Form, Submission
 from marketing.capture.public import _stamp
 
@@ -86,11 +87,33 @@ def test_the_button_lets_it_through_with_its_own_time(
     assert kept.released_at
 
 
+def test_a_held_entry_is_corrected_on_its_page_and_becomes_a_lead(
+    form: Form, submissions: Any, owner: Any, marketer: Any, viewer: Any, browse: Any, gate: Any, work: Any
+) -> None:
+    with gate(owner) as at:
+        send_in(form, {"name": "Ann", "email": "ann@bell", "message": "Call"}, origin={}, flags=[], at=at)
+    work()
+    (kept,) = submissions()
+    assert kept.refused
+    held = reverse("marketing:form-submissions", args=[form.pk]) + "?is=held"
+    assert 'value="ann@bell"' in browse(marketer).get(held).content.decode()
+    assert 'value="ann@bell"' not in browse(viewer).get(held).content.decode()
+    path = reverse("marketing:submission-release", args=[kept.pk])
+    assert browse(viewer).post(path, {"email": "ann@bell.example"}).status_code == 403
+    browse(marketer).post(path, {"name": "Ann", "email": "ann\x00@bell.example"})
+    assert submissions()[0].quarantined, "what can’t be kept changes nothing"
+    browse(marketer).post(path, {"name": "Ann", "email": "ann@bell.example", "message": "Not asked"})
+    work()
+    with gate(owner):
+        lead = Lead.objects.get()
+        assert (lead.name, lead.email) == ("Ann", "ann@bell.example")
+        assert Event.objects.get(kind="form").data["message"] == "Call"
+        assert AuditEntry.objects.get(action="submission released").data["corrected"] == ["email"]
+
+
 def test_what_the_worker_can_make_no_lead_of_waits_with_its_reason(
     form: Form, submissions: Any, owner: Any, gate: Any, work: Any
 ) -> None:
-    from marketing.capture.actions import send_in
-
     with gate(owner) as at:
         send_in(form, {"name": "Ann", "email": "broken"}, origin={}, flags=[], at=at)
         send_in(form, TYPED, origin={}, flags=[], at=at)
