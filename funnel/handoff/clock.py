@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,9 @@ from funnel.outbox.models import Event
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.hours import after, between
 from funnel.workspaces.models import Workspace
+
+# What is longer ago than this is for reports.
+LATELY = timedelta(days=92)
 
 
 class Clock:
@@ -60,6 +63,11 @@ def not_spoken_to() -> Any:
     return taken.filter(~Exists(contacts()), lead__stage__in=SALES, lead__holder__isnull=False).order_by(
         F("contact_due_at"), "id"
     )
+
+
+def late_first_contacts(at: datetime) -> Any:
+    """Those of the last three months to whom somebody was to have spoken by now."""
+    return not_spoken_to().filter(contact_due_at__lt=at, opened_at__gte=at - LATELY)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
 from funnel.handoff.card import WhyNow, touches_of
-from funnel.handoff.clock import Clock, not_spoken_to
+from funnel.handoff.clock import LATELY, Clock, late_first_contacts
 from funnel.handoff.models import Handoff, Outcome
 from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
@@ -40,8 +40,6 @@ from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
 
 WAITING, GOING, GIVEN, SILENT = 50, 50, 20, 20
-# What was given back longer ago than this is for reports.
-LATELY = timedelta(days=92)
 
 
 @dataclass(slots=True)
@@ -186,7 +184,7 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
     go_count = Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()
     may_go = may(member, "leads.go")
     going = waiting_for_go(workspace, at=at) if go_count else []
-    silent = not_spoken_to().filter(contact_due_at__lt=at, opened_at__gte=at - LATELY)
+    silent = late_first_contacts(at)
     left = Lead.objects.filter(holder__in=Member.objects.filter(active=False), stage__in=[*SALES, Stage.CUSTOMER])
     held = list(left.select_related("holder__user").order_by("-received_at", "-id")[: WAITING + 1]) if may_go else []
     return render(
@@ -202,6 +200,7 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
             "counted": COUNTED,
             "go": going,
             "may_go": may_go,
+            "may_promise": may(member, "business"),
             "go_due": sorted(_promised(going, workspace, at)) if may_go else [],
             "loads": loads(people) if go_count else [],
             "silent": [
@@ -216,6 +215,7 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
             "wrong_at": request.POST.get("at", "several") if wrong else "",
             "chosen": chosen,
             "reason": request.POST.get("reason", ""),
+            "to": request.POST.get("to", ""),
             "given": back,
             "given_url": f"?given={given_following}#back" if given_following else "",
             "page": WAITING,

@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from funnel.handoff.clock import late_first_contacts
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
 from funnel.leads.stages import MARKETING, SALES, Stage, side_of
@@ -56,6 +57,7 @@ def counted(request: Any) -> Asked:
         "waiting": (open_, ""),
         "late": (open_.filter(due_at__lt=at), ""),
         "pool": (open_.filter(offered_to=None), ""),
+        "silent": (late_first_contacts(at), ""),
     }
     if may(member, "stuck"):
         found["stuck"] = (Effect.objects.filter(state=State.STUCK), "")
@@ -154,7 +156,7 @@ def needs_you(request: Any, known: Known, numbers: dict[str, int], *, on_the_way
         "no_taker": no_taker,
         "needs": needs,
         "things": len([*late, *yours, *back, *needs])
-        + sum(map(bool, (numbers["go"], numbers["pool"], numbers["left"], stuck, relief, no_taker))),
+        + sum(map(bool, (numbers["go"], numbers["pool"], numbers["silent"], numbers["left"], stuck, relief, no_taker))),
     }
 
 

@@ -70,7 +70,7 @@ class BusinessForm(forms.Form):
                     label=f"Fit {fit}, {says} within",
                     min_value=0.25,
                     max_value=200,
-                    initial=promise[name],
+                    initial=f"{promise[name]:g}",
                     error_messages=HOURS,
                 )
         for day, _ in DAYS:

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.leads.actions import touch
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.workspaces.models import Member
@@ -151,13 +152,31 @@ def test_an_outsider_s_home_holds_none_of_us(rep, outsider, gate, browse):
     assert "Ann Bell" not in browse(outsider).get("/").content.decode()
 
 
+def test_the_owner_sees_whom_nobody_spoke_to_in_time(rep, owner, gate, browse):
+    with gate(rep) as at:
+        late, spoken, soon = came(rep, at, "Late Ann", "Spoken Bob", "Soon Cleo")
+        leads = [late, spoken, soon]
+        handoff.open_for(leads, why={one.pk: "." for one in leads}, workspace=rep.workspace, at=at, to=rep)
+        for lead in leads:
+            handoff.accept(lead, by=rep, at=at)
+        Handoff.objects.exclude(lead=soon).update(contact_due_at=at - timedelta(minutes=1))
+        touch(spoken, "call_made", by=rep, at=at)
+    page = browse(owner).get("/").content.decode()
+    assert "1 lead was taken, and not spoken to in time" in page
+    assert 'href="/handoffs/#silent"' in page
+    listed = browse(owner).get("/handoffs/").content.decode()
+    assert "Taken, and not spoken to in time" in listed
+    assert "Late Ann" in listed
+    assert "Spoken Bob" not in listed
+
+
 def test_ten_waiting_cost_no_more_queries_than_one(rep, owner, gate, browse, work):
     def scene(number):
         with gate(rep) as at:
             leads = came(rep, at, *[f"A{number} Bell{place}" for place in range(number * 2)], phone="")
             handoff.open_for(leads, why={one.pk: "." for one in leads}, workspace=rep.workspace, at=at)
             for lead in leads[:number]:
-                handoff.give_back(lead, reason=GiveBackReason.objects.first(), by=rep, at=at)
+                handoff.give_back(lead, reason=GiveBackReason.objects.get(key="no-answer"), by=rep, at=at)
         work()
 
     def measured():

@@ -163,6 +163,17 @@ def test_the_business_page_shows_each_part_of_baton(owner, browse):
         assert part in page
 
 
+def test_the_promises_stand_there_as_one_would_write_them_and_the_handoffs_lead_to_them(owner, manager, browse, gate):
+    with gate(owner) as at:
+        given = {fit: {"accept": 2.0, "contact": 2.25} for fit in "ABCD"}
+        people.change_business(owner.workspace, by=owner, at=at, promises=given)
+    page = browse(owner).get(reverse("business")).content.decode()
+    assert (page.count('value="2"'), page.count('value="2.25"')) == (4, 4)
+    link = f'<a href="{reverse("business")}#pr-t">Change the promises</a>'
+    assert link in browse(owner).get(reverse("handoffs")).content.decode()
+    assert link not in browse(manager).get(reverse("handoffs")).content.decode()
+
+
 def test_a_promise_that_would_take_years_to_keep_is_refused(owner, gate):
     quarter = [[["09:00", "09:15"]], [], [], [], [], [], []]
     with gate(owner) as at:
