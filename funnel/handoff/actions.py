@@ -30,6 +30,7 @@ from funnel.workspaces.slots import slot
 OPEN = Asked(lambda lead: Handoff.objects.open().filter(lead__in=[lead]).values_list("lead_id"), UUID)
 # A promise further away is a slip, and near the year 9999 no page can show it in its own time zone.
 FAR, TOO_FAR = timedelta(days=366 * 5), "Choose a day within the next five years."
+NO_DAY = "Say on which day to call again."
 
 
 @transaction.atomic
@@ -78,6 +79,8 @@ def open_for(
             member = chosen  # type: ignore[assignment]
             if because:
                 route["says"] = f"{because} {route['says']}"
+        if because:
+            route["because"] = because
         one = row_of(
             Handoff,
             workspace_id=workspace.pk,
@@ -210,6 +213,22 @@ def enter(lead: Lead, *, holder: Member, by: Member | None, at: datetime) -> Non
         Company.objects.filter(pk=lead.company_id, holder=None).update(holder=holder)
 
 
+def _wrong_day(reason: GiveBackReason, until: datetime | None, at: datetime) -> str:
+    """Why this reason can't be given with this promised moment, or without one; blank where it can."""
+    if until is None:
+        return NO_DAY if reason.asks_date else ""
+    if reason.disqualifies:
+        return ends_with_a_day(reason)
+    if until <= at:
+        return "This day has passed; choose a later one."
+    return TOO_FAR if until > at + FAR + timedelta(days=1) else ""
+
+
+def ends_with_a_day(reason: GiveBackReason) -> str:
+    """What is wrong with a day to call again where the reason ends it."""
+    return f"“{reason.name}” ends it, so nobody calls again. Leave the day out, or choose another reason."
+
+
 @transaction.atomic
 def give_back(
     lead: Lead,
@@ -222,12 +241,11 @@ def give_back(
 ) -> Lead:
     """Give a lead back to marketing, offered or already taken; raise NotYours, AlreadyTaken or Refused.
 
-    `until` is the promised moment to come back, which then opens a handoff whatever the score.
+    `until` is the promised moment to come back, which then opens a handoff whatever the score. A reason that comes
+    back on a day needs it, with one that ends it is refused, and with any other it goes before what the reason says.
     """
-    if until is not None and until <= at:
-        raise Refused({"until": "This day has passed; choose a later one."})
-    if until is not None and until > at + FAR + timedelta(days=1):
-        raise Refused({"until": TOO_FAR})
+    if wrong := _wrong_day(reason, until, at):
+        raise Refused({"until": wrong})
     lead = Lead.objects.locked([lead.pk])[lead.pk]
     # Without a cool-down none ends: who is over the line still would come back in the same moment.
     cools = at + timedelta(days=reason.cool_days) if reason.cool_days else None

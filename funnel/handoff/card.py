@@ -16,7 +16,7 @@ from funnel.scoring.rules import earns, fit_rows, has_source, labels_for
 from funnel.templatetags.words import day
 from funnel.workspaces.models import Workspace
 
-SHOWN, MOST = 6, 50
+SHOWN, MOST, PROMISED = 6, 50, 5
 # So many things that somebody did, and so many that we know, stand in the sentence.
 NAMED, WEEK = 2, timedelta(days=7)
 SHOWN_KINDS = (*TOUCHES, "received")
@@ -55,9 +55,13 @@ def says(event: Event) -> str:
     return kind.label if kind else event.kind.replace("_", " ").capitalize()
 
 
+def promises(touches: Sequence[Event]) -> list[str]:
+    """What somebody was promised by what they came by, latest first, each once."""
+    return list(dict.fromkeys(event.data["promise"] for event in touches if event.data.get("promise")))[:PROMISED]
+
+
 def reason_card(lead: Lead, touches: Sequence[Event], *, why: str) -> dict[str, Any]:
     """The card as it is kept with the handoff; it doesn't change when later events do."""
-    promised = list(dict.fromkeys(event.data["promise"] for event in touches if event.data.get("promise")))
     ask = [
         question
         for missing, question in (
@@ -80,7 +84,7 @@ def reason_card(lead: Lead, touches: Sequence[Event], *, why: str) -> dict[str, 
             }
             for event in touches[:SHOWN]
         ],
-        "promised": promised[:5],
+        "promised": promises(touches),
         "ask": ([f"What would you like to know about {wanted[0]}?"] if wanted else []) + ask,
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from funnel.handoff.actions import NO_DAY, ends_with_a_day
 from funnel.handoff.models import GiveBackReason, Way
 from funnel.handoff.reasons import OFFERED
 from funnel.handoff.wayback import TOUCHES, follows, touch_words
@@ -19,7 +20,7 @@ FAR = 366 * 5
 
 
 class GiveBackForm(forms.Form):
-    """One of the business's reasons, the promised day where the reason asks for one, and a note."""
+    """One of the business's reasons, the promised day where there is one, and a note."""
 
     reason = forms.ChoiceField(label="Why", widget=forms.RadioSelect, error_messages={"required": "Choose a reason."})
     until = forms.DateField(
@@ -55,11 +56,14 @@ class GiveBackForm(forms.Form):
             return given
         given["reason"] = reason
         given["until"] = None
-        if not reason.asks_date or "until" in self.errors:
+        if "until" in self.errors:
             return given
         today = timezone.localdate()
         if day is None:
-            self.add_error("until", "Say on which day to call again.")
+            if reason.asks_date:
+                self.add_error("until", NO_DAY)
+        elif reason.disqualifies:
+            self.add_error("until", ends_with_a_day(reason))
         elif day <= today:
             self.add_error("until", "Choose a day after today.")
         elif (day - today).days > FAR:

@@ -164,6 +164,7 @@ def _tell(one: Handoff, kind: str, event: Event, at: datetime, people: list[Memb
                 "lead": str(one.lead),
                 "company": one.lead.company_name,
                 "why": one.card["why"],
+                "passed": one.route.get("because", ""),
                 "promised": one.card.get("promised", []),
                 "ask": one.card.get("ask", []),
                 "due": one.due_at.isoformat(),

@@ -121,7 +121,7 @@ class Handoff(TenantRow):
     lead = TenantForeignKey(Lead, models.CASCADE, related_name="handoffs")
     # {"why": sentence, "touched": [...], "promised": [...], "ask": [...]}
     card = models.JSONField(default=dict)
-    # {"by": rule, "says": sentence, "rows": [{"member", "says", "chosen"}]}
+    # {"by": rule, "says": sentence, "because": why it was passed on, "rows": [{"member", "says", "chosen"}]}
     route = models.JSONField(default=dict)
     offered_to = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="offers", db_index=False)
     opened_at = models.DateTimeField()

@@ -9,10 +9,12 @@ from uuid import UUID
 from django.db import transaction
 
 from funnel.handoff.actions import AlreadyTaken, NotYours, open_for, stays
+from funnel.handoff.card import promises, touches_of
 from funnel.handoff.models import Handoff, Outcome
 from funnel.handoff.routing import Rotation, fit_bands
 from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
+from funnel.mail import actions as mail
 from funnel.outbox.actions import record, record_all
 from funnel.outbox.models import Event
 from funnel.workspaces.models import SELLERS, Member, Workspace
@@ -31,13 +33,19 @@ class NobodyThere(Refusal):
 
 @transaction.atomic
 def pass_on(
-    handoff: Handoff, *, at: datetime, workspace: Workspace, by: Member | None = None, to: Member | None = None
+    handoff: Handoff,
+    *,
+    at: datetime,
+    workspace: Workspace,
+    by: Member | None = None,
+    to: Member | None = None,
+    reason: str = "",
 ) -> Handoff | None:
     """Offer an open handoff to somebody else: a named member, else somebody untried, else the pool.
 
-    Without `by` the clock did it. None when it was decided meanwhile.
+    Without `by` the clock did it. None when it was decided meanwhile, or waits for that member already.
     """
-    opened = _reroute([handoff], by=by, to=to, reason="", at=at, workspace=workspace)
+    opened = _reroute([handoff], by=by, to=to, reason=reason.strip(), at=at, workspace=workspace)
     return opened[0] if opened else None
 
 
@@ -83,7 +91,7 @@ def _reroute(
     leads = Lead.objects.locked([one.lead_id for one in handoffs])
     _takes(to)
     found = Handoff.objects.open().filter(pk__in=[one.pk for one in handoffs]).select_related("offered_to__user")
-    if reason and to is not None:
+    if to is not None:
         found = found.exclude(offered_to=to)
     waiting = {one.lead_id: one for one in found}
     outcome = Outcome.REROUTED if by else Outcome.EXPIRED
@@ -103,7 +111,7 @@ def _reroute(
             for pk, one in waiting.items()
         ]
     )
-    return open_for(
+    opened = open_for(
         [leads[pk] for pk in waiting],
         why={pk: one.card["why"] for pk, one in waiting.items()},
         workspace=workspace,
@@ -111,8 +119,12 @@ def _reroute(
         follows=waiting,
         tried=_tried(waiting),
         to=to,
-        because=f"{by.name} passed it on: “{reason}”." if by and reason else "",
+        because=passed_words(by, reason) if by and reason else "",
     )
+    if opened and to is not None:
+        # After the turns, which are locked by id: two who pass on at once may not wait for each other.
+        stays(to)
+    return opened
 
 
 def _tried(waiting: Mapping[UUID, Handoff]) -> dict[UUID, set[UUID]]:
@@ -167,6 +179,9 @@ def pass_held(
         companies = [lead.company_id for lead in theirs if lead.company_id]
         Company.objects.filter(pk__in=companies, holder__active=False).update(holder=member)
     record_all(events)
+    for lead in leads:
+        lead.holder = got[lead.pk]
+    _tell(events, {lead.pk: lead for lead in leads}, by=by, at=at)
     return shares
 
 
@@ -184,23 +199,52 @@ def _by_turn(leads: Sequence[Lead], workspace: Workspace, at: datetime) -> dict[
 
 
 @transaction.atomic
-def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime) -> Lead:
-    """Let another member hold a lead that is with sales."""
+def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime, reason: str = "") -> Lead:
+    """Let another member hold a lead that is with sales; who has it already keeps it. Raises NotYours, AlreadyTaken."""
+    lead = Lead.objects.locked([lead.pk], "holder__user")[lead.pk]
     if not (by.leads_others or lead.holder_id == by.pk):
         raise NotYours("Only its rep, an owner or a manager can pass a lead on.")
     _takes(to)
-    was = lead.holder
-    Lead.objects.locked([lead.pk])
     stays(to)
-    if not Lead.objects.filter(pk=lead.pk, stage__in=[*SALES, Stage.CUSTOMER]).update(holder=to, updated_at=at):
+    if lead.stage not in (*SALES, Stage.CUSTOMER):
         raise AlreadyTaken("This lead is not with sales.")
-    record(
+    if lead.holder_id == to.pk:
+        return lead
+    was, lead.holder, lead.updated_at = lead.holder, to, at
+    Lead.objects.filter(pk=lead.pk).update(holder=to, updated_at=at)
+    event = record(
         lead.workspace_id,
         "passed_on",
         at=at,
         lead_id=lead.pk,
         actor=by,
-        data={"from": was.name if was else "", "was": str(was.pk) if was else "", "to": to.name},
+        data={
+            "from": was.name if was else "",
+            "was": str(was.pk) if was else "",
+            "to": to.name,
+            **({"because": reason.strip()} if reason.strip() else {}),
+        },
     )
-    lead.refresh_from_db(fields=["holder", "updated_at"])
+    _tell([event], {lead.pk: lead}, by=by, at=at)
     return lead
+
+
+def _tell(events: Sequence[Event], leads: Mapping[UUID, Lead], *, by: Member, at: datetime) -> None:
+    """Tell by mail who holds these leads now, unless they took them themselves: why, and what the lead was promised."""
+    told = [event for event in events if event.lead_id and leads[event.lead_id].holder != by]
+    touches = touches_of([leads[event.lead_id] for event in told if event.lead_id])
+    for event in told:
+        lead = leads[event.lead_id]  # type: ignore[index]
+        mail.queue(
+            "passed-on", to=lead.holder, event=event, lead_id=lead.pk, at=at,
+            context={
+                "lead": str(lead), "company": lead.company_name,
+                "passed": passed_words(by, event.data.get("because", "")),
+                "promised": promises(touches[lead.pk]), "path": f"/leads/{lead.pk}/",
+            },
+        )  # fmt: skip
+
+
+def passed_words(by: Member, reason: str) -> str:
+    """Who passed a lead on and why, as whoever gets it reads it."""
+    return f"{by.name} passed it on: “{reason}”." if reason else f"{by.name} passed it on."

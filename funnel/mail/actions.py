@@ -25,6 +25,7 @@ SUBJECTS = {
     "test": "A test mail from Baton",
     "task": "Due: {what}, {lead}",
     "weekly": "{head}",
+    "passed-on": "With you now: {lead}",
     "asked-again": "{lead} asks to be contacted again",
     "demo-booked": "{meeting}: {when}",
     "demo-moved": "Moved: {meeting}, now {when}",

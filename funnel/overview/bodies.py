@@ -78,7 +78,10 @@ RETURN = Shape(
     {
         "reason": Text(80, "The key or the name of one of reasons/."),
         "note": Text(2000),
-        "until": DayOrMoment("A day or moment promised to the lead: it is handed over again then."),
+        "until": DayOrMoment(
+            "A day or moment promised to the lead: it is handed over again then. A reason that comes back on a day "
+            "needs it, and one that ends it takes none."
+        ),
     },
     required=["reason"],
 )

@@ -31,9 +31,10 @@ class WhyForm(forms.Form):
 
 
 class PassForm(forms.Form):
-    """To whom a lead goes."""
+    """To whom a lead goes, and why."""
 
     to = forms.ChoiceField(label="To", error_messages={"required": "Choose somebody."})
+    reason = forms.CharField(label="Why", required=False, max_length=500)
 
     def __init__(self, *args: Any, without: Member | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -154,11 +154,12 @@ def pass_on(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise PermissionDenied("Only its rep, an owner or a manager can pass a lead on.")
     form = PassForm(request.POST or None, without=waiting.offered_to if waiting else lead.holder)
     if request.method == "POST" and form.is_valid():
+        given = {"to": form.member, "reason": form.cleaned_data["reason"], "by": member, "at": at}
         try:
             if waiting is not None:
-                passing.pass_on(waiting, at=at, workspace=lead.workspace, by=member, to=form.member)
+                passing.pass_on(waiting, **given, workspace=lead.workspace)
             else:
-                passing.pass_lead(lead, to=form.member, by=member, at=at)
+                passing.pass_lead(lead, **given)
         except Refusal as refusal:
             return _refused(request, pk, refusal)
         says = "waits for" if waiting else "is with"

@@ -180,7 +180,7 @@ class Machine(Beside):
             reasons = list(GiveBackReason.objects.all())
         reason = reasons[why % len(reasons)]
         moment = self.now + TICK
-        until = moment + timedelta(days=days) if days or reason.way == "date" else None
+        until = moment + timedelta(days=days) if reason.asks_date or (days and not reason.disqualifies) else None
         until = until + DAY if until == moment else until
         cool = None if reason.disqualifies else until or moment + timedelta(days=reason.cool_days)
         way: dict[str, Any] | None = {"way": "date"} if until else {"way": str(reason.way)}

@@ -218,6 +218,8 @@ def test_a_promised_day_begins_with_its_first_working_hour(offered, rep, api, wo
         ({"reason": "not-now", "until": "2020-01-01"}, "until"),
         ({"reason": "not-now", "until": "2030-01-01T10:00:00"}, "until"),
         ({"reason": "not-now", "until": "soon"}, "until"),
+        ({"reason": "not-now"}, "until"),
+        ({"reason": "not-a-fit", "until": "2028-01-01"}, "until"),
         ({"reason": "no-answer", "member": "x"}, "member"),
         ({"reason": "no-answer", "note": 7}, "note"),
     ],

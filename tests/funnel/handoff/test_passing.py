@@ -6,9 +6,12 @@ from django.urls import reverse
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
 from funnel.handoff.models import Handoff, Outcome
+from funnel.leads.actions import touch
 from funnel.leads.identity import Capture
 from funnel.leads.models import Company, Lead
 from funnel.leads.receiving import receive
+from funnel.mail.models import Message
+from funnel.mail.sending import text_of
 from funnel.outbox.models import Event
 from funnel.workspaces.models import Member
 from tests.conftest import make_member
@@ -39,6 +42,79 @@ def test_several_are_passed_on_to_one_with_the_reason_on_each(waiting, owner, re
     work()
     page = browse(owner).get(reverse("lead", args=[passed[0].lead_id])).content.decode()
     assert "Otto is at the fair" in page
+    with gate(owner):
+        letters = Message.objects.filter(kind="handoff", lead__in=[one.lead_id for one in passed], member=rep)
+        assert letters.count() == 2
+        for one in letters:
+            assert "Olga Owner passed it on: “Otto is at the fair”." in text_of(one, owner.workspace, hidden=False)
+
+
+def test_one_is_passed_on_with_a_reason_that_the_next_one_reads_in_the_mail(waiting, owner, rep, browse, gate, work):
+    one = next(one for one in waiting if one.offered_to != rep)
+    sent = {"to": rep.pk, "reason": "You know the street"}
+    assert browse(owner).post(reverse("lead-pass", args=[one.lead_id]), sent).status_code == 302
+    work()
+    with gate(owner):
+        letter = Message.objects.get(kind="handoff", lead=one.lead_id, member=rep)
+        assert "Olga Owner passed it on: “You know the street”." in text_of(letter, owner.workspace, hidden=False)
+
+
+@pytest.fixture
+def held(waiting, rep, gate):
+    """A lead that Rita holds and that was promised something."""
+    one = next(one for one in waiting if one.offered_to == rep)
+    with gate(rep) as at:
+        touch(Lead.objects.get(pk=one.lead_id), "form", at=at, data={"promise": "A free roof check"})
+        return handoff.accept(Lead.objects.get(pk=one.lead_id), by=rep, at=at)
+
+
+def test_whoever_gets_a_lead_that_was_held_reads_who_passed_it_on_why_and_what_was_promised(
+    held, rep, other_rep, browse, gate, work
+):
+    sent = {"to": other_rep.pk, "reason": "I am away"}
+    assert browse(rep).post(reverse("lead-pass", args=[held.pk]), sent).status_code == 302
+    work()
+    with gate(rep):
+        letter = Message.objects.get(kind="passed-on")
+        assert (letter.member, letter.lead_id) == (other_rep, held.pk)
+        said = text_of(letter, rep.workspace, hidden=False)
+        assert "Rita Rep passed it on: “I am away”." in said
+        assert 'WHAT WE PROMISED\n- "A free roof check"' in said
+        assert Event.objects.get(kind="passed_on").data["because"] == "I am away"
+
+
+def test_whoever_passes_a_lead_to_themselves_gets_no_mail(held, manager, gate):
+    with gate(manager) as at:
+        passing.pass_lead(held, to=manager, by=manager, at=at)
+        assert not Message.objects.filter(kind="passed-on").exists()
+
+
+def test_who_has_no_lead_any_more_cannot_pass_it_on(held, owner, rep, other_rep, gate):
+    third = make_member(owner.workspace, "rep", "Theo Third", takes_leads=True)
+    with gate(owner) as at:
+        seen = Lead.objects.get(pk=held.pk)
+        passing.pass_lead(Lead.objects.get(pk=held.pk), to=other_rep, by=owner, at=at)
+        with pytest.raises(handoff.NotYours):
+            passing.pass_lead(seen, to=third, by=rep, at=at)
+        passing.pass_lead(seen, to=other_rep, by=owner, at=at)
+        assert Lead.objects.get(pk=held.pk).holder == other_rep
+        assert Event.objects.filter(kind="passed_on").count() == 1, "passed to whoever has it: nothing happened"
+
+
+def test_an_offer_is_not_passed_on_to_somebody_removed_meanwhile(waiting, owner, rep, other_rep, gate):
+    one = next(one for one in waiting if one.offered_to == rep)
+    with gate(owner) as at:
+        Member.objects.filter(pk=other_rep.pk).update(active=False)
+        with pytest.raises(handoff.NotYours, match="Otto Rep doesn’t work here any more"):
+            passing.pass_on(one, by=owner, to=other_rep, at=at, workspace=owner.workspace)
+        assert Handoff.objects.open().get(lead=one.lead_id).pk == one.pk
+
+
+def test_an_offer_passed_on_to_whoever_has_it_keeps_its_clock(waiting, owner, rep, gate):
+    one = next(one for one in waiting if one.offered_to == rep)
+    with gate(owner) as at:
+        assert passing.pass_on(one, by=owner, to=rep, at=at, workspace=owner.workspace) is None
+        assert Handoff.objects.open().get(lead=one.lead_id).pk == one.pk
 
 
 def test_whoever_is_next_is_somebody_who_has_not_had_it(waiting, owner, rep, other_rep, gate):
@@ -108,6 +184,9 @@ def test_leads_with_nobody_active_are_passed_on_in_bulk(named, orphans, owner, r
         assert not Company.objects.filter(holder=other_rep).exists()
         said = Event.objects.filter(kind="passed_on").values_list("data", flat=True)
         assert {(one["from"], one["to"], one["because"]) for one in said} == {("Otto Rep", "Rita Rep", "Otto left")}
+        letters = Message.objects.filter(kind="passed-on", member=rep)
+        assert {one.context["passed"] for one in letters} == {"Olga Owner passed it on: “Otto left”."}
+        assert letters.count() == 2
     work()
     assert "With nobody active" not in page.get(reverse("handoffs")).content.decode()
 

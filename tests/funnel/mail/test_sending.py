@@ -265,7 +265,8 @@ def test_every_kind_of_letter_reads_in_both_forms(owner, gate, kind):
     context = {
         "lead": "Anna & Co", "company": "Bakery", "why": "Asked", "due": timezone.now().isoformat(), "path": "/leads/",
         "waits_for": "Rita", "what": "Call", "inviter": "Olga", "role": "rep", "until": timezone.now().isoformat(),
-        "promised": ["A visit"], "ask": ["When?"], "invitation": "01a2021b-dfa2-739f-9a3b-c1eb364f59f9",
+        "passed": "Olga passed it on.", "promised": ["A visit"], "ask": ["When?"],
+        "invitation": "01a2021b-dfa2-739f-9a3b-c1eb364f59f9",
         "meeting": "Site visit", "starts": "2026-11-19T09:00:00+00:00", "ends": "2026-11-19T10:00:00+00:00",
         "zone": "Europe/London", "place": "At your roof", "version": "01a2021b-dfa2-739f-9a3b-c1eb364f59f9",
         "on": timezone.now().isoformat(), "how": "declined", "reason": "The price", "words": "<b>No</b>",

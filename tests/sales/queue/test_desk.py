@@ -100,6 +100,8 @@ def test_a_rep_gives_back_before_and_after_taking(rep, asks, taken, browse, gate
         ({"reason": "not-now", "until": "2020-01-01"}, "Choose a day after today."),
         ({"reason": "not-now", "until": "9999-12-31"}, "Choose a day within the next five years."),
         ({"reason": "not-now", "until": "soon"}, "Write a date like 2026-11-17."),
+        ({"reason": "no-budget", "until": "soon"}, "Write a date like 2026-11-17."),
+        ({"reason": "not-a-fit", "until": "2028-01-03"}, "“Not a fit for us” ends it, so nobody calls again."),
         ({"reason": "because"}, "Select a valid choice"),
     ],
 )
@@ -115,10 +117,11 @@ def test_a_give_back_that_lacks_something_changes_nothing(rep, taken, browse, ga
         assert Lead.objects.get().stage == "working"
 
 
-def test_a_promised_day_opens_at_the_beginning_of_its_work(rep, taken, browse, gate):
+@pytest.mark.parametrize("reason", ["not-now", "no-budget", "not-ready"])
+def test_a_promised_day_opens_at_the_beginning_of_its_work_whatever_the_reason(reason, rep, taken, browse, gate):
     lead = taken(rep)
     day = timezone.localdate() + timedelta(days=7)
-    browse(rep).post(at_desk(lead) + "give-back/", {"reason": "not-now", "until": day.isoformat()})
+    browse(rep).post(at_desk(lead) + "give-back/", {"reason": reason, "until": day.isoformat()})
     with gate(rep):
         cool = rep.workspace.local(Lead.objects.get().cool_until)
         assert (cool.date(), f"{cool:%H:%M}") == (day, "09:00")
