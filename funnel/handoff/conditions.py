@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from funnel.leads.models import FieldDefinition, Lead
@@ -199,9 +200,10 @@ def _clash(field: str, conditions: Sequence[Condition]) -> str:
         by.setdefault(one["is"], []).append(one.get("value", []))
     if "blank" in by and set(by) - {"blank", "not_one_of"}:
         return "can’t be unknown and something else at once, so this rule would never hold."
-    least = max((value[0] for value in by.get("at_least", ())), key=lambda one: _size(field, one), default="")
-    most = min((value[0] for value in by.get("at_most", ())), key=lambda one: _size(field, one), default="")
-    if least and most and _size(field, least) > _size(field, most):  # type: ignore[operator]
+    size: Any = partial(_size, field)
+    least = max((value[0] for value in by.get("at_least", ())), key=size, default="")
+    most = min((value[0] for value in by.get("at_most", ())), key=size, default="")
+    if least and most and size(least) > size(most):
         return f"can’t be at least {least} and at most {most} at once, so this rule would never hold."
     if "one_of" in by:
         left = {one.casefold(): one for one in by["one_of"][0]}

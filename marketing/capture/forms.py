@@ -204,7 +204,7 @@ class CorrectForm(forms.Form):
     """Who a held entry is from, and what no lead could be made of, to be corrected; the worker judges it anew."""
 
     def __init__(self, *args: Any, submission: Submission, labels: dict[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, auto_id=f"correct-{submission.pk}-%s", **kwargs)
+        super().__init__(*args, **{"auto_id": f"correct-{submission.pk}-%s", **kwargs})
         for name in dict.fromkeys((*LEAD_FIELDS, *submission.refused)):
             if name in labels:
                 self.fields[name] = forms.CharField(

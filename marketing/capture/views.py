@@ -202,7 +202,7 @@ def release(request: Any, pk: UUID) -> HttpResponse:
     held = get_object_or_404(Submission.objects.select_related("form"), pk=pk)
     form = CorrectForm(request.POST, submission=held, labels=_labels(held.form))
     if not form.is_valid():
-        messages.error(request, " ".join(f"{form[name].label}: {' '.join(said)}" for name, said in form.errors.items()))
+        messages.error(request, " ".join(f"{form[name].label}: {said[0]}" for name, said in form.errors.items()))
         return redirect(reverse("marketing:form-submissions", args=[held.form_id]) + "?is=held")
     try:
         actions.release(held, by=request.member, at=request.at, corrected=form.sent())
