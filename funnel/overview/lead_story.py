@@ -268,6 +268,11 @@ def _mails(event: Event, who: SafeString) -> Told:
     return KINDS[event.kind].label, [format_html("<bdi>{}</bdi>", said)] if said else []
 
 
+def _no_more_mail(event: Event, who: SafeString) -> Told:
+    """They said so by the link in a mail, or to one of us."""
+    return (format_html("{} says that they want no more mail", who) if event.actor else KINDS[event.kind].label), []
+
+
 def _clicked(event: Event, who: SafeString) -> Told:
     said = (event.data.get("mail"), event.data.get("link"))
     return says(event), [format_html("<bdi>{}</bdi>", one) for one in said if one]
@@ -293,6 +298,7 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "marketing_asked": _asked,
     "marketing_answered": _answered,
     "email_click": _clicked,
+    "unsubscribed": _no_more_mail,
     **dict.fromkeys(("nurture_started", "nurture_mailed", "nurture_ended", "nurture_left_out"), _mails),
     **deal_story.TELLERS,
 }

@@ -146,6 +146,7 @@ def test_a_person_says_that_they_want_no_mail(lead, gate, marketer, viewer, outs
         words = browse(member).get(page).content.decode()
         assert "Do not mail</span> They asked for no more mail" in words
         assert "No mail to this person" not in words
+        assert "<bdi>Mara</bdi> says that they want no more mail" in words
     with gate(marketer):
         told = Event.objects.get(kind="unsubscribed")
         assert (told.lead, told.actor) == (lead, marketer)
