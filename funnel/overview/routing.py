@@ -219,7 +219,12 @@ def _edit(request: Any, rule: RoutingRule | None) -> HttpResponse:
                 except Refused as refused:
                     form.refuse(refused.errors)
                 else:
-                    messages.success(request, f"Saved. “{saved.name}” decides from the next lead on.")
+                    rules, takers = Rules(), list(Member.objects.taking_leads().select_related("user"))
+                    before = [one for one in rules.rules if one.position < saved.position]
+                    if behind := _behind(saved, before, rules, takers):
+                        messages.warning(request, f"Saved. {behind}")
+                    else:
+                        messages.success(request, f"Saved. “{saved.name}” decides from the next lead on.")
                     return redirect("routing")
     channels, campaigns = slot("origins")[0]()
     context = {"form": form, "rule": rule, "channels": [name for _, name in channels]} | (trial or {})

@@ -103,7 +103,8 @@ def test_a_renamed_campaign_is_named_by_either_name_and_kept_as_its_sources_say_
 def test_a_rule_behind_a_wider_one_says_that_it_never_decides(said, owner, rep, browse, gate):
     page = browse(owner)
     page.post(reverse("routing-add"), said)
-    page.post(reverse("routing-add"), said | {"name": "Orkney", "value-0": "Orkney"})
+    saved = page.post(reverse("routing-add"), said | {"name": "Orkney", "value-0": "Orkney"}, follow=True)
+    assert "“Orkney” decides from the next lead on" not in saved.content.decode()
     warned = "“Scotland” comes first and takes all of these, so this rule decides only while Rita Rep can’t take them."
     assert page.get(reverse("routing")).content.decode().count(warned) == 1
     with gate(owner):
