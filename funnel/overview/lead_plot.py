@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from math import ceil
 
 from funnel.scoring.models import DAY
-from funnel.templatetags.words import short_day
+from funnel.templatetags.words import down, short_day
 from funnel.workspaces.models import Workspace
 
 BACK, AHEAD, LABELS = timedelta(days=42), timedelta(days=14), 4
@@ -26,7 +27,7 @@ class EngagementPlot:
     grid: str
     amounts: list[int]
     days: list[str]
-    rows: list[tuple[datetime, float]]
+    rows: list[tuple[datetime, Decimal]]
 
 
 def plot_of(
@@ -79,7 +80,7 @@ def plot_of(
         grid="".join(f"M0 {HIGH * step / STEPS:.2f}H{WIDE}" for step in range(STEPS + 1)),
         amounts=[top * step // STEPS for step in range(STEPS, -1, -1)],
         days=[short_day((today - BACK + whole * place / LABELS).date(), today.date()) for place in range(LABELS)],
-        rows=[*((day, value(day.astimezone(UTC))) for day in weeks), (at, value(at))],
+        rows=[*((day, down(value(day.astimezone(UTC)))) for day in weeks), (at, down(value(at)))],
     )
 
 

@@ -177,13 +177,20 @@ def initials(name: str) -> str:
     return "".join(word[0] for word in ends).upper()
 
 
+def down(value: float | Decimal, digits: int = 1) -> Decimal:
+    """Round down, so that a number never reads as if it had reached a line that it is below: 9.99 is 9.9.
+
+    What is beyond nine digits is a float's noise: 9.999999999999998 is 10.
+    """
+    return Decimal(str(round(value, 9))).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)
+
+
 def add_up(values: list[float], digits: int = 1) -> list[Decimal]:
-    """Round rows so that they add up to their rounded total: the largest remainders are rounded up first."""
-    step = Decimal(1).scaleb(-digits)
-    exact = [Decimal(str(value)) for value in values]
-    down = [value.quantize(step, ROUND_FLOOR) for value in exact]
-    missing = int((sum(exact, Decimal(0)).quantize(step, ROUND_HALF_EVEN) - sum(down, Decimal(0))) / step)
-    by_remainder = sorted(range(len(exact)), key=lambda place: down[place] - exact[place])
+    """Round rows so that they add up to their total rounded down: the largest remainders are rounded up first."""
+    step, exact = Decimal(1).scaleb(-digits), [Decimal(str(round(value, 9))) for value in values]
+    rows = [down(value, digits) for value in exact]
+    missing = int((down(sum(exact, Decimal(0)), digits) - sum(rows, Decimal(0))) / step)
+    by_remainder = sorted(range(len(exact)), key=lambda place: rows[place] - exact[place])
     for place in by_remainder[:missing]:
-        down[place] += step
-    return down
+        rows[place] += step
+    return rows

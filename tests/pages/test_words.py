@@ -111,13 +111,19 @@ def test_initials_come_from_the_first_and_last_word(name, letters):
     assert words.initials(name) == letters
 
 
-def test_rounded_rows_add_up_to_the_rounded_total():
+def test_rounded_rows_add_up_to_the_total_rounded_down():
     rows = [1.94, 5.72, 23.88, 5.94]
     rounded = words.add_up(rows)
-    assert sum(rounded) == Decimal("37.5") == Decimal(str(sum(rows))).quantize(Decimal("0.1"))
+    assert sum(rounded) == Decimal("37.4") == words.down(sum(rows))
     assert all(abs(Decimal(str(row)) - shown) < Decimal("0.1") for row, shown in zip(rows, rounded, strict=True))
     assert sum(words.add_up([-3.33, 10.0, -0.34])) == Decimal("6.3")
     assert words.add_up([]) == []
+    assert sum(words.add_up([9.9999999996, 9.9999999996, -0.00000001])) == Decimal("19.9")
+
+
+@pytest.mark.parametrize(("value", "shown"), [(9.999, "9.9"), (10.0 - 2e-15, "10"), (-0.01, "-0.1"), (0.0, "0")])
+def test_a_number_is_rounded_down_but_not_for_a_floats_noise(value, shown):
+    assert words.down(value) == Decimal(shown)
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,20 @@ def test_both_scores_add_up_to_the_numbers_shown(lead, rep, browse, gate, work):
         assert sum(points for _, _, points in seen["fit_rows"]) == seen["fit"] == score.fit
 
 
+def test_a_number_that_is_shown_never_contradicts_its_band(rep, browse, gate, work):
+    """A meeting and a click came to 24, where band 3 begins; half an hour later they are a hair under it."""
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(name="Ann Bell", phone="01632 960142", company="Bell")], at=at)
+        for kind in ("meeting", "email_click"):
+            touch(got.lead, kind, at=at, occurred_at=at - timedelta(minutes=30))
+    work()
+    page = read(browse(rep), got.lead)
+    assert '<span class="figure">23.9</span><p>Band 2 of 4. The line for “ready” is 24.' in page
+    assert "behind 23.9</summary>" in page
+    assert 'Now</th><td class="num">23.9</td>' in page
+    assert 'aria-label="Fit B, engagement 2 of 4"' in page
+
+
 def test_more_rows_than_a_page_holds_still_add_up(lead, rep, gate, work, monkeypatch):
     monkeypatch.setattr("funnel.overview.lead_scores.ROWS", 5)
     with gate(rep) as at:

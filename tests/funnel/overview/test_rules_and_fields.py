@@ -1,10 +1,14 @@
 """The rules as sentences, and the business's own fields, through the door."""
 
+from datetime import timedelta
+
 import pytest
 
 from funnel.leads.actions import touch
-from funnel.leads.models import FieldDefinition
-from funnel.scoring.rules import default_rules, sentence
+from funnel.leads.identity import Capture
+from funnel.leads.models import FieldDefinition, Lead
+from funnel.leads.receiving import receive
+from funnel.scoring.rules import default_rules, sentence, shipped_sets
 from funnel.workspaces.models import AuditEntry
 from tests.funnel.overview.people import came
 
@@ -16,10 +20,27 @@ def test_every_rule_stands_there_with_points_cap_and_reason(viewer, browse):
         assert sentence(rule) in page
         assert rule["reason"] in page
     assert "14 days" in page
-    assert "25 to 50" in page
+    assert "24 to 48" in page
     assert "70 and more" in page
     assert "50 to 69" in page
     assert "Could not reach them" in page
+
+
+def test_one_act_lies_over_a_line_of_a_shipped_set_or_well_under_it():
+    """Points begin to fade at once, so a line at just what a form gives is one that no form reaches."""
+    for key, rules in shipped_sets().items():
+        given = {rule["points"] for rule in rules["engagement"]}
+        assert not given.intersection(rules["engagement_cuts"]), key
+
+
+def test_three_forms_of_one_day_by_a_known_caller_from_a_firm_are_ready(owner, gate, work):
+    with gate(owner) as at:
+        (got,) = receive(owner.workspace, [Capture(name="Ann", phone="01632 960142", company="Bell")], at=at)
+        for minutes in (30, 20, 10):
+            touch(got.lead, "form", at=at, occurred_at=at - timedelta(minutes=minutes))
+    work()
+    with gate(owner):
+        assert Lead.objects.get().stage == "ready"
 
 
 def test_the_rules_say_what_else_decides(viewer, browse):
