@@ -157,7 +157,7 @@ def test_both_scores_add_up_to_the_numbers_shown(lead, rep, browse, gate, work):
     assert f'<span class="figure">{total}</span>' in page
     with gate(rep) as at:
         score = LeadScore.objects.in_force().select_related("basis__version").get()
-        assert abs(float(total) - score.basis.now(score.total, at)) <= 0.06
+        assert -0.01 < score.basis.now(score.total, at) - float(total) < 0.1
         seen = opened(Lead.objects.get(), at)
         assert sum(points for _, _, points in seen["fit_rows"]) == seen["fit"] == score.fit
 
@@ -187,7 +187,7 @@ def test_more_rows_than_a_page_holds_still_add_up(lead, rep, gate, work, monkeyp
         score = LeadScore.objects.in_force().select_related("basis").get()
         assert len(seen["engagement_rows"]) == 6
         assert seen["engagement_rows"][-1].says == "Everything before"
-        assert abs(float(seen["engagement"]) - score.basis.now(score.total, at)) <= 0.05
+        assert 0 <= score.basis.now(score.total, at) - float(seen["engagement"]) < 0.1
         assert seen["engagement_then"] == 10 + 11
 
 
@@ -199,7 +199,7 @@ def test_the_drawing_and_its_table_end_at_what_it_is_now_and_cool_towards_nothin
     with gate(rep) as at:
         seen = opened(Lead.objects.get(), at)
         plot = seen["plot"]
-        assert plot.rows[-1][1] == pytest.approx(float(seen["engagement"]), abs=0.06)
+        assert plot.rows[-1][1] == seen["engagement"]
         by_day = dict(plot.rows)
         assert len(by_day) == 7
         oldest = min(by_day)
