@@ -138,6 +138,7 @@ def places(page: Page, role: str) -> dict[str, str]:
     found = {
         "home": "/", "leads": "/leads/", "leads-none-found": "/leads/?q=nobody-is-called-this", "lead": lead,
         "handoffs": "/handoffs/", "rules": "/rules/", "routing": "/handoffs/routing/",
+        "rules-version": linked(page, "/rules/", r"/rules/versions/\d+/"),
         "routing-try": "/handoffs/routing/try/", "handoff-figures": "/handoffs/figures/?period=quarter",
         "me": "/me/", "marketing": "/marketing/",
         "campaigns": "/marketing/campaigns/", "campaign": campaign, "forms": "/marketing/forms/", "form": form,

@@ -84,6 +84,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "team-change": ("POST", LEADING, "team"),
     "team-remove": ("POST", LEADING, "team"),
     "rules": ("GET", ALL, ""),
+    "rules-version": ("GET", ALL, "version"),
     "rules-changed": ("GET", ALL, ""),
     "rules-grid": ("POST", MARKETING, ""),
     "rules-lines": ("GET", MARKETING, ""),

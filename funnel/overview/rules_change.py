@@ -16,22 +16,40 @@ from funnel.handoff.preview import becoming_ready
 from funnel.leads.fields import FieldBook
 from funnel.leads.identity import Refused
 from funnel.overview.paging import cursor, read
-from funnel.overview.rules_forms import EventForm, FitForm, LinesForm, PublishForm, RuleForm, SetForm
+from funnel.overview.rules_forms import EventForm, FitForm, LinesForm, PublishForm, RuleForm, SetForm, seen_of
+from funnel.overview.rules_shown import shown
 from funnel.scoring import changing
 from funnel.scoring.models import BANDS, RuleDraft, RuleVersion
-from funnel.scoring.rules import sentence
+from funnel.scoring.rules import labels_for, sentence
+from funnel.templatetags.words import plural
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 
 FORMS: dict[str, type[RuleForm]] = {"fit": FitForm, "engagement": EventForm}
 PAGE = 50
+OVERTAKEN = "The draft was changed meanwhile. Look at it, then say again."
 
 
-def rules_now() -> dict[str, Any]:
-    """The rules to change: the draft's, else those in force."""
+def _rules(request: Any) -> dict[str, Any]:
+    """The rules to change: the draft's, else those in force; who posts has them alone."""
+    return changing.to_change(request.member.workspace if request.method == "POST" else None)
+
+
+def _draft() -> dict[str, Any] | None:
     draft = RuleDraft.objects.first()
-    rules: dict[str, Any] = draft.rules if draft is not None else changing.in_force().version.rules
-    return rules
+    return draft.rules if draft is not None else None
+
+
+def _overtaken(request: Any, what: Any) -> bool:
+    """Whether what a form was filled from is another by now: somebody else changed it, or another page did."""
+    return request.POST.get("seen", now := seen_of(what)) != now
+
+
+def _why(refused: Refused, rules: dict[str, Any]) -> str:
+    """The first mistake, with the rule that it is in."""
+    place, says = next(iter(refused.errors.items()))
+    part, *at = place.split(".")
+    return f"“{sentence(rules[part][int(at[0])], labels_for(rules))}”: {says}" if at else says
 
 
 def _saved(request: Any, rules: dict[str, Any], place: str) -> HttpResponse:
@@ -39,10 +57,18 @@ def _saved(request: Any, rules: dict[str, Any], place: str) -> HttpResponse:
     try:
         changing.save_draft(rules, by=request.member, at=request.at)
     except Refused as refused:
-        messages.error(request, next(iter(refused.errors.values())))
+        messages.error(request, _why(refused, rules))
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return redirect(f"{reverse('rules')}#{place}")
+
+
+def _gone(request: Any, part: str) -> HttpResponse:
+    """Answer for a rule that isn't there: who posts had it on their page."""
+    if request.method != "POST":
+        raise Http404
+    messages.error(request, "This rule is no longer in the draft.")
+    return redirect(f"{reverse('rules')}#{part}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -62,52 +88,54 @@ def rule(request: Any, part: str, key: str) -> HttpResponse:
 def _rule(request: Any, part: str, key: str) -> HttpResponse:
     if part not in FORMS:
         raise Http404
-    rules, fields = rules_now(), FieldBook().by_name
-    place = next((place for place, one in enumerate(rules[part]) if one["key"] == key), None)
-    if key and place is None:
-        raise Http404
-    kind = FORMS[part]
-    initial = kind.initial_of(rules[part][place]) if place is not None else {}  # type: ignore[attr-defined]
+    rules, fields = _rules(request), FieldBook().by_name
+    there = next((one for one in rules[part] if one["key"] == key), None)
+    if key and there is None:
+        return _gone(request, part)
+    kind, says = FORMS[part], ""
+    if there is not None:
+        says = f"{sentence(there, labels_for(rules))}: {plural(there['points'], 'point')}"
+    initial = kind.initial_of(there) if there is not None else {}  # type: ignore[attr-defined]
     form = kind(request.POST if request.method == "POST" else None, initial=initial, fields=fields)
     if request.method == "POST" and form.is_valid():
         made = {"key": key or uuid4().hex[:12], **form.rule}
-        listed = list(rules[part])
-        if place is None:
-            listed.append(made)
-        else:
-            listed[place] = made
+        listed = [made if one is there else one for one in rules[part]] + ([made] if there is None else [])
         try:
+            if there is not None and _overtaken(request, there):
+                raise Refusal(
+                    "Somebody changed this rule meanwhile; what it says now stands above. Keep yours, or go back."
+                )
             changing.save_draft({**rules, part: listed}, by=request.member, at=request.at)
         except Refused as refused:
-            form.add_error(None, next(iter(refused.errors.values())))
+            form.add_error(None, _why(refused, {**rules, part: listed}))
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
             return redirect(f"{reverse('rules')}#{part}")
-    context = {
-        "form": form,
-        "part": part,
-        "key": key,
-        "says": sentence(rules[part][place]) if place is not None else "",
-    }
+    context = {"form": form, "part": part, "key": key, "says": says, "seen": seen_of(there)}
     return render(request, "funnel/overview/rule.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
 @allow("rules.change")
 def rule_move(request: Any, part: str, key: str) -> HttpResponse:
-    """Put a rule before or after its neighbour, or take it away."""
+    """Put a rule before or after its neighbour, take it away, or put one back that the draft took away."""
     if part not in FORMS:
         raise Http404
-    rules = rules_now()
+    rules, to = _rules(request), request.POST.get("to")
     listed = list(rules[part])
     place = next((place for place, one in enumerate(listed) if one["key"] == key), None)
-    if place is None:
-        raise Http404
-    taken, to = listed.pop(place), request.POST.get("to")
-    if to in ("up", "down"):
-        listed.insert(max(0, place - 1) if to == "up" else place + 1, taken)
-    elif to != "away":
+    if to == "back":
+        for at, one in enumerate(changing.in_force().version.rules[part] if place is None else ()):
+            if one["key"] == key:
+                listed.insert(at, one)
+    elif place is None:
+        return _gone(request, part)
+    elif to in ("up", "down"):
+        listed.insert(max(0, place - 1) if to == "up" else place + 1, listed.pop(place))
+    elif to == "away":
+        listed.pop(place)
+    if listed == rules[part]:
         return redirect(f"{reverse('rules')}#{part}")
     return _saved(request, {**rules, part: listed}, part)
 
@@ -115,19 +143,28 @@ def rule_move(request: Any, part: str, key: str) -> HttpResponse:
 @require_POST
 @allow("rules.change")
 def grid(request: Any) -> HttpResponse:
-    """Say which cells are ready."""
-    ready = {band: [place for place in range(1, 5) if request.POST.get(f"{band}{place}")] for band in BANDS}
-    return _saved(request, {**rules_now(), "ready": ready}, "ready")
+    """Say which cells are ready; of a page that says which were `shown` as ready only what was pressed counts."""
+    rules = _rules(request)
+    cells = [(band, place) for band in BANDS for place in range(1, len(rules["engagement_cuts"]) + 2)]
+    there = {f"{band}{place}" for band, places in rules["ready"].items() for place in places}
+    posted = {f"{band}{place}" for band, place in cells if request.POST.get(f"{band}{place}")}
+    pressed = posted ^ (set(request.POST["shown"].split()) if "shown" in request.POST else there)
+    ready = (there - pressed) | (posted & pressed)
+    chosen = {one: [place for band, place in cells if band == one and f"{band}{place}" in ready] for one in BANDS}
+    return _saved(request, {**rules, "ready": chosen}, "ready")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow("rules.change")
 def lines(request: Any) -> HttpResponse:
     """Say where the bands begin, and how fast points fade."""
-    rules = rules_now()
-    form = LinesForm(request.POST if request.method == "POST" else None, initial=LinesForm.initial_of(rules))
+    rules = _rules(request)
+    now = LinesForm.initial_of(rules)
+    form = LinesForm(request.POST if request.method == "POST" else None, initial=now)
     if request.method == "POST" and form.is_valid():
         try:
+            if _overtaken(request, now):
+                raise Refusal("Somebody changed these lines meanwhile. Keep yours, or go back and look at theirs.")
             changing.save_draft({**rules, **form.changes()}, by=request.member, at=request.at)
         except Refused as refused:
             for place, says in refused.errors.items():
@@ -136,34 +173,37 @@ def lines(request: Any) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             return redirect(f"{reverse('rules')}#ready")
-    return render(request, "funnel/overview/rule_lines.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "seen": seen_of(now)}
+    return render(request, "funnel/overview/rule_lines.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow("rules.change")
 def sets(request: Any) -> HttpResponse:
-    """Start from a ready-made set: it becomes the draft."""
+    """Start from a ready-made set: it becomes the draft, and takes the place of the one that was seen."""
     form = SetForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        return _saved(request, form.sets[form.cleaned_data["key"]], "ready")
-    shown = [
-        {
-            "key": key,
-            "id": f"set-{key}",
-            "name": one["name"],
-            "for": one.get("for", ""),
-            "half_life": one["half_life_days"],
-            "says": [sentence(each) for each in [*one["fit"], *one["engagement"]]],
-        }
-        for key, one in form.sets.items()
-    ]
-    return render(
-        request, "funnel/overview/rule_sets.html", {"form": form, "sets": shown}, status=422 if form.errors else 200
-    )
+        _rules(request)
+        if not _overtaken(request, _draft()):
+            return _saved(request, form.sets[form.cleaned_data["key"]], "ready")
+        messages.error(request, OVERTAKEN)
+        return redirect("rules-sets")
+    draft = RuleDraft.objects.select_related("edited_by__user").first()
+    context = {
+        "form": form,
+        "sets": [{"key": key, **shown(one)} for key, one in form.sets.items()],
+        "draft": draft,
+        "seen": seen_of(draft.rules if draft is not None else None),
+    }
+    return render(request, "funnel/overview/rule_sets.html", context, status=422 if form.errors else 200)
 
 
 def _done(request: Any, verb: Callable[[], Any], says: str, place: str) -> HttpResponse:
+    """Do what ends the draft, but not with another draft than was seen."""
+    _rules(request)
     try:
+        if _overtaken(request, _draft()):
+            raise Refusal(OVERTAKEN)
         verb()
     except Refusal as refusal:
         messages.error(request, str(refusal))
@@ -212,7 +252,7 @@ def dropped(request: Any) -> HttpResponse:
 @allow("rules.change")
 def back(request: Any, pk: int) -> HttpResponse:
     """Go back to an earlier version."""
-    version = get_object_or_404(RuleVersion, pk=pk)
+    version = get_object_or_404(RuleVersion.objects.exclude(number=None).exclude(published_at=None), pk=pk)
     return _done(
         request,
         lambda: changing.go_back(version, by=request.member, at=request.at),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from typing import Any
 
 from django import forms
@@ -15,12 +18,14 @@ from funnel.workspaces.slots import slot
 
 # Touches by people here say nothing of what the lead wants.
 THEIRS = [(key, kind.label) for key, kind in KINDS.items() if kind.touch and key not in ("call_made", "note")]
-ASKED = {
-    "filled": "is known", "blank": "is not known", "is": "is", "one_of": "is one of", "contains": "contains",
-    "range": "lies between", "business": "is at a domain of its own", "free_mail": "is a free-mail address",
-    "disposable": "is a throw-away address",
-}  # fmt: skip
+ASKED = {when: says.removesuffix(" {}").removesuffix(" “{}”") for when, says in CONDITIONS.items()}
+ASKED |= {"range": "lies between"}
 NUMBER = {"invalid": "Write a whole number.", "required": "Write a whole number."}
+
+
+def seen_of(part: Any) -> str:
+    """What stands in a form for what it was filled from, so that an older page is told from the one of now."""
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class RuleForm(forms.Form):
@@ -81,8 +86,11 @@ class FitForm(RuleForm):
         elif given["when"] in ("is", "contains"):
             rule["value"] = " ".join(given["value"].split())
         elif given["when"] == "range":
+            # 49,5 is read as 49.5; 1,000 could be two numbers, so it is left to be asked for again.
             rule["value"] = {
-                name: given[of].replace(",", ".").strip() for name, of in (("from", "low"), ("to", "high")) if given[of]
+                name: re.sub(r",(?!\d{3}$)", ".", given[of])
+                for name, of in (("from", "low"), ("to", "high"))
+                if given[of]
             }
         return rule
 
@@ -199,6 +207,3 @@ class PublishForm(forms.Form):
 
     again = forms.ChoiceField(choices=[("", "From now on"), ("yes", "Judge the past again")], required=False)
     why = forms.CharField(label="What changed and why, for the list of versions", max_length=200, required=False)
-
-
-assert ASKED.keys() == CONDITIONS.keys()

@@ -43,6 +43,7 @@ urlpatterns = [
     path("rules/publish/", rules_change.publish, name="rules-publish"),
     path("rules/drop/", rules_change.dropped, name="rules-drop"),
     path("rules/back/<int:pk>/", rules_change.back, name="rules-back"),
+    path("rules/versions/<int:pk>/", rules.one_version, name="rules-version"),
     path("rules/changed/", rules_change.changed, name="rules-changed"),
     path("rules/add/", rules_change.rule_add, name="rule-add"),
     path("rules/<slug:part>/<slug:key>/", rules_change.rule, name="rule"),

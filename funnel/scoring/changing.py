@@ -38,6 +38,18 @@ def coming() -> Basis | None:
     return Basis.objects.filter(in_force=False, left_at=None).select_related("version").first()
 
 
+def to_change(workspace: Workspace | None = None) -> dict[str, Any]:
+    """The rules that a change begins with: the draft's, else those in force.
+
+    With a workspace they are held until the transaction ends, so that of two who change them nobody's is lost.
+    """
+    if workspace is not None:
+        hold(workspace, alone=True)
+    draft = RuleDraft.objects.first()
+    rules: dict[str, Any] = draft.rules if draft is not None else in_force().version.rules
+    return rules
+
+
 @transaction.atomic
 def save_draft(rules: dict[str, Any], *, by: Member, at: datetime) -> RuleDraft:
     """Keep the rules as somebody is changing them; what was tried out of an earlier draft is dropped.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from funnel.leads.models import FieldDefinition
@@ -105,15 +106,10 @@ def _range(value: Mapping[str, str], own: FieldDefinition | None) -> Iterator[tu
             yield "value", "Write a date like 2026-11-17."
         elif low and high and low > high:
             yield "value", "It ends before it begins, so nobody is in it."
-    else:
-        try:
-            ends = [Decimal(end) if end else None for end in (low, high)]
-        except InvalidOperation:
-            ends = [Decimal("NaN")]
-        if any(end is not None and (not end.is_finite() or abs(end) >= 10**15) for end in ends):
-            yield "value", "Write a number, like 25 or 3.5."
-        elif ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
-            yield "value", "It ends before it begins, so nobody is in it."
+    elif not all(re.fullmatch(r"-?\d{1,15}(\.\d{1,9})?", end, re.ASCII) for end in (low, high) if end):
+        yield "value", "Write a number, like 25 or 3.5."
+    elif low and high and Decimal(low) > Decimal(high):
+        yield "value", "It ends before it begins, so nobody is in it."
 
 
 def _over_event(rule: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -136,5 +132,7 @@ def _over_event(rule: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _condition(rule: Mapping[str, Any]) -> str:
     """What a rule asks, so that two that ask the same are found."""
-    asked = {name: one for name, one in rule.items() if name not in ("key", "group", "reason", "points", "cap") and one}
-    return json.dumps(asked, sort_keys=True).casefold()
+    beside = ("key", "group", "reason", "points", "cap", "page")
+    asked = {name: one for name, one in rule.items() if name not in beside and one}
+    # Of all that is compared, only a page's address is so with its case.
+    return json.dumps(asked, sort_keys=True).casefold() + (rule.get("page") or "")

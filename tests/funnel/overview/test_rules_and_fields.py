@@ -19,7 +19,7 @@ def test_every_rule_stands_there_with_points_cap_and_reason(viewer, browse):
     for rule in [*rules["fit"], *rules["engagement"]]:
         assert sentence(rule) in page
         assert rule["reason"] in page
-    assert "14 days" in page
+    assert "14\N{NO-BREAK SPACE}days" in page
     assert "24 to 48" in page
     assert "70 and more" in page
     assert "50 to 69" in page

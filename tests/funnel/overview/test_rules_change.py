@@ -119,7 +119,9 @@ def test_lines_and_cells_go_into_the_draft_and_no_ready_cell_is_warned_of(owner,
     assert page.post(reverse("rules-lines"), given | {"fit_b": "90"}).status_code == 422
     assert page.post(reverse("rules-lines"), given | {"half_life_days": "0"}).status_code == 422
     assert page.post(reverse("rules-lines"), given).status_code == 302
-    assert 'Points lose half their value every <b class="strong">30 days</b>' in text(page.get("/rules/"))
+    shown = text(page.get("/rules/"))
+    assert "Points lose half their value every 30\N{NO-BREAK SPACE}days. 1 is under 5, 2 is 5 to 20" in shown
+    assert "In force: Points lose half their value every 14\N{NO-BREAK SPACE}days. 1 is under 8" in shown
     page.post(reverse("rules-grid"), {"A4": "1", "C4": "1"})
     assert draft(gate, owner)["ready"] == {"A": [4], "B": [], "C": [4], "D": []}
     page.post(reverse("rules-grid"), {})
