@@ -63,11 +63,11 @@ def _saved(request: Any, rules: dict[str, Any], place: str) -> HttpResponse:
     return redirect(f"{reverse('rules')}#{place}")
 
 
-def _gone(request: Any, part: str) -> HttpResponse:
-    """Answer for a rule that isn't there: who posts had it on their page."""
-    if request.method != "POST":
+def _gone(request: Any, part: str, key: str) -> HttpResponse:
+    """Answer for a rule that isn't there: one in force was taken away meanwhile, another never was."""
+    if all(one["key"] != key for one in changing.in_force().version.rules[part]):
         raise Http404
-    messages.error(request, "This rule is no longer in the draft.")
+    messages.error(request, "This rule is no longer in the draft. It stands there as taken away and can be put back.")
     return redirect(f"{reverse('rules')}#{part}")
 
 
@@ -91,7 +91,7 @@ def _rule(request: Any, part: str, key: str) -> HttpResponse:
     rules, fields = _rules(request), FieldBook().by_name
     there = next((one for one in rules[part] if one["key"] == key), None)
     if key and there is None:
-        return _gone(request, part)
+        return _gone(request, part, key)
     kind, says = FORMS[part], ""
     if there is not None:
         says = f"{sentence(there, labels_for(rules))}: {plural(there['points'], 'point')}"
@@ -130,7 +130,7 @@ def rule_move(request: Any, part: str, key: str) -> HttpResponse:
             if one["key"] == key:
                 listed.insert(at, one)
     elif place is None:
-        return _gone(request, part)
+        return _gone(request, part, key)
     elif to in ("up", "down"):
         listed.insert(max(0, place - 1) if to == "up" else place + 1, listed.pop(place))
     elif to == "away":

@@ -60,7 +60,9 @@ def test_what_was_taken_away_is_shown_and_put_back_where_it_stood(owner, gate, b
     assert "The draft says what is in force already." in shown
     move(page, "phone", "back")
     assert drafted(gate, owner) == default_rules(), "put back once"
-    assert "no longer in the draft" in text(move(page, "no-such", "up"))
+    move(page, "phone", "away")
+    assert "no longer in the draft" in text(move(page, "phone", "up"))
+    assert move(page, "no-such", "up").status_code == 404
 
 
 def test_what_was_changed_says_what_is_in_force(owner, browse):
