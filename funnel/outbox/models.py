@@ -12,13 +12,14 @@ from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 
 
 class Unindexed(models.Func):
-    """A column that SQLite shall not look up: to it a unique index promises one row, also where nearly all are NULL."""
+    """A column whose index SQLite shall leave alone: to it a unique one promises one row, also where nearly all are
+    NULL, and it would rather read a whole table in the order of its groups than sort the few that are asked for."""
 
     arity = 1
     template = "%(expressions)s"
 
-    def __init__(self, column: str) -> None:
-        super().__init__(column, output_field=models.BigIntegerField())
+    def __init__(self, column: str, output_field: models.Field[Any, Any]) -> None:
+        super().__init__(column, output_field=output_field)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """Write it with the sign that keeps SQLite from its indexes."""
@@ -28,7 +29,7 @@ class Unindexed(models.Func):
 class EventQuerySet(models.QuerySet["Event"]):
     def in_force(self) -> EventQuerySet:
         """Without those that a later event has voided, and without the voiding itself."""
-        return self.filter(voided_by=None).filter(IsNull(Unindexed("voids_id"), True))
+        return self.filter(voided_by=None).filter(IsNull(Unindexed("voids_id", models.BigIntegerField()), True))
 
     def timeline(self) -> EventQuerySet:
         """Latest first, with what a page says of each."""

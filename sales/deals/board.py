@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import CharField, Count, QuerySet, Sum
 from django.http import HttpRequest
 
+from funnel.outbox.models import Unindexed
 from funnel.overview.home import month_of
 from funnel.overview.paging import beyond, cursor, read
 from funnel.templatetags.words import number, plural
@@ -218,13 +219,12 @@ class Board:
         workspace = self.request.workspace  # type: ignore[attr-defined]
         since = month_of(workspace, self.at)
         rows = self._narrowed(Deal.objects.filter(closed_at__gte=since))
-        # By their keys: to sum them by stage, SQLite would rather read every deal in the order of stages.
-        sums = grouped(Deal.objects.filter(pk__in=rows.values("pk")), "stage")
+        sums = grouped(rows.annotate(end=Unindexed("stage", CharField())), "end")
         return [
             Ended(
                 str(stage),
                 f"{stage.label} in {since:%B}",
-                together([row for row in sums if row["stage"] == stage], self.home),
+                together([row for row in sums if row["end"] == stage], self.home),
                 list(
                     rows.filter(stage=stage)
                     .select_related("lead", "holder__user")

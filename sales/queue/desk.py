@@ -24,7 +24,7 @@ from funnel.workspaces.slots import slot
 from sales.queue.models import Task
 
 # A desk is what one person can look through; what doesn't fit stands on "My leads" and "Handoffs".
-MOST = 50
+MOST = 30
 # What a row says of a lead; the other columns of a hundred leads cost more than the rows.
 FACE = (*Lead.NAMES, "stage")
 WITH_FACE = tuple(f"lead__{name}" for name in FACE)
