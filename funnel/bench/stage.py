@@ -217,9 +217,9 @@ class Stage:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
             return str(answer.read().decode())
 
-    def stamp(self) -> str:
-        """When a visitor opened the form, as the form itself says it; old enough not to look like a script."""
-        found = re.search(r'name="shown" value="([^"]+)"', self.get(self.form_path))
+    def stamp(self, path: str = "") -> str:
+        """When a visitor opened a form, as the form itself says it; old enough not to look like a script."""
+        found = re.search(r'name="shown" value="([^"]+)"', self.get(path or self.form_path))
         time.sleep(2.1)
         return found[1] if found else ""
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from funnel.api.shapes import Day, Invalid
 from funnel.api.views import ApiView, spec
 from funnel.ledger.money import text
-from funnel.overview.report import STAGES, Received, groups_of, stages_of
+from funnel.overview.report import STAGES, Group, Received, groups_of, stages_of
 
 BY = ("channel", "campaign", "month", "member")
 _NUMBER = {"type": "number", "nullable": True}
@@ -89,9 +89,10 @@ class ReportView(ApiView):
         if errors:
             raise Invalid(errors)
         period = Received(self.member, first, last)
-        return Response({"stages": self._stages(period), "groups": self._groups(period, by)})
+        groups = groups_of(period, by)
+        return Response({"stages": self._stages(period, groups), "groups": self._groups(groups)})
 
-    def _stages(self, period: Received) -> list[dict[str, Any]]:
+    def _stages(self, period: Received, groups: list[Group]) -> list[dict[str, Any]]:
         return [
             {
                 "stage": str(line.stage),
@@ -99,10 +100,10 @@ class ReportView(ApiView):
                 "converted": line.converted,
                 "median_days": line.median_days,
             }
-            for line in stages_of(period)
+            for line in stages_of(period, groups)
         ]
 
-    def _groups(self, period: Received, by: str) -> list[dict[str, Any]]:
+    def _groups(self, groups: list[Group]) -> list[dict[str, Any]]:
         return [
             {
                 "key": one.key,
@@ -112,7 +113,7 @@ class ReportView(ApiView):
                 "median_days": one.median_days,
                 "revenue": text(one.revenue, self.workspace.currency),
             }
-            for one in groups_of(period, by)
+            for one in groups
         ]
 
 
