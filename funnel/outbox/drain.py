@@ -27,6 +27,8 @@ MAIL_LEASE = timedelta(seconds=120)
 ATTEMPTS = 5
 CLAIM = 200
 ASK_AGAIN = 0.25
+# What is live goes before what comes in bulk; but where it never ends, that gets a turn so many seconds apart.
+PATIENCE = 1.0
 # On SQLite every write outside a request is short and followed by air, or captures wait for the one write lock.
 SHORT, AIR, LEAST, TIDY = 0.045, 0.02, 12, 1.0
 
@@ -56,7 +58,7 @@ def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 3
     `at` moves the moment by which due times are judged, for trying the clock.
     """
     end = time.monotonic() + seconds
-    done, size = 0, CLAIM
+    done, size, patience = 0, CLAIM, time.monotonic() + PATIENCE
     while time.monotonic() < end:
         before = done
         for lane in lanes:
@@ -73,7 +75,9 @@ def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 3
                         started = time.perf_counter()
                         done += run(workspace_id, part, at)
                         size = _pace(size, len(part), time.perf_counter() - started)
-            if done > before and lane == Lane.LIVE:
+            if lane == Lane.BULK:
+                patience = time.monotonic() + PATIENCE
+            elif done > before and time.monotonic() < patience:
                 break
         if done == before:
             break

@@ -17,6 +17,7 @@ from tests.funnel.outbox import handlers_for_tests as told
 def routes(settings):
     told.runs.clear()
     told.bad.clear()
+    told.endless.clear()
     settings.EVENT_ROUTES = {"other": {"note": "tests.funnel.outbox.handlers_for_tests.note"}}
     draining.handlers.cache_clear()
     yield
@@ -132,6 +133,17 @@ def test_live_goes_before_bulk(happen, owner, work):
     happen(owner, "live")
     work()
     assert told.runs == [["live"], ["bulk"]]
+
+
+def test_bulk_gets_a_turn_where_what_is_live_never_ends(happen, owner, gate, monkeypatch):
+    monkeypatch.setattr("funnel.outbox.drain.PATIENCE", 0.2)
+    told.endless.add("live")
+    happen(owner, "bulk", lane=Lane.BULK)
+    happen(owner, "live")
+    draining.drain(seconds=1.5)
+    assert told.runs[:2] == [["live"], ["live"]], "what is live goes first"
+    assert ["bulk"] in told.runs
+    assert effects(gate, owner)["bulk"].state == State.DONE
 
 
 def test_a_busy_workspace_doesnt_starve_another(happen, owner, outsider, monkeypatch, work):
