@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -58,7 +58,7 @@ def score_and_judge(
     *,
     workspace: Workspace,
     at: datetime,
-    new: Collection[UUID] = (),
+    new: Set[UUID] = frozenset(),
 ) -> None:
     """Score locked leads, or `new` ones of this transaction, by these events, and act on what comes out.
 
@@ -79,7 +79,7 @@ def judge(
     basis: Basis,
     workspace: Workspace,
     at: datetime,
-    new: Collection[UUID] = (),
+    new: Set[UUID] = frozenset(),
 ) -> None:
     """Act on freshly scored, locked leads: open handoffs, let them wait for a go, or leave them with marketing.
 

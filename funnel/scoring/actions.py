@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -60,7 +60,7 @@ def score(
     *,
     workspace: Workspace,
     every: Sequence[Basis],
-    new: Collection[UUID] = (),
+    new: Set[UUID] = frozenset(),
 ) -> dict[UUID, LeadScore]:
     """Score locked leads by new events: points, caps, both scores; give the row of the basis in force per lead.
 
@@ -80,7 +80,8 @@ def score(
         rules, giver = basis.version.rules, givers[basis.pk]
         mine = [pk for pk in leads if basis.in_force or pk not in scored or (pk, basis.pk) in rows]
         if giver.pk not in written:
-            its = events if len(mine) == len(leads) else [event for event in events if event.lead_id in set(mine)]
+            whose = set(mine)
+            its = [event for event in events if event.lead_id in whose]
             written[giver.pk] = _points(giver, its, workspace, [pk for pk in mine if pk not in new])
         given = written[giver.pk]
         for pk in mine:

@@ -96,7 +96,7 @@ class Look:
             events,
             workspace=self.one.workspace,
             at=at,
-            new=[pk for pk, result in touched.items() if result.created],
+            new={pk for pk, result in touched.items() if result.created},
         )
         opened = Handoff.objects.open().filter(lead__in=list(touched), opened_at=at)
         known: Counter[str] = Counter(self.found["known"])
