@@ -1,6 +1,8 @@
-"""People for the tests of the hall's lists."""
+"""People for the tests of the hall's lists, and the page of one of them."""
 
 from datetime import datetime, timedelta
+
+from django.test import Client
 
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
@@ -25,3 +27,14 @@ def came(who: Member, at: datetime, *names: str, **values) -> list[Lead]:
         for place, name in enumerate(names)
     ]
     return [result.lead for result in receive(who.workspace, captures, at=at)]
+
+
+def at_page(lead: Lead) -> str:
+    return f"/leads/{lead.pk}/"
+
+
+def read(client: Client, lead: Lead, query: str = "") -> str:
+    """What the page of a lead says."""
+    answer = client.get(at_page(lead) + query)
+    assert answer.status_code == 200
+    return answer.content.decode()

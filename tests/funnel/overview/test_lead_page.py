@@ -10,44 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from funnel.handoff import actions as handoff
-from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.handoff.models import GiveBackReason
 from funnel.leads.actions import touch
 from funnel.leads.identity import Capture
-from funnel.leads.models import FieldDefinition, Lead
+from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
-from funnel.outbox.models import Event
 from funnel.overview.lead_scores import opened
 from funnel.scoring.models import LeadScore
-
-
-@pytest.fixture
-def lead(gate, rep, work):
-    """Somebody who sent the contact form and now waits for the rep."""
-    with gate(rep) as at:
-        (got,) = receive(
-            rep.workspace,
-            [
-                Capture(
-                    kind="form", name="Ann Bell", email="ann@bell.example", phone="01632 960142", company="Bell Ltd",
-                    asks=True, channel="radio", campaign="Spring",
-                    data={"form": "Contact us", "promise": "A free roof check", "message": "South roof"},
-                    consents={"email": "You may write to me."},
-                )
-            ],
-            at=at,
-        )  # fmt: skip
-    work()
-    return got.lead
-
-
-def at_page(lead):
-    return f"/leads/{lead.pk}/"
-
-
-def read(client, lead, query=""):
-    answer = client.get(at_page(lead) + query)
-    assert answer.status_code == 200
-    return answer.content.decode()
+from tests.funnel.overview.people import at_page, read
 
 
 def test_everybody_reads_the_way_the_reason_and_the_promise(lead, viewer, browse):
@@ -71,57 +41,6 @@ def test_a_viewer_is_offered_nothing_to_change(lead, viewer, browse):
     client = browse(viewer)
     for verb in ("take/", "give-back/", "note/", "not-a-fit/", "pass/", "edit/"):
         assert client.post(at_page(lead) + verb, {"note": "x", "reason": "x"}).status_code == 403
-
-
-@pytest.fixture
-def aside(lead, rep, gate):
-    """Set aside by the rep, who had taken it."""
-    with gate(rep) as at:
-        handoff.accept(lead, by=rep, at=at)
-        handoff.disqualify(lead, by=rep, at=at)
-    return lead
-
-
-def test_who_was_set_aside_comes_back_to_marketing_and_waits_for_a_go(aside, marketer, browse, gate, work):
-    client = browse(marketer)
-    assert "#bring-back" in read(client, aside)
-    answer = client.post(f"{at_page(aside)}bring-back/", {"to": ""}, follow=True).content.decode()
-    assert "Ann Bell is back, with marketing." in answer
-    assert "<bdi>Mara</bdi> brought the lead back to marketing" in answer
-    assert "#bring-back" not in answer
-    work()
-    with gate(marketer) as at:
-        assert Lead.objects.get().stage == "nurturing"
-        for _ in range(3):
-            touch(Lead.objects.get(), "form", at=at, occurred_at=at - timedelta(days=2))
-    work()
-    with gate(marketer) as at:
-        handoff.disqualify(Lead.objects.get(), by=marketer, at=at)
-        handoff.bring_back(Lead.objects.get(), by=marketer, at=at)
-    work()
-    with gate(marketer):
-        back = Lead.objects.get()
-        assert back.waits_since, "over the line, they are judged again, and nobody's desk fills up by itself"
-        assert not Handoff.objects.open().exists()
-
-
-def test_who_set_a_lead_aside_can_have_it_back_at_once(aside, rep, browse, gate):
-    answer = browse(rep).post(f"{at_page(aside)}bring-back/", {"to": rep.pk}, follow=True).content.decode()
-    assert "Ann Bell is back, with you." in answer
-    with gate(rep):
-        assert (Lead.objects.get().stage, Lead.objects.get().holder) == ("working", rep)
-    answer = browse(rep).post(f"{at_page(aside)}bring-back/", {"to": rep.pk})
-    assert answer.status_code == 409
-
-
-def test_another_rep_a_viewer_and_a_stranger_bring_nobody_back(aside, rep, other_rep, marketer, viewer, browse, gate):
-    address = f"{at_page(aside)}bring-back/"
-    assert "#bring-back" not in read(browse(other_rep), aside)
-    assert browse(other_rep).post(address, {"to": ""}).status_code == 403
-    assert browse(viewer).post(address, {"to": ""}).status_code == 403
-    assert browse(marketer).post(address, {"to": rep.pk}).status_code == 422, "marketing chooses no rep"
-    with gate(rep):
-        assert Lead.objects.get().stage == "disqualified"
 
 
 def test_the_hue_follows_the_side(lead, rep, browse, gate):
@@ -210,88 +129,6 @@ def test_the_drawing_and_its_table_end_at_what_it_is_now_and_cool_towards_nothin
     assert "if nothing happens" in browse(rep).get(f"/leads/{lead.pk}/").content.decode()
 
 
-def test_an_entry_taken_back_stays_and_its_correction_is_a_row(lead, rep, marketer, browse, gate, work):
-    with gate(rep):
-        form = Event.objects.get(kind="form")
-    client = browse(marketer)
-    assert 'id="void" aria-labelledby="void-title" open' in read(client, lead, f"?void={form.pk}")
-    answer = client.post(f"{at_page(lead)}events/{form.pk}/void/", {"reason": ""})
-    assert (answer.status_code, "Taken back by" in answer.content.decode()) == (422, False)
-    assert client.post(f"{at_page(lead)}events/{form.pk}/void/", {"reason": "A test of ours"}).status_code == 302
-    work()
-    page = read(client, lead)
-    assert "Taken back by <bdi>Mara Marketer</bdi>" in page
-    assert "A test of ours" in page
-    assert "Corrected: Sent “Contact us”" in page
-    assert '<span class="figure">0</span>' in page
-    again = client.post(f"{at_page(lead)}events/{form.pk}/void/", {"reason": "Once more"})
-    assert (again.status_code, "taken back already" in again.content.decode()) == (409, True)
-
-
-def test_a_rep_cannot_take_an_entry_back(lead, rep, browse, gate):
-    with gate(rep):
-        form = Event.objects.get(kind="form")
-    assert browse(rep).post(f"{at_page(lead)}events/{form.pk}/void/", {"reason": "x"}).status_code == 403
-
-
-def test_the_lead_is_taken_and_given_back_here_too(lead, rep, browse, gate):
-    client = browse(rep)
-    page = client.post(at_page(lead) + "take/", follow=True).content.decode()
-    assert "Taken. Ann Bell is with you." in page
-    assert "Log the call" in page
-    assert client.post(at_page(lead) + "give-back/", {"reason": "nonsense"}).status_code == 422
-    page = client.post(at_page(lead) + "give-back/", {"reason": "not-a-fit"}, follow=True).content.decode()
-    assert "Ann Bell is given back." in page
-    assert "Not a fit" in page
-    second = client.post(at_page(lead) + "give-back/", {"reason": "not-a-fit"})
-    assert (second.status_code, "nothing to give back" in second.content.decode()) == (409, True)
-
-
-def test_a_note_stands_on_the_timeline_for_whoever_may_change_the_lead(lead, rep, other_rep, browse, gate):
-    browse(rep).post(at_page(lead) + "note/", {"note": "<b>Ask for the key</b>"})
-    assert "“<bdi>&lt;b&gt;Ask for the key&lt;/b&gt;</bdi>”" in read(browse(rep), lead, "?show=notes")
-    assert browse(other_rep).post(at_page(lead) + "note/", {"note": "Mine"}).status_code == 403
-    assert browse(rep).post(at_page(lead) + "note/", {"note": " "}).status_code == 422
-    with gate(rep):
-        assert Event.objects.filter(kind="note").count() == 1
-
-
-def test_a_lead_is_edited_and_the_timeline_says_what_was(lead, rep, browse, gate):
-    with gate(rep):
-        FieldDefinition.objects.create(workspace=rep.workspace, name="roof", label="Roof", kind="number")
-        key = f"own-{FieldDefinition.objects.get().pk}"
-    client = browse(rep)
-    assert "Roof" in client.get(at_page(lead) + "edit/").content.decode()
-    wrong = client.post(at_page(lead) + "edit/", {"name": "Ann", "phone": "12", key: "big"})
-    page = wrong.content.decode()
-    assert wrong.status_code == 422
-    assert "This number has too few digits." in page
-    assert "Write a number, like 25 or 3.5." in page
-    with gate(rep):
-        assert Lead.objects.get().name == "Ann Bell"
-    sent = {"name": "Anne Bell", "email": "", "phone": "01632 960999", "company": "Bell Ltd", key: "42"}
-    client.post(at_page(lead) + "edit/", sent)
-    page = read(client, lead)
-    assert "Anne Bell" in page
-    assert "01632 960999" in page
-    assert "<dt><bdi>Roof</bdi></dt><dd><bdi>42</bdi>" in page
-    assert "Name was “<bdi>Ann Bell</bdi>”" in page
-    with gate(rep):
-        assert Lead.objects.get().email == "ann@bell.example"
-
-
-def test_the_key_of_another_lead_is_refused_with_a_link_to_it(lead, rep, browse, gate):
-    with gate(rep) as at:
-        (other,) = receive(rep.workspace, [Capture(name="Ben", email="ben@cole.example")], at=at)
-    answer = browse(rep).post(at_page(lead) + "edit/", {"name": "Ann Bell", "email": "ben@cole.example"})
-    page = answer.content.decode()
-    assert answer.status_code == 409
-    assert "Another lead has this e-mail address already." in page
-    assert at_page(other.lead) in page
-    with gate(rep):
-        assert Lead.objects.get(pk=lead.pk).email == "ann@bell.example"
-
-
 def test_what_a_form_said_else_and_who_may_be_the_same_is_shown(lead, rep, browse, gate):
     with gate(rep) as at:
         receive(
@@ -308,30 +145,6 @@ def test_what_a_form_said_else_and_who_may_be_the_same_is_shown(lead, rep, brows
     assert "<bdi>Anna Bell-Roy</bdi>" in page
     assert "Perhaps the same person as" in page
     assert "<bdi>Ben</bdi>" in page
-
-
-def test_a_leader_passes_the_waiting_handoff_and_the_taken_lead_on(lead, rep, other_rep, owner, browse, gate):
-    client = browse(owner)
-    assert client.post(at_page(lead) + "pass/", {"to": other_rep.pk}).status_code == 302
-    with gate(rep):
-        assert Handoff.objects.open().get().offered_to == other_rep
-    assert browse(rep).get(at_page(lead) + "pass/").status_code == 403
-    browse(other_rep).post(at_page(lead) + "take/")
-    assert browse(other_rep).post(at_page(lead) + "pass/", {"to": rep.pk}).status_code == 302
-    assert "passed the lead from" in read(client, lead)
-    with gate(rep):
-        assert Lead.objects.get().holder == rep
-    assert client.post(at_page(lead) + "pass/", {"to": "nobody"}).status_code == 422
-
-
-def test_a_lead_is_set_aside_with_a_reason(lead, rep, marketer, browse, gate):
-    assert browse(marketer).post(at_page(lead) + "not-a-fit/", {}).status_code == 422
-    browse(marketer).post(at_page(lead) + "not-a-fit/", {"reason": "A competitor"})
-    page = read(browse(rep), lead)
-    assert "Not a fit" in page
-    assert "A competitor" in page
-    with gate(rep):
-        assert not Handoff.objects.open().exists()
 
 
 def test_the_timeline_is_filtered_and_paged_by_key(lead, rep, browse, gate):
