@@ -112,15 +112,21 @@ def pass_on(effects: list[Effect], at: datetime) -> None:
 
 
 def cool(effects: list[Effect], at: datetime) -> None:
-    """A cool-down ends: a promised day opens a handoff whatever the score, any other judges the lead again."""
+    """A cool-down ends: a promised day opens a handoff whatever the score, any other judges the lead again.
+
+    Of several that a lead had in turn the one that it is in counts, whichever of them comes first.
+    """
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
     hold(workspace)
-    events = {event.lead_id: event for event in _events(effects) if event.lead_id}
-    leads = {
-        lead.pk: lead
-        for lead in Lead.objects.locked(events).values()
-        if lead.stage in (Stage.NURTURING, Stage.LOST) and lead.cool_until and lead.cool_until <= at
-    }
+    told = [event for event in _events(effects) if event.lead_id and event.data["until"]]
+    ends = {(event.lead_id, datetime.fromisoformat(event.data["until"])): event for event in told}
+    leads, events = {}, {}
+    for lead in Lead.objects.locked({event.lead_id for event in told}).values():
+        until = lead.cool_until
+        if until is None or until > at or lead.stage not in (Stage.NURTURING, Stage.LOST):
+            continue
+        if event := ends.get((lead.pk, until)):
+            leads[lead.pk], events[lead.pk] = lead, event
     if not leads:
         return
     Lead.objects.filter(pk__in=list(leads)).update(cool_until=None)

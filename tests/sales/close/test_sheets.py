@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.ledger.models import Revenue
-from sales.deals.models import Deal
+from sales.close import actions as close
+from sales.deals.models import Deal, LostReason
 
 
 def row(gate, deal):
@@ -113,3 +115,20 @@ def test_a_page_that_stands_there_gets_the_sheet_alone(rep, browse, deal_with):
     sheet = browse(rep).get(f"/sales/deals/{deal.pk}/lost/?next=/sales/board/", HTTP_HX_REQUEST="true").content.decode()
     assert sheet.lstrip().startswith("<dialog")
     assert 'href="/sales/board/" data-close' in sheet
+
+
+def test_of_two_days_that_were_said_in_turn_the_latter_counts_though_both_have_passed(
+    rep, gate, deal_with, work, monkeypatch
+):
+    """The worker was away for both, and does one thing after the other."""
+    monkeypatch.setattr("funnel.outbox.drain.CLAIM", 1)
+    deal = deal_with(rep)
+    with gate(rep) as at:
+        reasons = {one.key: one for one in LostReason.objects.all()}
+        close.lose(deal, reason=reasons["later"], by=rep, at=at, until=at + timedelta(days=3))
+        close.undo(deal, by=rep, at=at)
+        close.lose(deal, reason=reasons["price"], by=rep, at=at)
+    work(at + timedelta(days=200))
+    with gate(rep):
+        assert not Handoff.objects.exists(), "nobody is offered for the day that counts no more"
+        assert Lead.objects.get().cool_until is None
