@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 from django.utils import timezone
@@ -27,7 +29,9 @@ from sales.deals.models import Deal
 from sales.queue.desk import desk_of
 from sales.queue.models import Task
 from tests.conftest import undone
-from tests.proof.model import Model, No, Person, Rules
+from tests.proof.model import Desk, Model, No
+from tests.proof.people import Person
+from tests.proof.scores import Rules
 
 WATCHED = ("score", "remind", "escalate", "pass_on", "cool", "ask", "follow", "deals_follow")
 # A Monday of the week before the clocks change.
@@ -40,21 +44,22 @@ class Died(BaseException):
 
 
 class Beside(RuleBasedStateMachine):
-    """The two, the clock, and the worker between them."""
+    """The two, the clock, and the worker between them; `happened` counts what happened in all of them so far."""
 
-    def __init__(self, owner: Member, reps: list[Member], patch: Any) -> None:
+    def __init__(self, owner: Member, reps: list[Member], happened: Counter[str]) -> None:
         super().__init__()
         self.workspace, self.owner, self.reps = owner.workspace, owner, reps
-        self.people = [*reps, owner]
+        self.people, self.happened = [*reps, owner], happened
         self.left = ExitStack()
         self.left.enter_context(undone())
         self.left.enter_context(timezone.override(self.workspace.zone))
-        patch.setattr("funnel.outbox.drain.handlers", self.handlers)
+        self.left.enter_context(patch("funnel.outbox.drain.handlers", self.handlers))
         self.now = BEGINS
         rules = Rules(default_rules(), self.workspace.zone)
         self.model = Model(rules, {owner.pk}, {one.pk for one in reps})
         self.who: dict[int, UUID] = {}
-        self.versions = 1
+        self.versions, self.turn = 1, 0
+        self.desks: dict[UUID, Desk] = {}
         self.comes: tuple[str, dict[str, Any], int] | None = None
         self.fault: tuple[str, str] | None = None
         self.culprit = 0
@@ -70,9 +75,11 @@ class Beside(RuleBasedStateMachine):
             with self.gate():
                 # Nobody reads these addresses.
                 Effect.objects.filter(lane=Lane.MAIL).update(state=State.DONE)
-                self.compare()
+                self.compare(every=True)
                 found = [one for fact in slot("facts") for one in fact(self.workspace, self.now)]
                 assert not found, found
+                self.happened.update(Event.objects.values_list("kind", flat=True))
+                self.happened.update(Handoff.objects.values_list("outcome", flat=True))
         finally:
             self.left.close()
 
@@ -124,10 +131,11 @@ class Beside(RuleBasedStateMachine):
         owed, self.model.owes = Counter(self.model.owes), []
         assert found == owed, f"due in Baton only: {found - owed}; in the model only: {owed - found}"
 
-    def person(self, number: int) -> Person:
-        """Somebody who is there already; the model's people in the order of their coming."""
+    def person(self, number: int, fits: Callable[[Person], Any] = bool) -> Person:
+        """Somebody who is there already, in the order of their coming; mostly one of those who fit, where there are."""
         people = list(self.model.people.values())
-        return people[number % len(people)]
+        fitting = [one for one in people if fits(one)] if number < 8 else []
+        return (fitting or people)[number % len(fitting or people)]
 
     def whoever(self, person: Person, by: int) -> Member:
         """Mostly whoever has somebody, or is offered them; else one of all."""
@@ -151,6 +159,7 @@ class Beside(RuleBasedStateMachine):
             if how:
                 self.culprit = self.culprit or effects[0].pk
             hit = bool(how) and self.culprit in [one.pk for one in effects]
+            self.happened[how] += hit
             if hit and how == "dies before":
                 raise Died
             left = handler(effects, at)
@@ -225,16 +234,40 @@ class Beside(RuleBasedStateMachine):
                 found = list(left)
                 assert not found, found
 
+    def passes(self, until: datetime) -> None:
+        """Let time go by until then; each thing is done when it is due."""
+        while True:
+            with self.gate():
+                due = (
+                    Effect.objects.filter(state=State.DUE, due_at__lte=until)
+                    .exclude(lane=Lane.MAIL)
+                    .order_by("due_at")
+                    .first()
+                )
+            if due is None:
+                break
+            self.now = max(self.now, due.due_at, due.leased_until or due.due_at)
+            self.work()
+        self.now = max(self.now, until)
+
     # ── what must be so after every step ──
 
-    def compare(self) -> None:
-        """Everything that the model says of people, offers, deals, money, steps and scores is what Baton has."""
+    def compare(self, *, every: bool = False) -> None:
+        """What the model says of people, offers, deals, money, steps, scores and desks is what Baton has.
+
+        A desk costs as much as all the rest, so those are looked at that have changed, one more in turn, and in the end
+        `every` one.
+        """
         self._leads()
         self._offers()
         self._deals()
         self._scores()
-        for who in self.people:
-            self._desk(who)
+        self.turn += 1
+        for place, who in enumerate(self.people):
+            mine = self.model.desk(who.pk, self.now)
+            if every or mine != self.desks.get(who.pk) or place == self.turn % len(self.people):
+                self._desk(who, mine)
+                self.desks[who.pk] = mine
 
     def _leads(self) -> None:
         columns = ("pk", "stage", "holder_id", "cool_until", "way_back", "waits_since", "customer_since")
@@ -282,7 +315,7 @@ class Beside(RuleBasedStateMachine):
             assert abs(mine - theirs) < 1e-6, f"engagement {theirs}, by the model {mine}"
             assert row.fit_band == self.model.rules.fit(person)
 
-    def _desk(self, who: Member) -> None:
+    def _desk(self, who: Member, mine: Desk) -> None:
         groups, _ = desk_of(who, at=self.now, workspace=self.workspace)
         short = {"Call first": "Call first", "Nothing is": "Nothing is planned"}
         found = {
@@ -292,5 +325,4 @@ class Beside(RuleBasedStateMachine):
             )
             for group in groups
         }
-        mine = self.model.desk(who.pk, self.now)
         assert found == mine, f"Baton has {found}, the model {mine}"

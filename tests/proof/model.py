@@ -7,189 +7,22 @@ doesn't foretell: it learns that, and says whether it may be.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-SALES = ("working", "qualified", "demo", "negotiation")
-OPEN = ("qualified", "demo", "negotiation")
-PEOPLE_DID_IT = ("voided", "edited", "brought_back")
+from tests.proof.people import DAY, OPEN, PEOPLE_DID_IT, SALES, Act, Offer, Person, Sale, Step
+from tests.proof.scores import Rules
+
 GRID = (None, "judged", "date")
 AGAIN = "Call: asked for contact again"
-DAY = timedelta(days=1)
+# By heading, whom each row is about and what it says.
+Desk = dict[str, list[tuple[UUID, str]]]
 
 
 class No(Exception):
     """This may not be done; nothing has changed."""
-
-
-@dataclass
-class Act:
-    """Something that a person did: an event."""
-
-    pk: int
-    kind: str
-    moment: datetime
-    recorded: datetime
-    asks: bool = False
-    gone: bool = False
-
-    @property
-    def lives(self) -> bool:
-        """Whether it may open a handoff by itself."""
-        return self.recorded - self.moment <= DAY and self.kind not in PEOPLE_DID_IT
-
-
-@dataclass
-class Offer:
-    """One handoff; `to` and what is promised are learned when it is there."""
-
-    opened_at: datetime
-    tried: frozenset[UUID] = frozenset()
-    by_hand: UUID | None = None
-    pk: UUID | None = None
-    to: UUID | None = None
-    due: Mapping[str, datetime] = field(default_factory=dict)
-    outcome: str = ""
-    back: bool = False
-
-
-@dataclass
-class Sale:
-    """One deal; `booked` is what the ledger holds for it."""
-
-    pk: UUID
-    holder: UUID
-    stage: str
-    amount: int
-    decided_at: datetime | None = None
-    before: str = ""
-    made_customer: bool = False
-    booked: int = 0
-
-
-@dataclass
-class Step:
-    """Something that is to be done next."""
-
-    holder: UUID
-    what: str
-    due: datetime
-
-
-@dataclass
-class Person:
-    """One lead."""
-
-    pk: UUID
-    known: set[str] = field(default_factory=set)
-    stage: str = "new"
-    holder: UUID | None = None
-    cool: datetime | None = None
-    way: dict[str, Any] | None = None
-    waits: bool = False
-    customer: bool = False
-    scored: bool = False
-    acts: list[Act] = field(default_factory=list)
-    offers: list[Offer] = field(default_factory=list)
-    sales: list[Sale] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    spoken: list[datetime] = field(default_factory=list)
-
-    @property
-    def offer(self) -> Offer | None:
-        """The one that is open."""
-        return next((one for one in self.offers if not one.outcome), None)
-
-    def first_open(self) -> Sale | None:
-        """The open deal that is furthest."""
-        return max(
-            (one for one in self.sales if one.stage in OPEN), key=lambda one: OPEN.index(one.stage), default=None
-        )
-
-    def move(self, to: str, holder: UUID | None = None, **also: Any) -> None:
-        """Come to a stage, with what follows from that."""
-        if to == self.stage:
-            return
-        self.stage = to
-        if to in SALES or to == "customer":
-            self.holder = holder or self.holder
-        else:
-            self.holder = None
-        if to != "nurturing":
-            self.waits, self.way = False, None
-        for name, value in also.items():
-            setattr(self, name, value)
-
-
-class Rules:
-    """The versions of the rules, and by which one each event has its points."""
-
-    def __init__(self, first: dict[str, Any], zone: ZoneInfo) -> None:
-        self.zone = zone
-        self.number, self.versions = 1, {1: first}
-        self.by: dict[int, int] = {}
-        self.left: dict[int, dict[int, int]] = {}
-
-    @property
-    def now(self) -> dict[str, Any]:
-        return self.versions[self.number]
-
-    def publish(self, rules: dict[str, Any], how: str, back_to: int = 0) -> None:
-        """Put a version in force: `now` on, judging the past `again`, or going `back`."""
-        self.left[self.number] = dict(self.by)
-        self.number += 1
-        self.versions[self.number] = rules
-        if how == "again":
-            self.by = dict.fromkeys(self.by, self.number)
-        elif how == "back":
-            self.by = {pk: self.left[back_to].get(pk, self.number) for pk in self.by}
-
-    def score(self, act: Act) -> None:
-        """An event gets its points, by what is in force unless it has them already."""
-        self.by.setdefault(act.pk, self.number)
-
-    def engagement(self, person: Person, at: datetime) -> float:
-        """What the points of a person are worth at a moment: each fades by the half-life in force."""
-        days: dict[Any, list[Act]] = defaultdict(list)
-        for act in person.acts:
-            if act.gone or act.pk not in self.by:
-                continue
-            for rule in self.versions[self.by[act.pk]]["engagement"]:
-                if rule["kind"] == act.kind:
-                    day = act.moment.astimezone(self.zone).date()
-                    days[self.by[act.pk], rule["key"], day].append(act)
-        total = 0.0
-        for (version, key, _), acts in days.items():
-            rule = next(one for one in self.versions[version]["engagement"] if one["key"] == key)
-            left = rule.get("cap") or 10**6
-            for act in sorted(acts, key=lambda one: (one.moment, one.pk)):
-                points = min(rule["points"], left)
-                left -= points
-                total += points * 2 ** -((at - act.moment) / DAY / self.now["half_life_days"])
-        return total
-
-    def fit(self, person: Person) -> str:
-        """The fit band."""
-        points = sum(
-            rule["points"]
-            for rule in self.now["fit"]
-            if (f"{rule['field']}:business" if rule["when"] == "business" else rule["field"]) in person.known
-        )
-        return next((band for band, line in self.now["fit_bands"].items() if points >= line), "D")
-
-    def ready(self, person: Person, at: datetime, kinds: Iterable[str] | None = None) -> bool:
-        """Whether a person may be offered: by their own way back, else by the grid."""
-        way = person.way or {}
-        if kinds is not None and way.get("way") == "engagement":
-            return self.engagement(person, at) >= way["above"]
-        if kinds is not None and way.get("way") == "touch":
-            return way["touch"] in kinds
-        band = 1 + sum(self.engagement(person, at) >= cut for cut in self.now["engagement_cuts"])
-        return band in self.now["ready"].get(self.fit(person), [])
 
 
 class Model:
@@ -488,9 +321,9 @@ class Model:
         if then is not None:
             person.steps.append(Step(person.holder, then.what, then.due))
 
-    def desk(self, who: UUID, at: datetime) -> dict[str, list[tuple[UUID, str]]]:
-        """What stands on somebody's desk: by heading, whom it is about and what it says."""
-        found: dict[str, list[tuple[UUID, str]]] = defaultdict(list)
+    def desk(self, who: UUID, at: datetime) -> Desk:
+        """What stands on somebody's desk."""
+        found: Desk = defaultdict(list)
         for person in self.people.values():
             if person.offer and person.offer.to in (who, None):
                 found["New handoffs"].append((person.pk, ""))

@@ -1,0 +1,229 @@
+"""Steps at the handoff and on sales' side: taken, given back, run out, passed on; called, sold, won, lost, undone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import multiple, precondition, rule
+
+from funnel.handoff import actions as handoff
+from funnel.handoff import passing
+from funnel.handoff.models import GiveBackReason, Handoff
+from funnel.outbox.models import Event
+from funnel.workspaces.models import Member
+from sales.close import actions as close
+from sales.deals import actions as deals
+from sales.deals.models import Deal, DealStage, LostReason
+from sales.queue import actions as queue
+from sales.queue.models import CallOutcome
+from tests.proof.machine import TICK
+from tests.proof.people import DAY, OPEN, SALES, Act, Offer, Person, Sale, Step
+from tests.proof.steps_marketing import COOLING, Marketing
+
+
+class Sales(Marketing):
+    """What may happen from the handoff on."""
+
+    # ── between ──
+
+    @precondition(lambda self: self.who)
+    @rule(number=st.integers(0, 9), by=st.integers(0, 5))
+    def accept(self, number: int, by: int) -> None:
+        person = self.person(number, lambda one: one.offer)
+        who = self.whoever(person, by)
+        self.both(
+            lambda: self.model.accept(person, who.pk), lambda: handoff.accept(self.lead(person), by=who, at=self.now)
+        )
+
+    @precondition(lambda self: self.who)
+    @rule(
+        target=COOLING,
+        number=st.integers(0, 9),
+        by=st.integers(0, 5),
+        why=st.integers(0, 5),
+        days=st.sampled_from([0, 0, 3, 40]),
+    )
+    def give_back(self, number: int, by: int, why: int, days: int) -> Any:
+        person = self.person(number, lambda one: one.offer or one.stage in SALES)
+        who = self.whoever(person, by)
+        with self.gate():
+            reasons = list(GiveBackReason.objects.all())
+        reason = reasons[why % len(reasons)]
+        moment = self.now + TICK
+        until = moment + timedelta(days=days) if reason.asks_date or (days and not reason.disqualifies) else None
+        until = until + DAY if until == moment else until
+        cool = None if reason.disqualifies else until or moment + timedelta(days=reason.cool_days)
+        way: dict[str, Any] | None = {"way": "date"} if until else {"way": str(reason.way)}
+        if not until and reason.way == "engagement":
+            way = {"way": "engagement", "above": reason.above}
+        if not until and reason.way == "touch":
+            way = {"way": "touch", "touch": reason.touch}
+        way = None if reason.disqualifies else way
+        self.both(
+            lambda: self.model.give_back(person, who.pk, self.now, way=way, cool=cool),
+            lambda: handoff.give_back(self.lead(person), reason=reason, by=who, at=self.now, until=until),
+        )
+        return self._cools(person)
+
+    def _cools(self, person: Person) -> Any:
+        """What a rule adds to those who cool."""
+        return person.pk if person.cool else multiple()
+
+    def _offered(self) -> list[Offer]:
+        """The open offers of which somebody has to decide."""
+        return [one.offer for one in self.model.people.values() if one.offer and one.offer.to]
+
+    @precondition(lambda self: self._offered())
+    @rule(number=st.integers(0, 9))
+    def expire(self, number: int) -> None:
+        """Nobody decides: the worker is there at each moment that was set, until somebody else is asked."""
+        offered = self._offered()
+        self.passes(max(self.now, offered[number % len(offered)].due["over"]) + TICK)
+
+    @precondition(lambda self: any(one.offer for one in self.model.people.values()))
+    @rule(number=st.integers(0, 9), to=st.sampled_from([None, 0, 1]))
+    def pass_on(self, number: int, to: int | None) -> None:
+        """The owner passes an offer on, to somebody or to whoever is next."""
+        waiting = [one for one in self.model.people.values() if one.offer]
+        person, who = waiting[number % len(waiting)], None if to is None else self.reps[to]
+        if who is not None and person.offer.to == who.pk:  # type: ignore[union-attr]
+            return
+        self.both(
+            lambda: self.model.pass_by_hand(person, self.now, who.pk if who else None),
+            lambda: passing.pass_several(
+                list(Handoff.objects.open().filter(lead=person.pk)), reason="Knows them", by=self.owner, at=self.now,
+                workspace=self.workspace, to=who,
+            ),
+        )  # fmt: skip
+
+    @precondition(lambda self: self.who)
+    @rule(number=st.integers(0, 9), to=st.integers(0, 1))
+    def pass_held(self, number: int, to: int) -> None:
+        person, who = self.person(number, lambda one: one.holder), self.reps[to]
+        self.both(
+            lambda: self.model.pass_held(person, who.pk, self.now),
+            lambda: passing.pass_lead(self.lead(person), to=who, by=self.owner, at=self.now),
+        )
+
+    @precondition(lambda self: self.who)
+    @rule(number=st.integers(0, 9))
+    def set_aside(self, number: int) -> None:
+        person = self.person(number)
+        self.both(
+            lambda: self.model.set_aside(person, self.now),
+            lambda: handoff.disqualify(self.lead(person), by=self.owner, at=self.now),
+        )
+
+    @precondition(lambda self: any(one.stage == "disqualified" for one in self.model.people.values()))
+    @rule(number=st.integers(0, 9), to=st.sampled_from([None, 0, 1]))
+    def bring_back(self, number: int, to: int | None) -> None:
+        aside = [one for one in self.model.people.values() if one.stage == "disqualified"]
+        person, who = aside[number % len(aside)], None if to is None else self.reps[to]
+
+        def theirs() -> None:
+            handoff.bring_back(self.lead(person), by=self.owner, at=self.now, to=who)
+            event = Event.objects.filter(kind="brought_back").latest("pk")
+            person.acts.append(Act(event.pk, "brought_back", self.now, self.now))
+
+        self.both(lambda: self.model.bring_back(person, self.now, who.pk if who else None), theirs)
+
+    # ── sales ──
+
+    @precondition(lambda self: any(one.holder for one in self.model.people.values()))
+    @rule(number=st.integers(0, 9), by=st.integers(0, 5), ahead=st.sampled_from([None, 3, 20, 50, 200]))
+    def call(self, number: int, by: int, ahead: int | None) -> None:
+        """Somebody is called, and a next step is planned."""
+        held = [one for one in self.model.people.values() if one.holder]
+        person = held[number % len(held)]
+        who = self.whoever(person, by)
+        due = None if ahead is None else self.now + timedelta(hours=ahead)
+        self.both(
+            lambda: self.model.call(person, who.pk, self.now, Step(who.pk, "Call", due) if due else None),
+            lambda: queue.log_call(
+                self.lead(person), CallOutcome.SPOKE, by=who, at=self.now,
+                then=queue.NextStep("Call", due) if due else None,
+            ),
+        )  # fmt: skip
+
+    @precondition(lambda self: self.who)
+    @rule(number=st.integers(0, 9), by=st.integers(0, 5), stage=st.sampled_from(OPEN), pounds=st.integers(1, 900))
+    def open_deal(self, number: int, by: int, stage: str, pounds: int) -> None:
+        person = self.person(number, lambda one: one.holder)
+        self._opened(person, self.whoever(person, by), stage, pounds)
+
+    def _opened(self, person: Person, who: Member, stage: str, pounds: int) -> Sale | None:
+        # A model may only know its own after it is there.
+        sale = Sale(who.pk, who.pk, stage, pounds * 100)
+        made = self.both(
+            lambda: self.model.deal(person, sale, who.pk),
+            lambda: deals.open_deal(
+                self.lead(person), by=who, at=self.now, stage=DealStage(stage), amount=pounds * 100
+            ),
+        )
+        if made is None:
+            return None
+        sale.pk = made.pk
+        return sale
+
+    def _sale(self, number: int, is_open: bool = True) -> tuple[Person, Sale] | None:
+        """A deal, mostly an open one, or one that has ended."""
+        found = [(person, sale) for person in self.model.people.values() for sale in person.sales]
+        fitting = [(person, sale) for person, sale in found if (sale.stage in OPEN) == is_open] if number < 8 else []
+        return (fitting or found)[number % len(fitting or found)] if found else None
+
+    @precondition(lambda self: self._sale(0))
+    @rule(number=st.integers(0, 9), by=st.integers(0, 5))
+    def win(self, number: int, by: int) -> None:
+        person, sale = self._sale(number)  # type: ignore[misc]
+        who = self.people[by] if by < 3 else next(one for one in self.people if one.pk == sale.holder)
+        self.both(
+            lambda: self.model.win(person, sale, who.pk, self.now),
+            lambda: close.win(Deal.objects.get(pk=sale.pk), by=who, at=self.now),
+        )
+
+    @precondition(lambda self: self._sale(0))
+    @rule(
+        target=COOLING,
+        number=st.integers(0, 9),
+        by=st.integers(0, 5),
+        why=st.integers(0, 5),
+        days=st.sampled_from([0, 0, 3, 40]),
+    )
+    def lose(self, number: int, by: int, why: int, days: int) -> Any:
+        person, sale = self._sale(number)  # type: ignore[misc]
+        who = self.people[by] if by < 3 else next(one for one in self.people if one.pk == sale.holder)
+        self._lost(person, sale, who, why, days)
+        return self._cools(person)
+
+    @precondition(lambda self: self.who)
+    @rule(target=COOLING, number=st.integers(0, 9), why=st.integers(0, 3), days=st.sampled_from([0, 3, 40]))
+    def sell_in_vain(self, number: int, why: int, days: int) -> Any:
+        """The owner opens a deal with somebody, and loses it at once."""
+        person = self.person(number)
+        sale = self._opened(person, self.owner, "demo", 100)
+        if sale is not None:
+            self._lost(person, sale, self.owner, why, days)
+        return self._cools(person)
+
+    def _lost(self, person: Person, sale: Sale, who: Member, why: int, days: int) -> None:
+        with self.gate():
+            reason = list(LostReason.objects.all())[why]
+        moment = self.now + TICK
+        until = moment + timedelta(days=days) if days else None
+        cool = until or (moment + timedelta(days=reason.cool_days) if reason.cool_days is not None else None)
+        self.both(
+            lambda: self.model.lose(person, sale, who.pk, self.now, cool=cool),
+            lambda: close.lose(Deal.objects.get(pk=sale.pk), reason=reason, by=who, at=self.now, until=until),
+        )
+
+    @precondition(lambda self: self._sale(0))
+    @rule(number=st.integers(0, 9), by=st.integers(0, 5))
+    def undo(self, number: int, by: int) -> None:
+        person, sale = self._sale(number, is_open=False)  # type: ignore[misc]
+        who = self.people[by] if by < 3 else next(one for one in self.people if one.pk == sale.holder)
+        self.both(
+            lambda: self.model.undo(person, sale, who.pk, self.now),
+            lambda: close.undo(Deal.objects.get(pk=sale.pk), by=who, at=self.now),
+        )
