@@ -27,7 +27,7 @@ def test_after_a_year_nothing_is_lost_and_every_number_is_that_of_a_recount(db, 
     year, found, noticed = Year(100, seed=1, beat=timedelta(hours=1)), [], []
 
     def looks(now):
-        if now.clock.now in LOOKS[::2]:
+        if now.clock.now not in LOOKS[1::2]:
             return
         found.extend(look(now))
         if now.clock.now != LOOKS[-1]:
