@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from tests.faults.holding import BACK_WITHIN, capture, counts, flush, holds, settle
+from tests.faults.holding import BACK_WITHIN, capture, counts, facts, flush, holds, nothing_waits, settle
 from tests.person import Person
 from tests.servers import redis as redis_server
 from tests.stack import running, start_business, until
@@ -151,6 +151,8 @@ def test_a_web_part_that_is_asked_to_stop_at_full_load_keeps_what_it_thanked_for
     kept = lambda: {email for (email,) in stack.look("SELECT email FROM funnel_lead")}  # noqa: E731
     assert until(lambda: thanked <= kept(), BACK_WITHIN), thanked - kept()
     assert counts(stack)["leads"] <= next(sent)
+    nothing_waits(stack)
+    facts(stack)
 
 
 def test_two_beats_and_three_workers_change_nothing(stack):
