@@ -47,7 +47,10 @@ class Sales(Marketing):
     )
     def give_back(self, number: int, by: int, why: int, days: int) -> Any:
         person = self.person(number, lambda one: one.offer or one.stage in SALES)
-        who = self.whoever(person, by)
+        self._given_back(person, self.whoever(person, by), why, days)
+        return self._cools(person)
+
+    def _given_back(self, person: Person, who: Member, why: int, days: int) -> None:
         with self.gate():
             reasons = list(GiveBackReason.objects.all())
         reason = reasons[why % len(reasons)]
@@ -65,7 +68,6 @@ class Sales(Marketing):
             lambda: self.model.give_back(person, who.pk, self.now, way=way, cool=cool),
             lambda: handoff.give_back(self.lead(person), reason=reason, by=who, at=self.now, until=until),
         )
-        return self._cools(person)
 
     def _cools(self, person: Person) -> Any:
         """What a rule adds to those who cool."""
@@ -198,12 +200,20 @@ class Sales(Marketing):
         return self._cools(person)
 
     @precondition(lambda self: self.who)
-    @rule(target=COOLING, number=st.integers(0, 9), why=st.integers(0, 3), days=st.sampled_from([0, 3, 40]))
-    def sell_in_vain(self, number: int, why: int, days: int) -> Any:
-        """The owner opens a deal with somebody, and loses it at once."""
+    @rule(
+        target=COOLING,
+        number=st.integers(0, 9),
+        why=st.integers(0, 3),
+        days=st.sampled_from([0, 3, 40]),
+        back=st.booleans(),
+    )
+    def sell_in_vain(self, number: int, why: int, days: int, back: bool) -> Any:
+        """The owner opens a deal with somebody, and loses it or gives them back at once."""
         person = self.person(number)
         sale = self._opened(person, self.owner, "demo", 100)
-        if sale is not None:
+        if sale is not None and back:
+            self._given_back(person, self.owner, why, days)
+        elif sale is not None:
             self._lost(person, sale, self.owner, why, days)
         return self._cools(person)
 
