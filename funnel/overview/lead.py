@@ -22,6 +22,7 @@ from funnel.leads import known
 from funnel.leads.fields import FIELDS, fields_of
 from funnel.leads.models import Consent, Lead, Suspect
 from funnel.leads.stages import SALES, Stage, side_of
+from funnel.leads.suppressing import suppression_of
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
 from funnel.overview.lead_scores import SCORE, opened
@@ -226,6 +227,7 @@ def _consents(lead: Lead) -> dict[str, Any]:
     names = [*usual, *(name for name in latest if name not in usual)]
     return {
         "consents": [(usual.get(name, name.capitalize()), latest.get(name)) for name in names],
+        "no_mail": suppression_of(lead.workspace_id, lead.email) if "email" in latest else None,
         "proofs": given,
     }
 

@@ -23,6 +23,7 @@ from funnel.workspaces.roles import allow, may
 from marketing.capture import actions, files, sharing
 from marketing.capture.forms import ASKS_FOR_CONTACT, CorrectForm, FormEditor, NewForm, Questions
 from marketing.capture.models import Form, Submission
+from marketing.capture.reading import check
 
 PAGE = 20
 LATELY = timedelta(days=30)
@@ -201,7 +202,13 @@ def release(request: Any, pk: UUID) -> HttpResponse:
     """Let through what was held back, as it was typed or corrected."""
     held = get_object_or_404(Submission.objects.select_related("form"), pk=pk)
     form = CorrectForm(request.POST, submission=held, labels=_labels(held.form))
-    if not form.is_valid():
+    if form.is_valid():
+        # What the worker would refuse is said here; a question that nobody answered keeps no entry back.
+        said = form.sent()
+        _, wrong, _ = check(held.form, {**held.typed, **said}, country=request.workspace.country)
+        for name in wrong.keys() & {name for name in said if said[name]}:
+            form.add_error(name, wrong[name])
+    if form.errors:
         messages.error(request, " ".join(f"{form[name].label}: {said[0]}" for name, said in form.errors.items()))
         return redirect(reverse("marketing:form-submissions", args=[held.form_id]) + "?is=held")
     try:

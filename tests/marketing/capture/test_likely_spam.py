@@ -102,6 +102,9 @@ def test_a_held_entry_is_corrected_on_its_page_and_becomes_a_lead(
     assert browse(viewer).post(path, {"email": "ann@bell.example"}).status_code == 403
     browse(marketer).post(path, {"name": "Ann", "email": "ann\x00@bell.example"})
     assert submissions()[0].quarantined, "what can’t be kept changes nothing"
+    answer = browse(marketer).post(path, {"name": "Ann", "email": "ann@bell"}, follow=True).content.decode()
+    assert "This is not an e-mail address" in answer
+    assert submissions()[0].quarantined, "what would be refused again is refused at the button"
     browse(marketer).post(path, {"name": "Ann", "email": "ann@bell.example", "message": "Not asked"})
     work()
     with gate(owner):

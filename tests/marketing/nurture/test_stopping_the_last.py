@@ -144,7 +144,9 @@ def test_a_person_says_that_they_want_no_mail(lead, gate, marketer, viewer, outs
     assert browse(marketer).post(post).status_code == 302, "twice is once"
     for member in (marketer, viewer):
         words = browse(member).get(page).content.decode()
-        assert "Do not mail</span> They asked for no more mail" in words
+        for block in ("nurture", "consent"):
+            inside = words.partition(f'id="{block}-title"')[2].partition("</section>")[0]
+            assert "Do not mail</span> They asked for no more mail" in inside, block
         assert "No mail to this person" not in words
         assert "<bdi>Mara</bdi> says that they want no more mail" in words
     with gate(marketer):
