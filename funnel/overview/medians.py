@@ -30,7 +30,8 @@ class Days(Func):
 
 
 def _microseconds(moment: str) -> str:
-    return f"({SECONDS.format(moment)} * 1000000 + CAST(substr({moment}, 21) AS integer))"
+    # Whole seconds apart from their parts: SQLite itself rounds a moment to the millisecond, and so to the next second.
+    return f"({SECONDS.format(f'substr({moment}, 1, 19)')} * 1000000 + CAST(substr({moment}, 21) AS integer))"
 
 
 class Median(Aggregate):

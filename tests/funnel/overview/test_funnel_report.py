@@ -170,6 +170,15 @@ def test_the_days_are_those_of_the_business(owner, api, gate):
     assert [(one["key"], one["leads"]) for one in both] == [("2025-12", 1), ("2026-01", 1)]
 
 
+def test_the_last_millisecond_of_a_second_is_not_the_next_one(owner, api, gate):
+    came = datetime(2026, 3, 2, 9, 0, 0, 999_700, tzinfo=UTC)
+    with gate(owner) as at:
+        (got,) = receive(owner.workspace, [Capture(email="a@b.example", occurred_at=came)], at=at)
+        got.lead.move(Stage.READY, at=at, by=owner, occurred_at=came + timedelta(days=1, microseconds=400))
+    for place, stage in enumerate(api(owner).get("reports/funnel/?from=2026-01-01").json()["stages"][:2]):
+        assert stage["median_days"] * 86400 == pytest.approx(place * 86400.0004, abs=1e-5)
+
+
 def test_no_month_is_cut_in_python_lead_by_lead(owner, api):
     keyed = api(owner)
     with CaptureQueriesContext(connection) as spent:
