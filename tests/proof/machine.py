@@ -204,7 +204,9 @@ class Beside(RuleBasedStateMachine):
                 self.model.follow_holder(person)
             elif name == "deals_follow":
                 for event in told:
-                    self.model.deals_follow(person, UUID(event.data["was"]))
+                    # A customer whom nobody looked after has no deals that could follow.
+                    if event.data["was"]:
+                        self.model.deals_follow(person, UUID(event.data["was"]))
             elif name == "cool":
                 for event in told:
                     until = datetime.fromisoformat(event.data["until"]) if event.data["until"] else None

@@ -136,6 +136,8 @@ class Model:
     def pass_held(self, person: Person, to: UUID, at: datetime) -> None:
         if person.stage not in (*SALES, "customer"):
             raise No
+        if person.holder == to:
+            return
         person.holder = to
         self.owes += [("deals_follow", person.pk, at), ("follow", person.pk, at)]
 

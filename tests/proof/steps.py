@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
@@ -16,29 +17,32 @@ from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import Member, Role, User
 from tests.conftest import make_member
 from tests.proof.machine import BEGINS, TICK, WATCHED
-from tests.proof.steps_marketing import CAST
-from tests.proof.steps_sales import Sales
+from tests.proof.steps_marketing import CAST, COOLING
+from tests.proof.steps_sales import SALE_ENDS, Sales
 
 ASIDE = ("judge_all", "fill_basis")
 # How the turn of the worker ends: well, a handler fails in the middle, or the process dies before it or its commit.
-ENDS = st.sampled_from(["", "fails", "dies before", "dies after"])
+WORKER_ENDS = st.sampled_from(["", "fails", "dies before", "dies after"])
 
 
 class Machine(Sales):
     """What may happen to a small business."""
 
-    @initialize(asks=st.lists(st.booleans(), min_size=3, max_size=len(CAST)), how=ENDS)
-    def some_are_there(self, asks: list[bool], how: str) -> None:
-        """Some have come already, and the worker has been there, perhaps the second time only."""
+    @initialize(
+        target=COOLING, asks=st.lists(st.booleans(), min_size=3, max_size=len(CAST)), how=WORKER_ENDS, end=SALE_ENDS
+    )
+    def some_are_there(self, asks: list[bool], how: str, end: str) -> Any:
+        """Some have come already, the worker has been there, perhaps twice, and one of them was sold to in vain."""
         for number, asked in enumerate(asks):
             self.capture(number, asked, 0)
         self.work(("score", how) if how else None)
         self.now += TICK
         self.work()
+        return self.sell_in_vain(0, 0, 40, end)
 
     # ── the worker and the clock ──
 
-    @rule(number=st.integers(0, 9), how=ENDS)
+    @rule(number=st.integers(0, 9), how=WORKER_ENDS)
     def worker_comes(self, number: int, how: str) -> None:
         """What is due is done, or one of its handlers ends as `how` says."""
         self.now += TICK

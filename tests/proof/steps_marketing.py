@@ -22,7 +22,7 @@ from tests.proof.people import Act, Person
 
 KINDS = ("page_view", "visit", "call", "promo_event", "contact_request")
 # Together more than the highest line, whichever rules are in force.
-HOT = ("call", "call", "visit", "promo_event", "form", "form")
+HOT = ("call", "call", "visit", "form")
 # Whom sales has given back or lost, and leaves in peace for a while.
 COOLING = Bundle("cooling")
 # Each is somebody: what they give of themselves.

@@ -22,6 +22,9 @@ from tests.proof.machine import TICK
 from tests.proof.people import DAY, OPEN, SALES, Act, Offer, Person, Sale, Step
 from tests.proof.steps_marketing import COOLING, Marketing
 
+# How a sale in vain ends: the deal is lost, the lead given back, or the deal won and that undone.
+SALE_ENDS = st.sampled_from(["lost", "given back", "undone"])
+
 
 class Sales(Marketing):
     """What may happen from the handoff on."""
@@ -179,7 +182,13 @@ class Sales(Marketing):
     @rule(number=st.integers(0, 9), by=st.integers(0, 5))
     def win(self, number: int, by: int) -> None:
         person, sale = self._sale(number)  # type: ignore[misc]
-        who = self.people[by] if by < 3 else next(one for one in self.people if one.pk == sale.holder)
+        self._won(person, sale, self._seller(sale, by))
+
+    def _seller(self, sale: Sale, by: int) -> Member:
+        """Mostly whoever has the deal, else one of all."""
+        return self.people[by] if by < 3 else next(one for one in self.people if one.pk == sale.holder)
+
+    def _won(self, person: Person, sale: Sale, who: Member) -> None:
         self.both(
             lambda: self.model.win(person, sale, who.pk, self.now),
             lambda: close.win(Deal.objects.get(pk=sale.pk), by=who, at=self.now),
@@ -195,8 +204,7 @@ class Sales(Marketing):
     )
     def lose(self, number: int, by: int, why: int, days: int) -> Any:
         person, sale = self._sale(number)  # type: ignore[misc]
-        who = self.people[by] if by < 3 else next(one for one in self.people if one.pk == sale.holder)
-        self._lost(person, sale, who, why, days)
+        self._lost(person, sale, self._seller(sale, by), why, days)
         return self._cools(person)
 
     @precondition(lambda self: self.who)
@@ -205,16 +213,19 @@ class Sales(Marketing):
         number=st.integers(0, 9),
         why=st.integers(0, 3),
         days=st.sampled_from([0, 3, 40]),
-        back=st.booleans(),
+        end=SALE_ENDS,
     )
-    def sell_in_vain(self, number: int, why: int, days: int, back: bool) -> Any:
-        """The owner opens a deal with somebody, and loses it or gives them back at once."""
+    def sell_in_vain(self, number: int, why: int, days: int, end: str) -> Any:
+        """The owner opens a deal with somebody, and at once loses it, gives them back, or wins it and undoes that."""
         person = self.person(number)
         sale = self._opened(person, self.owner, "demo", 100)
-        if sale is not None and back:
+        if sale is not None and end == "lost":
+            self._lost(person, sale, self.owner, why, days)
+        elif sale is not None and end == "given back":
             self._given_back(person, self.owner, why, days)
         elif sale is not None:
-            self._lost(person, sale, self.owner, why, days)
+            self._won(person, sale, self.owner)
+            self._undone(person, sale, self.owner)
         return self._cools(person)
 
     def _lost(self, person: Person, sale: Sale, who: Member, why: int, days: int) -> None:
@@ -232,7 +243,9 @@ class Sales(Marketing):
     @rule(number=st.integers(0, 9), by=st.integers(0, 5))
     def undo(self, number: int, by: int) -> None:
         person, sale = self._sale(number, is_open=False)  # type: ignore[misc]
-        who = self.people[by] if by < 3 else next(one for one in self.people if one.pk == sale.holder)
+        self._undone(person, sale, self._seller(sale, by))
+
+    def _undone(self, person: Person, sale: Sale, who: Member) -> None:
         self.both(
             lambda: self.model.undo(person, sale, who.pk, self.now),
             lambda: close.undo(Deal.objects.get(pk=sale.pk), by=who, at=self.now),
