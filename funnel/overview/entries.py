@@ -14,7 +14,7 @@ from django.db.models import Count, F, Q
 from funnel.leads.identity import AHEAD
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
-from funnel.overview.medians import Days, Median, learn_median
+from funnel.overview.medians import Days, Median
 from funnel.overview.report import COLUMNS, STAGES, arrival
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.months import Period
@@ -32,7 +32,6 @@ class Entry:
 
 def entries(period: Period, workspace: Workspace) -> list[Entry]:
     """Every stage in order, by one query."""
-    learn_median()
     last = len(STAGES) - 1
     asked: dict[str, Any] = {}
     for place in range(last + 1):

@@ -1,4 +1,4 @@
-"""The median as the database counts it: PostgreSQL's own, and one of ours for SQLite, which has none."""
+"""The median: PostgreSQL counts it; SQLite, which has none, gives the values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import sqlite3
 import statistics
 from typing import Any
 
-from django.conf import settings
-from django.db import connection
 from django.db.models import Aggregate, FloatField, Func
 
 # SQLite's own clock, which since 3.38 needs no text between.
@@ -34,18 +32,6 @@ def _microseconds(moment: str) -> str:
     return f"({SECONDS.format(f'substr({moment}, 1, 19)')} * 1000000 + CAST(substr({moment}, 21) AS integer))"
 
 
-class Median(Aggregate):
-    """The middle value; between the two middle ones of an even number. Nothing of nothing."""
-
-    output_field = FloatField()
-    template = "percentile_cont(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        ours = self.copy()
-        ours.template = "baton_median(%(expressions)s)"
-        return ours.as_sql(compiler, connection, **context)
-
-
 class Each(Aggregate):
     """Every value of a group, as a list of numbers."""
 
@@ -59,20 +45,20 @@ class Each(Aggregate):
         return json.loads(value) if isinstance(value, str) else value or []
 
 
-class _Middle:
-    def __init__(self) -> None:
-        self.values: list[float] = []
+class Median(Aggregate):
+    """The middle value; between the two middle ones of an even number. Nothing of nothing."""
 
-    def step(self, value: float | None) -> None:
-        if value is not None:
-            self.values.append(value)
+    output_field = FloatField()
+    template = "percentile_cont(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
 
-    def finalize(self) -> float | None:
-        return statistics.median(self.values) if self.values else None
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Ask for the values: an aggregate of our own would lead back to Python for every one of them."""
+        asks = self.copy()
+        asks.function, asks.template = "json_group_array", Aggregate.template
+        return asks.as_sql(compiler, connection, **context)
 
-
-def learn_median() -> None:
-    """Teach the open connection the median; a connection knows it until it is closed."""
-    if settings.SQLITE:
-        connection.ensure_connection()
-        connection.connection.create_aggregate("baton_median", 1, _Middle)
+    def convert_value(self, value: Any, expression: Any, connection: Any) -> float | None:
+        if isinstance(value, str):
+            found = [one for one in json.loads(value) if one is not None]
+            return statistics.median(found) if found else None
+        return value

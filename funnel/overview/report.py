@@ -20,7 +20,7 @@ from django.utils.functional import cached_property
 from funnel.leads.models import Lead, Source
 from funnel.leads.stages import ARRIVALS, Stage
 from funnel.ledger.models import Revenue
-from funnel.overview.medians import Days, Each, Median, learn_median
+from funnel.overview.medians import Days, Each, Median
 from funnel.workspaces.models import Member
 from funnel.workspaces.months import begins_on, months_between, months_later
 
@@ -116,7 +116,6 @@ def arrival(place: int) -> Any:
 
 def stages_of(period: Received, groups: Iterable[Group]) -> list[StageLine]:
     """Every stage in order, by one query about the few who went on; the groups say how many were received."""
-    learn_median()
     asked: dict[str, Any] = {}
     for place in range(1, len(STAGES)):
         came = arrival(place)
