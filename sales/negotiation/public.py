@@ -23,7 +23,7 @@ from funnel.workspaces import limits
 from funnel.workspaces.doors import address_of, behind
 from funnel.workspaces.faces import face_of
 from funnel.workspaces.gate import tenant
-from funnel.workspaces.models import PublicDoor
+from funnel.workspaces.models import Member, PublicDoor
 from funnel.workspaces.roles import public
 from sales.negotiation import answers
 from sales.negotiation.document import changed, in_words
@@ -48,7 +48,7 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
     _slow_down(request)
     with tenant(behind(token)) as at:
         said = request.GET.get("said", "")
-        return _page(_find(token), at, asked=said == "asked")
+        return _page(_find(token), at, asked=said == "asked", ours=_ours(request))
 
 
 @public
@@ -145,6 +145,11 @@ def _slow_down(request: HttpRequest, token: str = "") -> None:
         wait = limits.hit("quote-answer", token, ANSWERS, MINUTE)
     if wait is not None:
         raise TooMany(wait)
+
+
+def _ours(request: HttpRequest) -> bool:
+    """Whether one of us looks at the customer's page in the browser in which they work."""
+    return request.user.is_authenticated and Member.objects.active().filter(user=request.user).exists()
 
 
 # ── the page ─────────────────────────────────────────────────────────────

@@ -281,3 +281,11 @@ def test_the_facts_hold_and_tell_what_was_changed_behind_their_back(version, rep
         call_command("check_facts", stdout=told)
     for fact in ("quotes add up", "quotes stay as sent", "quote numbers"):
         assert fact in told.getvalue()
+
+
+def test_whoever_works_here_reads_that_it_is_the_customers_page(version, rep, viewer, outsider, browse, visit):
+    page, said = path_of(version), "You are logged in at"
+    for member in (rep, viewer):
+        assert said in browse(member).get(page).content.decode()
+    assert said not in visit.get(page).content.decode()
+    assert said not in browse(outsider).get(page).content.decode()
