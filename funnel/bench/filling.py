@@ -253,6 +253,7 @@ def _with_sales(
     hour = timedelta(hours=1)
     handoff = row_of(
         Handoff, id=uuid7(), workspace_id=ground.workspace, lead_id=lead.pk, offered_to_id=holder, opened_at=opened,
+        began_at=opened,
         card={"why": "Asked to be contacted.", "touched": [], "promised": [], "ask": []},
         route={"by": "rotation", "says": "It was their turn.", "rows": []},
         remind_at=opened + 2 * hour, due_at=opened + 4 * hour, reroute_at=opened + 6 * hour,

@@ -63,6 +63,7 @@ def open_for(
     bands = fit_bands(leads) if bands is None else bands
     touches = touches_of(leads) if touches is None else touches
     clock = Clock(workspace, at)
+    before = follows or {}
     made = []
     for lead in leads:
         if to is not None:
@@ -87,9 +88,13 @@ def open_for(
             card=reason_card(lead, touches[lead.pk], why=why[lead.pk]),
             route=route,
             opened_at=at,
+            began_at=at,
             **clock.of(bands.get(lead.pk, "")),
         )
-        one.lead, one.offered_to, one.follows = lead, member, (follows or {}).get(lead.pk)
+        one.lead, one.offered_to, one.follows = lead, member, before.get(lead.pk)
+        if one.follows is not None:
+            # What the lead was promised stays; whoever has it now gets their own time to take it.
+            one.began_at, one.contact_due_at = one.follows.began_at, one.follows.contact_due_at
         made.append(one)
     rotation.save()
     insert_all(made)

@@ -46,9 +46,9 @@ class Clock:
 
 
 def contacts() -> Any:
-    """What counts as speaking to the lead of an outer handoff: by one of us since then, not taken back."""
+    """What counts as speaking to the lead of an outer handoff: by one of us since the first offer, not taken back."""
     return Event.objects.in_force().filter(
-        lead=OuterRef("lead"), kind__in=CONTACTS, actor__isnull=False, occurred_at__gte=OuterRef("opened_at")
+        lead=OuterRef("lead"), kind__in=CONTACTS, actor__isnull=False, occurred_at__gte=OuterRef("began_at")
     )
 
 
@@ -111,5 +111,5 @@ def first_contact(handoff: Handoff | None, *, lead: Lead, at: datetime, workspac
         due_at,
         found,
         between(workspace, found or at, due_at).total_seconds() / 60,
-        between(workspace, handoff.opened_at, due_at).total_seconds() / 60,
+        between(workspace, handoff.began_at, due_at).total_seconds() / 60,
     )

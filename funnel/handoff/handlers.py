@@ -106,9 +106,7 @@ def escalate(effects: list[Effect], at: datetime) -> None:
 def pass_on(effects: list[Effect], at: datetime) -> None:
     """Nobody decided: offer it to somebody untried, else to the pool. A pool handoff stays open and late."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
-    for _, one in _handoffs(effects):
-        if one.offered_to_id is not None:
-            passing.pass_on(one, at=at, workspace=workspace)
+    passing.reroute([one for _, one in _handoffs(effects) if one.offered_to_id], at=at, workspace=workspace)
 
 
 def cool(effects: list[Effect], at: datetime) -> None:
@@ -174,6 +172,7 @@ def _tell(one: Handoff, kind: str, event: Event, at: datetime, people: list[Memb
                 "promised": one.card.get("promised", []),
                 "ask": one.card.get("ask", []),
                 "due": one.due_at.isoformat(),
+                "began": one.began_at.isoformat() if one.is_passed else "",
                 "waits_for": one.offered_to.name if one.offered_to else "",
                 "path": f"/leads/{one.lead_id}/",
             },

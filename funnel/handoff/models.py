@@ -125,6 +125,8 @@ class Handoff(TenantRow):
     route = models.JSONField(default=dict)
     offered_to = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="offers", db_index=False)
     opened_at = models.DateTimeField()
+    # When they were first offered to anybody this time; who gets them after somebody else keeps it.
+    began_at = models.DateTimeField()
     # The fit by which the promise was made, and the working minutes within which it was to be taken.
     fit_band = models.CharField(max_length=1, blank=True)
     promise_minutes = models.PositiveIntegerField(default=480)
@@ -163,6 +165,11 @@ class Handoff(TenantRow):
     @property
     def is_open(self) -> bool:
         return self.outcome == Outcome.OPEN
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether somebody else was offered the lead before, so that they wait for longer than this offer does."""
+        return self.began_at != self.opened_at
 
 
 class QuestionQuerySet(models.QuerySet["Question"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -19,6 +20,9 @@ from funnel.outbox.actions import record, record_all
 from funnel.outbox.models import Event
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
+
+# A letter about several leads names so many of them.
+NAMED = 20
 
 
 class NoReason(Refusal):
@@ -45,7 +49,7 @@ def pass_on(
 
     Without `by` the clock did it. None when it was decided meanwhile, or waits for that member already.
     """
-    opened = _reroute([handoff], by=by, to=to, reason=reason.strip(), at=at, workspace=workspace)
+    opened = reroute([handoff], by=by, to=to, reason=reason, at=at, workspace=workspace)
     return opened[0] if opened else None
 
 
@@ -64,7 +68,7 @@ def pass_several(
     Gives the new ones; what was decided meanwhile, or waits for that member already, stays. Raises NoReason, NotYours.
     """
     _decides(by, reason)
-    return _reroute(handoffs, by=by, to=to, reason=reason.strip(), at=at, workspace=workspace)
+    return reroute(handoffs, by=by, to=to, reason=reason, at=at, workspace=workspace)
 
 
 def _decides(by: Member, reason: str) -> None:
@@ -79,15 +83,18 @@ def _takes(to: Member | None) -> None:
         raise NotYours(f"{to.name} doesn’t take leads.")
 
 
-def _reroute(
+@transaction.atomic
+def reroute(
     handoffs: Sequence[Handoff],
     *,
-    by: Member | None,
-    to: Member | None,
-    reason: str,
     at: datetime,
     workspace: Workspace,
+    by: Member | None = None,
+    to: Member | None = None,
+    reason: str = "",
 ) -> list[Handoff]:
+    """Offer open handoffs to somebody else, as pass_on does with one, and tell whoever had them; gives the new ones."""
+    reason = reason.strip()
     leads = Lead.objects.locked([one.lead_id for one in handoffs])
     _takes(to)
     found = Handoff.objects.open().filter(pk__in=[one.pk for one in handoffs]).select_related("offered_to__user")
@@ -97,20 +104,19 @@ def _reroute(
     outcome = Outcome.REROUTED if by else Outcome.EXPIRED
     Handoff.objects.filter(pk__in=[one.pk for one in waiting.values()]).update(outcome=outcome, closed_at=at)
     told = {"because": reason} if reason else {}
-    record_all(
-        [
-            Event(
-                workspace=workspace,
-                lead_id=pk,
-                kind="handoff_rerouted",
-                occurred_at=at,
-                recorded_at=at,
-                actor=by,
-                data={"handoff": str(one.pk), "from": one.offered_to.name if one.offered_to else "", **told},
-            )
-            for pk, one in waiting.items()
-        ]
-    )
+    events = [
+        Event(
+            workspace=workspace,
+            lead_id=pk,
+            kind="handoff_rerouted",
+            occurred_at=at,
+            recorded_at=at,
+            actor=by,
+            data={"handoff": str(one.pk), "from": one.offered_to.name if one.offered_to else "", **told},
+        )
+        for pk, one in waiting.items()
+    ]
+    record_all(events)
     opened = open_for(
         [leads[pk] for pk in waiting],
         why={pk: one.card["why"] for pk, one in waiting.items()},
@@ -124,6 +130,11 @@ def _reroute(
     if opened and to is not None:
         # After the turns, which are locked by id: two who pass on at once may not wait for each other.
         stays(to)
+    now = {one.lead_id: one.offered_to for one in opened}
+    had = [
+        (event, leads[pk], one.offered_to, now[pk]) for event, (pk, one) in zip(events, waiting.items(), strict=True)
+    ]
+    _tell_who_had(had, by=by, reason=reason, at=at)
     return opened
 
 
@@ -226,25 +237,60 @@ def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime, reason: str =
         },
     )
     _tell([event], {lead.pk: lead}, by=by, at=at)
+    _tell_who_had([(event, lead, was, to)], by=by, reason=reason.strip(), at=at)
     return lead
 
 
 def _tell(events: Sequence[Event], leads: Mapping[UUID, Lead], *, by: Member, at: datetime) -> None:
-    """Tell by mail who holds these leads now, unless they took them themselves: why, and what the lead was promised."""
-    told = [event for event in events if event.lead_id and leads[event.lead_id].holder != by]
-    touches = touches_of([leads[event.lead_id] for event in told if event.lead_id])
-    for event in told:
+    """Tell by mail who holds these leads now, unless they took them themselves: why, and what one lead was promised."""
+    got: dict[Member, list[tuple[Event, Lead]]] = {}
+    for event in events:
         lead = leads[event.lead_id]  # type: ignore[index]
-        mail.queue(
-            "passed-on", to=lead.holder, event=event, lead_id=lead.pk, at=at,
-            context={
-                "lead": str(lead), "company": lead.company_name,
-                "passed": passed_words(by, event.data.get("because", "")),
-                "promised": promises(touches[lead.pk]), "path": f"/leads/{lead.pk}/",
-            },
-        )  # fmt: skip
+        if lead.holder is not None and lead.holder != by:
+            got.setdefault(lead.holder, []).append((event, lead))
+    for member, theirs in got.items():
+        event, lead = theirs[0]
+        passed = {"passed": passed_words(by, event.data.get("because", ""), len(theirs))}
+        if len(theirs) > 1:
+            names = _names([one for _, one in theirs])
+            head = f"{len(theirs)} leads are with you now"
+            about: dict[str, Any] = {"head": head, "path": "/sales/mine/", **names, **passed}
+            mail.queue("passed-several", to=member, event=event, at=at, context=about)
+            continue
+        about = {
+            "lead": str(lead), "company": lead.company_name, "promised": promises(touches_of([lead])[lead.pk]),
+            "path": f"/leads/{lead.pk}/", **passed,
+        }  # fmt: skip
+        mail.queue("passed-on", to=member, event=event, lead_id=lead.pk, at=at, context=about)
 
 
-def passed_words(by: Member, reason: str) -> str:
-    """Who passed a lead on and why, as whoever gets it reads it."""
-    return f"{by.name} passed it on: “{reason}”." if reason else f"{by.name} passed it on."
+def _tell_who_had(
+    had: Sequence[tuple[Event, Lead, Member | None, Member | None]], *, by: Member | None, reason: str, at: datetime
+) -> None:
+    """Tell by mail who was offered or held these leads and does not any more, unless they did it themselves."""
+    lost: dict[Member, list[tuple[Event, Lead, Member | None]]] = {}
+    for event, lead, was, now in had:
+        if was is not None and was != by and was.active:
+            lost.setdefault(was, []).append((event, lead, now))
+    for member, theirs in lost.items():
+        event, lead, now = theirs[0]
+        whom = {now.name if now else "the pool" for _, _, now in theirs}
+        to = f"to {whom.pop()}" if len(whom) == 1 else "to others"
+        head = f"{lead} went {to}" if len(theirs) == 1 else f"{len(theirs)} leads that waited for you went {to}"
+        said = passed_words(by, reason, len(theirs)) if by else "Nobody had decided in time."
+        one_of = f"/leads/{lead.pk}/" if len(theirs) == 1 else "/handoffs/"
+        about = {"head": head, "passed": said, "path": one_of, **_names([lead for _, lead, _ in theirs])}
+        lead_id = lead.pk if len(theirs) == 1 else None
+        mail.queue("gone-on", to=member, event=event, lead_id=lead_id, at=at, context=about)
+
+
+def _names(leads: Sequence[Lead]) -> dict[str, Any]:
+    """What a letter about several says of them; of one its head says it."""
+    named = [{"name": str(lead), "company": lead.company_name if lead.name else ""} for lead in leads]
+    return {"leads": named[:NAMED] if len(named) > 1 else [], "more": max(0, len(named) - NAMED)}
+
+
+def passed_words(by: Member, reason: str, many: int = 1) -> str:
+    """Who passed a lead, or several, on and why, as whoever gets it reads it."""
+    passed = f"{by.name} passed {'it' if many == 1 else 'them'} on"
+    return f"{passed}: “{reason}”." if reason else f"{passed}."

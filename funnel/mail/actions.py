@@ -26,6 +26,8 @@ SUBJECTS = {
     "task": "Due: {what}, {lead}",
     "weekly": "{head}",
     "passed-on": "With you now: {lead}",
+    "passed-several": "{head}",
+    "gone-on": "{head}",
     "asked-again": "{lead} asks to be contacted again",
     "demo-booked": "{meeting}: {when}",
     "demo-moved": "Moved: {meeting}, now {when}",

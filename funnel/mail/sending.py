@@ -199,7 +199,7 @@ def _zone(message: Message, workspace: Workspace) -> ZoneInfo:
 
 def _context(message: Message, workspace: Workspace, *, hidden: bool) -> dict[str, Any]:
     secret, bulk = is_secret(message), bulk_of(message)
-    moments = {name: _moment(message.context.get(name)) for name in ("due", "until", "starts", "ends", "on")}
+    moments = {name: _moment(message.context.get(name)) for name in ("due", "began", "until", "starts", "ends", "on")}
     return {
         "business": workspace.name,
         "business_lines": face_of(workspace)["address"],

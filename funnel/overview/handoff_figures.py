@@ -116,7 +116,7 @@ def _passage(chain: Sequence[dict[str, Any]], time: WorkingTime, at: datetime) -
         last["fit_band"],
         first["opened_at"],
         stands,
-        stands == "waits" and last["due_at"] < at,
+        stands == "waits" and first["due_at"] < at,
         last["closed_by_id"] or last["offered_to_id"],
         last["closed_at"],
         last["given_back_at"],

@@ -286,6 +286,4 @@ def relieved(owner: Member, *, since: datetime) -> QuerySet[AuditEntry]:
 def pass_offers_on(member: Member, *, by: Member, at: datetime) -> int:
     """Offer what waits for this member to somebody else; give how many went on."""
     waiting = list(Handoff.objects.open().filter(offered_to=member).with_lead().order_by("lead_id"))
-    for one in waiting:
-        passing.pass_on(one, at=at, workspace=member.workspace, by=by)
-    return len(waiting)
+    return len(passing.reroute(waiting, at=at, workspace=member.workspace, by=by))

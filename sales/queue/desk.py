@@ -11,14 +11,13 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
 
+from funnel.handoff.clock import contacts
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES
-from funnel.outbox.kinds import CONTACTS
-from funnel.outbox.models import Event
 from funnel.overview.rows import UNKNOWN, grades_of, minutes_left
 from funnel.scoring.models import Basis, LeadScore
-from funnel.templatetags.words import calendar_day, clock_time, day
+from funnel.templatetags.words import calendar_day, clock_time, day, when
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.slots import slot
 from sales.queue.models import Task
@@ -81,10 +80,7 @@ def with_nothing_planned(member: Member) -> Any:
     """The member's leads: first those to whom nobody has spoken since they were handed over, `handed_at`; then the
     others by engagement.
     """
-    contact = Event.objects.filter(
-        lead=OuterRef("lead"), kind__in=CONTACTS, actor__isnull=False, occurred_at__gte=OuterRef("opened_at")
-    )
-    silent = _taken().filter(~Exists(contact), lead=OuterRef("pk")).values("closed_at")[:1]
+    silent = _taken().filter(~Exists(contacts()), lead=OuterRef("pk")).values("closed_at")[:1]
     # The basis is asked for once, not beside each lead.
     basis = Basis.objects.filter(in_force=True).values("pk")
     score = LeadScore.objects.filter(lead=OuterRef("pk"), basis=Subquery(basis)).values("total")
@@ -138,7 +134,9 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
     waits = new_handoffs(member)
     many = Subquery(waits.order_by().values(one=Value(1)).annotate(many=Count("*")).values("many"))
     waiting = list(
-        waits.select_related("lead").only("card", "due_at", "promise_minutes", *WITH_FACE).annotate(many=many)[:MOST]
+        waits.select_related("lead")
+        .only("card", "due_at", "promise_minutes", "opened_at", "began_at", *WITH_FACE)
+        .annotate(many=many)[:MOST]
     )
     steps = list(Task.objects.on_desk_of(member).only("what", "due_at", "all_day", *WITH_FACE)[:MOST])
     planned = [Planned(task.due_at, task.lead, task.what, *_place(task, at)) for task in steps]
@@ -163,7 +161,7 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
     groups["new"].beyond = beyond
     for one in waiting:
         left = minutes_left(one, at=at, workspace=workspace)
-        groups["new"].rows.append(Row(one.lead, one.card["why"], left=left, promise=one.promise_minutes))
+        groups["new"].rows.append(Row(one.lead, _since(one) + one.card["why"], left=left, promise=one.promise_minutes))
     for lead in first:
         said, due_at = why[lead.pk]
         late = due_at is not None and due_at < at
@@ -173,6 +171,11 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
     for lead in others:
         groups["others"].rows.append(Row(lead, "Nothing is planned: call, or say what is next"))
     return [group for group in groups.values() if group.rows], mark
+
+
+def _since(one: Handoff) -> str:
+    """Since when they wait who were offered to somebody else before; a blank for whoever comes now."""
+    return f"Waits since {when(one.began_at)}. " if one.is_passed else ""
 
 
 def grade(rows: Sequence[Row], *, at: datetime, basis: Basis | None) -> None:

@@ -117,15 +117,16 @@ def test_a_lead_that_was_given_back_waits_for_no_contact(taken, rep, gate):
     assert contact(gate, rep) is None
 
 
-def test_an_offer_that_is_passed_on_begins_its_promise_anew(gate, rep, other_rep, work):
+def test_an_offer_that_is_passed_on_has_its_own_time_and_keeps_the_first_contact(gate, rep, other_rep, work):
     with gate(rep) as at:
         receive(rep.workspace, [Capture(email="ann@bell.example", asks=True)], at=at)
     work()
     with gate(rep) as at:
         later = at + timedelta(days=7)
-        again = passing.pass_on(Handoff.objects.get(), at=later, workspace=rep.workspace)
+        first = Handoff.objects.get()
+        again = passing.pass_on(first, at=later, workspace=rep.workspace)
         assert again.due_at > later
-        assert again.contact_due_at > again.due_at
+        assert (again.contact_due_at, again.began_at) == (first.contact_due_at, first.opened_at)
 
 
 def test_holidays_that_leave_no_working_day_are_refused_with_a_sentence(owner, gate):

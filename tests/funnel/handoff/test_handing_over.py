@@ -186,6 +186,7 @@ def test_the_clock_reminds_escalates_and_passes_on_each_once(asked, rep, other_r
             ("handoff", rep.email),
             ("handoff-reminder", rep.email),
             ("handoff-late", owner.email),
+            ("gone-on", rep.email),
             ("handoff", other_rep.email),
         ]
         first.refresh_from_db()

@@ -51,7 +51,8 @@ def test_what_became_of_them_is_counted_lead_by_lead_and_by_one_query(owner: Any
         for lead in Lead.objects.all():
             for turn in range(dice.randrange(4)):
                 Handoff.objects.create(
-                    workspace=owner.workspace, lead=lead, opened_at=at, remind_at=at, due_at=at, reroute_at=at,
+                    workspace=owner.workspace, lead=lead, opened_at=at, began_at=at, remind_at=at, due_at=at,
+                    reroute_at=at,
                     outcome=dice.choice(ended) if turn else dice.choice([Outcome.OPEN, Outcome.ACCEPTED]),
                     given_back_at=dice.choice([None, None, at - timedelta(days=1)]),
                 )  # fmt: skip

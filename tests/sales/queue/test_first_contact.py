@@ -33,7 +33,7 @@ def test_the_desk_says_by_when_and_late_comes_first(taken, rep, browse, gate):
     assert "Call first" in page
     assert "speak to them by" in page
     with gate(rep) as at:
-        Handoff.objects.update(opened_at=at - timedelta(days=9), contact_due_at=at - timedelta(days=7))
+        Handoff.objects.update(began_at=at - timedelta(days=9), contact_due_at=at - timedelta(days=7))
     page = desk(browse, rep)
     assert page.index("<h3>Late") < page.index("Call first")
     assert "were to be spoken to by" in page
