@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
@@ -14,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "funnel.settings")
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import beat_init, setup_logging, worker_ready
+from celery.signals import beat_init, setup_logging, worker_init, worker_ready
 from django.conf import settings
 from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
@@ -131,6 +132,14 @@ app.set_default()
 @setup_logging.connect
 def _keep_our_logging(**_signal: Any) -> None:
     """Leave the logging to settings.LOGGING: Celery would print a line per ring."""
+
+
+@worker_init.connect
+def _keep_what_is_read(**_signal: Any) -> None:
+    """Let the collector leave alone what stays for good: it looked at it ever again, for a sixth of a list's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @worker_ready.connect
