@@ -314,6 +314,7 @@ _LEAD_PANELS = [
 _DESK_ASKS = [
     "funnel.overview.questions.ASKED", "sales.queue.pane.TASKS", "sales.qualification.actions.QUESTIONS",
     "sales.deals.page.DEALS", "sales.negotiation.page.QUOTES", "sales.demos.panel.DEMOS",
+    "marketing.nurture.panel.OPEN",
 ]  # fmt: skip
 _DESK_PANELS = [
     "funnel.overview.questions.desk_panel",
@@ -383,6 +384,8 @@ SLOTS: dict[str, list[str]] = {
     "leaves_sales": _LEAVES_SALES,
     # (lead_ids, to, at): inside the move that takes leads away from marketing.
     "leaves_marketing": ["marketing.nurture.actions.leave"],
+    # (lead): why it would get no nurture mails once sales gives it back, in words; blank where it would.
+    "no_nurture": ["marketing.nurture.panel.none_after"],
     # (lead_ids): those with whom sales is in the middle of something, so that a wish for contact is no new handoff.
     "busy_with": ["sales.deals.facts.busy_with"],
     # (lead_ids): who had the latest deal with each lead, by lead.

@@ -7,13 +7,15 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from funnel.handoff.actions import NO_DAY, ends_with_a_day
 from funnel.handoff.models import GiveBackReason, Way
 from funnel.handoff.reasons import OFFERED
 from funnel.handoff.wayback import TOUCHES, follows, touch_words
+from funnel.leads.models import Lead
 from funnel.workspaces.hours import opening
-from funnel.workspaces.models import Workspace
+from funnel.workspaces.slots import slot
 
 # A promise further away than this is a slip of the keyboard.
 FAR = 366 * 5
@@ -36,16 +38,25 @@ class GiveBackForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
-    def __init__(
-        self, *args: Any, workspace: Workspace, at: datetime, reasons: list[Any] | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, lead: Lead, at: datetime, reasons: list[Any] | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("auto_id", "give-%s")
         super().__init__(*args, **kwargs)
-        self.workspace, self.at = workspace, at
+        self.lead, self.at = lead, at
         self.reasons = OFFERED.rows() if reasons is None else reasons
-        for one in self.reasons:
-            one.follows = follows(one)
         self.fields["reason"].choices = [(one.key, one.name) for one in self.reasons]  # type: ignore[attr-defined]
+
+    @cached_property
+    def no_mails(self) -> str:
+        """Why the lead would get no nurture mails by any reason; blank where it would, or no reason promises any."""
+        if not any(one.nurtures for one in self.reasons):
+            return ""
+        why: str = slot("no_nurture")[0](self.lead)
+        return why
+
+    @property
+    def told(self) -> list[tuple[Any, str]]:
+        """The reasons, each with what follows from it for this lead."""
+        return [(one, follows(one, mails=not self.no_mails)) for one in self.reasons]
 
     def clean(self) -> dict[str, Any]:
         """Turn the chosen key into its reason and the day into the moment at which it opens; a day must be to come."""
@@ -69,7 +80,7 @@ class GiveBackForm(forms.Form):
         elif (day - today).days > FAR:
             self.add_error("until", "Choose a day within the next five years.")
         else:
-            given["until"] = opening(self.workspace, day)
+            given["until"] = opening(self.lead.workspace, day)
         return given
 
 

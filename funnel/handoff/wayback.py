@@ -68,17 +68,17 @@ def brings_back(way: dict[str, Any] | None) -> str:
     return "back when they are ready again"
 
 
-def follows(reason: GiveBackReason) -> str:
-    """What follows from a reason, as whoever chooses it reads it."""
+def follows(reason: GiveBackReason, *, mails: bool = True) -> str:
+    """What follows from a reason, as whoever chooses it reads it; without `mails` for a lead who would get none."""
     if reason.disqualifies:
         return "Ends here; coming back is only listed"
-    mails = "; nurture mails meanwhile" if reason.nurtures else ""
+    meanwhile = "; nurture mails meanwhile" if mails and reason.nurtures else ""
     if reason.way == Way.DATE:
-        return f"Comes back to sales on the day you choose{mails}"
+        return f"Comes back to sales on the day you choose{meanwhile}"
     then = brings_back(way_of(reason, until=None))
     if not reason.cool_days:
-        return f"With marketing, {then}{mails}"
-    return f"With marketing for {plural(reason.cool_days, 'day')}, then {then}{mails}"
+        return f"With marketing, {then}{meanwhile}"
+    return f"With marketing for {plural(reason.cool_days, 'day')}, then {then}{meanwhile}"
 
 
 def promise(way: dict[str, Any] | None, until: datetime | None, *, short: bool = False) -> str:

@@ -42,7 +42,7 @@ def _show(request: HttpRequest, lead: Any, *, status: int = 200, **also: Any) ->
     context = page.page(request, lead)
     if context["can"].give_back:
         reasons = known.of(lead, OFFERED)
-        context["give_back"] = GiveBackForm(workspace=lead.workspace, at=request.at, reasons=reasons)  # type: ignore[attr-defined]
+        context["give_back"] = GiveBackForm(lead=lead, at=request.at, reasons=reasons)  # type: ignore[attr-defined]
     if context["can"].edit:
         context["note"] = NoteForm(auto_id="note-%s")
     if context["can"].set_aside:
@@ -89,7 +89,7 @@ def take(request: HttpRequest, pk: UUID) -> HttpResponse:
 def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give the lead back with a reason."""
     lead = page.lead_of(_member(request), pk)
-    form = GiveBackForm(request.POST, workspace=lead.workspace, at=request.at)  # type: ignore[attr-defined]
+    form = GiveBackForm(request.POST, lead=lead, at=request.at)  # type: ignore[attr-defined]
     if not form.is_valid():
         return _show(request, lead, status=422, give_back=form, open_sheet="give-back")
     try:

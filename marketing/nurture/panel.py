@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.urls import reverse
 
 from funnel.leads import known
-from funnel.leads.models import Lead
+from funnel.leads.models import Consent, Lead, Suppression
+from funnel.leads.stages import Stage
 from funnel.leads.suppressing import suppression_of
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.roles import may
 from marketing.nurture import actions as nurture
-from marketing.nurture.models import WAITS, Enrollment, EnrollmentState
+from marketing.nurture.models import WAITS, Enrollment, EnrollmentState, Letter, Sequence, Step, Stop
 
 LATEST = Asked(
     lambda lead: (
@@ -24,6 +25,36 @@ LATEST = Asked(
     ),
     UUID,
 )
+
+# Whether there are mails, whether the lead agreed to mail, and whether there is one that it has not had.
+OPEN = Asked(
+    lambda lead: Lead.objects.filter(pk__in=[lead]).values_list(
+        Exists(Sequence.objects.filter(is_on=True)),
+        Exists(Consent.objects.filter(lead=OuterRef("pk"), channel="email")),
+        Exists(
+            Step.objects.kept().exclude(
+                Exists(Letter.objects.filter(step=OuterRef("pk"), enrollment__lead=OuterRef(OuterRef("pk"))))
+            )
+        ),
+    ),
+    UUID,
+)
+
+
+def none_after(lead: Lead) -> str:
+    """Why a lead would get no nurture mails once sales gives it back; blank where it would: SLOTS["no_nurture"]."""
+    is_on, agreed, has_more = known.of(lead, OPEN)[0]
+    suppressed = suppression_of(lead.workspace_id, lead.email)
+    against = (
+        (not is_on, "They are switched off"),
+        (suppressed and suppressed.why == Suppression.Why.BOUNCED, Stop.BOUNCED.label),
+        (suppressed, Stop.UNSUBSCRIBED.label),
+        (lead.stage == Stage.CUSTOMER, Stop.CUSTOMER.label),
+        (not lead.email, Stop.ADDRESS.label),
+        (not agreed, Stop.CONSENT.label),
+        (not has_more, "They have had them all"),
+    )
+    return next((why for holds, why in against if holds), "")
 
 
 def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:

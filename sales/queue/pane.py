@@ -63,7 +63,7 @@ def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         "panels": [panel for make in slot("desk_panels") if (panel := make(request, lead))],
     }
     if allowed.give_back:
-        context["give_back"] = GiveBackForm(workspace=workspace, at=at, reasons=known.of(lead, OFFERED))
+        context["give_back"] = GiveBackForm(lead=lead, at=at, reasons=known.of(lead, OFFERED))
     return context
 
 

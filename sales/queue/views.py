@@ -89,7 +89,7 @@ def take(request: HttpRequest, pk: UUID) -> HttpResponse:
 def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give the lead back with a reason, before or after it was taken."""
     lead = _lead(pk)
-    form = GiveBackForm(request.POST, workspace=request.workspace, at=request.at)  # type: ignore[attr-defined]
+    form = GiveBackForm(request.POST, lead=lead, at=request.at)  # type: ignore[attr-defined]
     if not form.is_valid():
         return _desk(request, pk, status=422, give_back=form, open_sheet=True)
     try:
@@ -168,7 +168,7 @@ def _step(request: HttpRequest, pk: int) -> Task:
 
 
 def _lead(pk: UUID) -> Lead:
-    found: Lead = get_object_or_404(Lead.objects.select_related("holder__user", "company"), pk=pk)
+    found: Lead = get_object_or_404(Lead.objects.select_related("holder__user", "company", "workspace"), pk=pk)
     return found
 
 
