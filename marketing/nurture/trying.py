@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from funnel.leads.models import Lead
+from funnel.leads.models import Consent, Lead
+from funnel.leads.suppressing import agreed_to_mail, suppression_of
 from funnel.mail import actions as mail
 from funnel.mail.models import Message
 from funnel.mail.sending import text_of
@@ -16,15 +18,20 @@ from marketing.nurture.words import filled, pieces, values_for
 KIND = "nurture-test"
 # They stand where there is no lead yet, and say so themselves.
 NAME, COMPANY = "Firstname Lastname", "Company"
+# So many are looked at, to find one who may be mailed.
+LOOKED_AT = 10
 
 
 def reader() -> Lead | None:
-    """The lead that the mails are shown with: whoever got them latest, else the newest with a name and an address."""
-    latest: Enrollment | None = Enrollment.objects.select_related("lead").order_by("-enrolled_at", "-id").first()
-    if latest is not None:
-        return latest.lead
-    named: Lead | None = Lead.objects.exclude(name="").exclude(email="").order_by("-received_at", "-id").first()
-    return named
+    """The lead that the mails are shown with: of those who may be mailed who got them, else agreed to mail, latest."""
+    got = Enrollment.objects.select_related("lead").order_by("-enrolled_at", "-id")[:LOOKED_AT]
+    agreed = Consent.objects.filter(channel="email").select_related("lead").order_by("-id")[:LOOKED_AT]
+    leads = (one.lead for one in chain(got, agreed))
+    return next((lead for lead in leads if _may_be_mailed(lead)), None)
+
+
+def _may_be_mailed(lead: Lead) -> bool:
+    return bool(lead.email) and agreed_to_mail(lead) and suppression_of(lead.workspace_id, lead.email) is None
 
 
 def _context(step: Step, lead: Lead | None, *, workspace: Workspace, signer: Member | None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ MARKS = {name: f"{{{{{name}{'|' * (name in INSTEAD)}{INSTEAD.get(name, '')}}}}}"
 EXAMPLE = MARKS["first_name"]
 MARK = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 ADDRESS = re.compile(r"https?://[^\s<>\"{}]+[^\s<>\"{}.,;:!?)\]’”]")
+SINGLE = re.compile(rf"\{{\s*({'|'.join(FIELDS)})\s*(?:\|[^{{}}]*)?\}}")
 FIELD_IN_ADDRESS = re.compile(r"https?://\S*\{\{")
 LONGEST_SUBJECT, LONGEST_TEXT, LONGEST_VALUE = 150, 8000, 80
 # A mail's words in pieces: ("words", text) or ("link", address).
@@ -71,7 +72,10 @@ def _wrong_mark(words: str) -> str:
             return f"Say what stands there when we don’t know it, like {MARKS[name]}."
         if "://" in instead:
             return "An address can’t stand in a field: it must be the same for everybody."
-    if left := re.search(r"\{\{|\}\}|\{%|%\}", MARK.sub("", words)):
+    plainly = MARK.sub("", words)
+    if single := SINGLE.search(plainly):
+        return f"“{single[0]}” would be sent as it is. Write {MARKS[single[1]]}."
+    if left := re.search(r"\{\{|\}\}|\{%|%\}", plainly):
         return f"“{left[0]}” would be sent as it is. A field is written like {EXAMPLE}."
     return ""
 

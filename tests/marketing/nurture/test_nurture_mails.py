@@ -271,7 +271,9 @@ def test_a_name_of_several_lines_adds_no_header(enrolled, gate, owner, work, sin
     assert (to, mail["Bcc"]) == ([lead.email], None)
 
 
-@pytest.mark.parametrize("words", ["{% load x %}", "Hi {{first_name", "first_name}} hello", "100 %}"])
+@pytest.mark.parametrize(
+    "words", ["{% load x %}", "Hi {{first_name", "first_name}} hello", "100 %}", "Hi { name|you }"]
+)
 def test_what_would_reach_people_as_a_sign_is_refused(words):
     for subject, text in ((words, "Hello"), ("Hello", words)):
         with pytest.raises(Refused, match="would be sent as it is"):

@@ -3,9 +3,12 @@
 import pytest
 from django.urls import reverse
 
+from funnel.leads.identity import Capture
 from funnel.leads.models import Lead, Suppression
+from funnel.leads.receiving import receive
 from funnel.mail.models import Message
 from funnel.outbox.models import Event
+from marketing.nurture import actions as nurture
 from marketing.nurture.models import Enrollment, Letter, Step
 from tests.marketing.nurture.test_links_in_mails import body
 
@@ -34,9 +37,24 @@ def test_everybody_reads_each_mail_as_a_real_lead_would(nurtured, lead, browse, 
 
 def test_without_a_lead_stand_ins_say_that_they_are_some(nurtured, marketer, browse):
     page = read(browse(marketer))
-    assert "There is no lead yet to fill them in for" in page
+    assert "An example, because there is no lead yet who would get them" in page
     assert "Firstname, what a roof costs" in page
     assert "Dear Firstname," in page
+
+
+def test_nobody_is_shown_who_would_get_no_mail(enrolled, lead, gate, marketer, rep, browse):
+    with gate(rep) as at:
+        bo = Capture(kind="form", name="Bo Crow", email="bo@crow.example", consents={"email": "Send me advice"})
+        receive(rep.workspace, [bo, Capture(kind="form", name="Cy Dove", email="cy@dove.example")], at=at)
+    assert ">Ann Bell</bdi></a>" in read(browse(marketer))
+    with gate(rep) as at:
+        nurture.no_mail(lead, by=rep, at=at)
+    assert "Bo, what a roof costs" in read(browse(marketer))
+    with gate(rep) as at:
+        nurture.no_mail(Lead.objects.get(name="Bo Crow"), by=rep, at=at)
+    page = read(browse(marketer))
+    assert "An example, because there is no lead yet who would get them" in page
+    assert "Firstname, what a roof costs" in page
 
 
 def test_without_a_name_the_words_for_that_stand_there(enrolled, gate, marketer, browse):
