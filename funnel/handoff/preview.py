@@ -67,7 +67,7 @@ def look_ahead(effects: list[Effect], at: datetime) -> list[Effect]:
 
 
 def _standing(now: Basis, then: Basis, at: datetime) -> dict[str, Any]:
-    """How many change band, become ready and stop being ready, at this moment."""
+    """How many change band, are ready, become it and stop being it, at this moment."""
     before = LeadScore.objects.filter(basis=now, lead=OuterRef("lead")).annotate(band=band_of(now, at))
     moved = judged().filter(basis=then).annotate(band=band_of(then, at))
     same = before.filter(fit_band=OuterRef("fit_band"), band=OuterRef("band"))
@@ -76,6 +76,7 @@ def _standing(now: Basis, then: Basis, at: datetime) -> dict[str, Any]:
         "at": at.isoformat(),
         "people": judged().filter(basis=then).count(),
         "moved": moved.filter(~Exists(same)).count(),
+        "ready": judged().filter(in_ready_cells(now, at), basis=now).count(),
         "more": becoming_ready(now, then, at).count(),
         "fewer": becoming_ready(then, now, at).count(),
         "places": sum(Member.objects.taking_leads().values_list("weekly_leads", flat=True)),

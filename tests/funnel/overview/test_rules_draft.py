@@ -62,7 +62,18 @@ def test_what_was_taken_away_is_shown_and_put_back_where_it_stood(owner, gate, b
     assert drafted(gate, owner) == default_rules(), "put back once"
     move(page, "phone", "away")
     assert "no longer in the draft" in text(move(page, "phone", "up"))
-    assert move(page, "no-such", "up").status_code == 404
+
+
+def test_a_rule_that_stood_in_a_draft_alone_and_is_gone_says_so(owner, browse, gate):
+    page = browse(owner)
+    page.post(reverse("rule-add") + "?of=fit", {**PHONE, "when": "blank"})
+    (key,) = {rule["key"] for rule in drafted(gate, owner)["fit"]} - {rule["key"] for rule in default_rules()["fit"]}
+    move(page, key, "away")
+    for shown in (page.get(reverse("rule", args=["fit", key]), follow=True), move(page, key, "up")):
+        assert shown.redirect_chain[-1][0] == "/rules/#fit"
+        assert "This rule isn’t there any more" in text(shown)
+    assert page.get(reverse("rule", args=["no-such", key])).status_code == 404
+    assert drafted(gate, owner) == default_rules()
 
 
 def test_what_was_changed_says_what_is_in_force(owner, browse):
@@ -76,6 +87,22 @@ def test_what_was_changed_says_what_is_in_force(owner, browse):
     assert "In force: Phone is known: 20" in shown
     assert "was 20" in shown
     assert "a draft with 1 change" in shown
+
+
+def test_a_changed_rule_still_says_how_much_counts_in_a_day(owner, browse):
+    page = browse(owner)
+    visit = next(rule for rule in default_rules()["engagement"] if rule.get("cap"))
+    sent = {
+        "kind": visit["kind"],
+        "points": str(visit["points"] + 1),
+        "cap": str(visit["cap"]),
+        "page": visit.get("page", ""),
+    }
+    before = text(page.get("/rules/")).count(f"{visit['cap']} a day</span>")
+    assert page.post(reverse("rule", args=["engagement", visit["key"]]), sent).status_code == 302
+    shown = text(page.get("/rules/"))
+    assert f"was {visit['points']}" in shown
+    assert shown.count(f"{visit['cap']} a day</span>") == before > 0
 
 
 def test_a_rule_kept_as_it_was_is_no_change(owner, browse):
