@@ -34,7 +34,10 @@ class RuleForm(forms.Form):
     points = forms.IntegerField(
         label="Points", error_messages=NUMBER, help_text="Below zero they are taken away.", widget=forms.TextInput
     )
-    group = forms.CharField(label="Under the heading", max_length=60, required=False)
+    group = forms.CharField(
+        label="Under the heading", max_length=60, required=False,
+        help_text="Rules with the same heading stand together. Empty: under the usual one.",
+    )  # fmt: skip
     reason = forms.CharField(label="Why we count it", max_length=200, required=False)
 
     def __init__(self, *args: Any, fields: dict[str, FieldDefinition], **kwargs: Any) -> None:
@@ -135,8 +138,8 @@ class EventForm(RuleForm):
             known, named = origins()
             channels, campaigns = channels + known, campaigns + named
         before = (kwargs.get("initial") or {}).get("campaign")
-        if before and before not in campaigns:
-            campaigns.append(before)
+        if before:
+            campaigns = [before, *(one for one in campaigns if one.casefold() != before.casefold())]
         self.fields["kind"].required = False
         self.fields["channel"].choices = [("", "Any way"), *channels]  # type: ignore[attr-defined]
         self.fields["campaign"].choices = [("", "Any"), *((one, one) for one in campaigns)]  # type: ignore[attr-defined]

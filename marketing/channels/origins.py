@@ -13,9 +13,9 @@ OFFERED = 200
 
 
 def origins() -> tuple[list[tuple[str, str]], list[str]]:
-    """Channels as (key, name), and the latest campaigns' names."""
+    """Channels as (key, name), and the latest campaigns as sources say them."""
     channels = [(key, name) for key, name in Channel.objects.values_list("key", "name") if key != "unknown"]
-    return channels, list(Campaign.objects.order_by("-created_at").values_list("key", flat=True)[:OFFERED])
+    return channels, [one.said for one in Campaign.objects.order_by("-created_at")[:OFFERED]]
 
 
 def campaigns_meant(words: Collection[str]) -> dict[str, str]:

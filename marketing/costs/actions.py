@@ -43,7 +43,7 @@ def _source(channel: Channel, campaign: Campaign | None, at: datetime) -> Source
     if known := there.select_related("source").first():
         return known.source
     for placement in ("", "Costs", f"Costs of {channel.pk}"):
-        names = (channel.key, campaign.key if campaign else "", placement)
+        names = (channel.key, campaign.said if campaign else "", placement)
         source = sources_for(channel.workspace, [names], at=at)[Source.key_of(*names)]
         # The worker would place it by its names in a moment; the page that comes next shall find it.
         placed, _ = Placement.objects.get_or_create(

@@ -88,6 +88,15 @@ def test_a_channel_or_campaign_that_there_is_none_of_is_refused_by_its_name(type
         assert not RoutingRule.objects.exists()
 
 
+def test_a_campaign_is_offered_as_its_name_is_written(owner, browse, gate):
+    with gate(owner) as at:
+        start_campaign(Campaign(workspace=owner.workspace, name="Spring Sale 2026"), by=owner, at=at)
+    for address in (reverse("routing-add"), reverse("rule-add") + "?of=engagement", reverse("lead-add")):
+        page = browse(owner).get(address).content.decode()
+        assert "Spring Sale 2026" in page, address
+        assert "spring sale 2026" not in page, address
+
+
 def test_a_renamed_campaign_is_named_by_either_name_and_kept_as_its_sources_say_it(said, owner, browse, gate):
     with gate(owner) as at:
         one = start_campaign(Campaign(workspace=owner.workspace, name="Spring sale"), by=owner, at=at)

@@ -64,7 +64,7 @@ def test_a_cost_stands_on_its_campaign_at_once_and_is_taken_back(owner, marketer
     assert "30 spots" in page
     with gate(owner):
         cost = Cost.objects.get()
-        assert (cost.amount, cost.source.channel, cost.source.campaign) == (123450, "radio", "lower bills")
+        assert (cost.amount, cost.source.channel, cost.source.campaign) == (123450, "radio", "Lower bills")
         assert not Placement.objects.to_look_at().exists()
     browse(marketer).post(reverse("marketing:cost-back", args=[cost.pk]))
     assert "Nothing spent and nothing won yet" in text(browse(marketer), "marketing:campaign", spring.pk)
