@@ -50,6 +50,7 @@ def test_a_rule_is_added_read_as_a_sentence_changed_moved_and_removed(said, owne
     with gate(owner):
         assert list(RoutingRule.objects.values_list("name", flat=True)) == ["Radio", "Scotland"]
         assert RoutingRule.objects.get(pk=first.pk).conditions[0]["is"] == "contains"
+    assert "Remove “<bdi>Scotland</bdi>”?" in page.get(reverse("routing")).content.decode()
     page.post(reverse("routing-remove", args=[first.pk]))
     with gate(owner):
         assert list(RoutingRule.objects.values_list("name", flat=True)) == ["Radio"]
@@ -179,6 +180,10 @@ def test_teams_are_made_changed_and_taken_away(owner, rep, other_rep, browse, ga
     page.post(reverse("team-change", args=[team.pk]), {"name": "Far north", "member": str(other_rep.pk)})
     with gate(owner):
         assert [one.member for one in TeamMember.objects.select_related("member")] == [other_rep]
+        Member.objects.filter(pk=other_rep.pk).update(takes_leads=False)
+    shown = page.get(reverse("routing")).content.decode()
+    assert f"{other_rep.name} (takes no leads)" in shown
+    assert "Remove the team <bdi>Far north</bdi>?" in shown
     page.post(reverse("team-remove", args=[team.pk]))
     with gate(owner):
         assert not Team.objects.exists()
