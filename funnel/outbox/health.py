@@ -24,7 +24,7 @@ LABELS = {
     "database": "Database",
     "migrations": "Database tables",
     "role": "Database user",
-    "broker": "Signal to the worker",
+    "broker": "Waking the worker",
     "worker": "Worker",
     "beat": "Timer",
     "handlers": "Kinds of work",

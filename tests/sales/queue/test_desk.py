@@ -153,7 +153,7 @@ def test_a_call_is_logged_with_note_and_next_step(rep, taken, browse, gate):
     ("sent", "sentence"),
     [
         ({}, "Choose how the call went."),
-        ({"outcome": "7"}, "Choose how the call went."),
+        ({"outcome": "7"}, "How did it go? Choose how the call went."),
         ({"outcome": "call_back"}, "Choose the day on which to call back."),
         ({"outcome": "spoke", "what": "Write"}, "Choose the day."),
         ({"outcome": "spoke", "on": "2020-02-02"}, "This has passed; choose a later one."),
