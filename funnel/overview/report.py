@@ -12,7 +12,20 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Sum, Value, When
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    F,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Sum,
+    UUIDField,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import IsNull
 from django.utils.functional import cached_property
@@ -20,6 +33,7 @@ from django.utils.functional import cached_property
 from funnel.leads.models import Lead, Source
 from funnel.leads.stages import ARRIVALS, Stage
 from funnel.ledger.models import Revenue
+from funnel.outbox.models import Unindexed
 from funnel.overview.medians import Days, Each, Median
 from funnel.workspaces.models import Member
 from funnel.workspaces.months import begins_on, months_between, months_later
@@ -97,7 +111,10 @@ class Received:
         """What a lead is grouped by."""
         if by == "month":
             return self._month(f"{lead}received_at", self.months)
-        return F(f"{lead}{'holder_id' if by == 'member' else 'source_id'}")
+        # In the order of its index SQLite would fetch every lead by itself.
+        if by == "member":
+            return Unindexed(f"{lead}holder_id", UUIDField())
+        return Unindexed(f"{lead}source_id", BigIntegerField())
 
     def _month(self, column: str, months: list[date]) -> Any:
         """The month of a moment, found by halving: to cut a moment, SQLite would ask Python for every lead."""
