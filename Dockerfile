@@ -17,6 +17,7 @@ FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
     DATA=/data
 RUN groupadd --gid 10001 baton \
     && useradd --uid 10001 --gid baton --no-create-home --home-dir /tmp --shell /usr/sbin/nologin baton \

@@ -239,9 +239,14 @@ class Supervisor:
             guard.tell("-", process.pid)
 
 
+# Threads share two heaps: with one each, as is usual, the web part holds a twentieth more.
+HEAPS = {"MALLOC_ARENA_MAX": "2"}
+
+
 def parts(python: Path, env: dict[str, str], door: socket.socket) -> list[Part]:
     """Return web, worker and beat as they run on one machine."""
     run = [str(python), "-m"]
+    env = HEAPS | env
     door_number = f"fd://{door.fileno()}"
     # Read once for both processes, which then share it: half the memory, and neither answers before it is ready.
     web = ["gunicorn", "funnel.wsgi", "--bind", door_number, "--no-control-socket", "--worker-class", "gthread"]

@@ -177,7 +177,7 @@ class Stage:
             ],
             "beat": [*celery, "beat", "--pidfile=", "--schedule", str(settings.DATA / "beat-schedule")],
         }[name]
-        env = dict(os.environ)
+        env = supervisor.HEAPS | dict(os.environ)
         if name == "bare":
             env["BENCH_DATABASE"] = env["DATABASE_URL"] or f"sqlite:///{settings.DATA / 'baton.sqlite3'}"
             del env["DJANGO_SETTINGS_MODULE"]
