@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,9 +20,11 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
+from django.conf import settings
 
 from tests import servers
 from tests.run import environment
+from tests.stack import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -133,20 +136,26 @@ def test_an_unknown_word_is_answered_with_the_known_ones():
 
 @pytest.fixture
 def stores():
-    """Return the settings of the present pass: nothing on SQLite, else a database of this test's own and the broker."""
-    url = os.environ.get("DATABASE_URL", "")
-    if not url:
-        yield {}
-        return
-    name = f"start_{secrets.token_hex(4)}"
-    with contextlib.closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
+    """Make the settings of the present pass: none on SQLite, else a database of this test's own and the broker."""
+    url, made = os.environ.get("DATABASE_URL", ""), []
+
+    def sql(statement: str) -> None:
+        with contextlib.closing(psycopg2.connect(url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(statement)
+
+    def make(template: str) -> dict[str, str]:
+        if not url:
+            return {}
+        if not made:
+            made.append(f"start_{secrets.token_hex(4)}")
+            sql(f'CREATE DATABASE {made[0]} TEMPLATE "{template or "template1"}"')
         broker = urlsplit(os.environ["REDIS_URL"])._replace(path="/7").geturl()
-        yield {"DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl(), "REDIS_URL": broker}
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        return {"DATABASE_URL": urlsplit(url)._replace(path=f"/{made[0]}").geturl(), "REDIS_URL": broker}
+
+    yield make
+    for name in made:
+        sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -154,13 +163,16 @@ def start(tmp_path, stores):
     """Start Baton for real, wait until it says how to stop, and end whatever a failed test leaves."""
     started = []
 
-    def begin(*, demo: bool = True) -> tuple[subprocess.Popen, dict[str, str], str]:
-        if not demo:  # as if it had been made before: playing a quarter takes longer than all the rest
-            (tmp_path / "data").mkdir()
-            (tmp_path / "data" / "baton.sqlite3").touch()
-            made = hashlib.sha256(stores.get("DATABASE_URL", "").encode()).hexdigest()
+    def begin(*, new: bool = True) -> tuple[subprocess.Popen, dict[str, str], str]:
+        template = ""
+        if not new:  # as if it had run before: to make the tables and play a quarter takes longer than all the rest
+            mould, template = tables(settings.DATA / "moulds", os.environ.get("DATABASE_URL", ""))
+            shutil.copytree(mould, tmp_path / "data")
+        given = stores(template)
+        if not new:
+            made = hashlib.sha256(given.get("DATABASE_URL", "").encode()).hexdigest()
             (tmp_path / "data" / "demo-made").write_text(made)
-        env = environment(str(tmp_path / "data"), PORT=str(servers.free_port()), **stores)
+        env = environment(str(tmp_path / "data"), PORT=str(servers.free_port()), **given)
         process = subprocess.Popen(
             [sys.executable, "start.py", "run"],
             cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -253,14 +265,14 @@ class TestRunning:
         assert gone(tmp_path, within=2)
 
     def test_killed_outright_it_leaves_no_orphan(self, start, tmp_path):
-        process, env, _ = start(demo=False)
+        process, env, _ = start(new=False)
         until_ready(env, within=60)
         assert len(ours(tmp_path)) >= 6  # supervisor, guard, web and its two, worker, beat
         process.kill()
         assert gone(tmp_path, within=15)
 
     def test_a_killed_worker_comes_back_by_itself(self, start, tmp_path):
-        process, env, _ = start(demo=False)
+        process, env, _ = start(new=False)
         until_ready(env, within=60)
         worker = next(pid for pid in ours(tmp_path) if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
         os.killpg(os.getpgid(worker), signal.SIGKILL)
