@@ -119,7 +119,9 @@ class Beside(RuleBasedStateMachine):
                     "over": after(self.workspace, person.offer.opened_at, hours * 1.5),
                     "speak": after(self.workspace, person.offer.opened_at, promise["contact"]),
                 }
-                assert row.opened_at == person.offer.opened_at
+                if person.offer.root is not None:
+                    due["speak"] = person.offer.root.due["speak"]
+                assert (row.opened_at, row.began_at) == (person.offer.opened_at, person.offer.began_at)
                 assert [row.remind_at, row.due_at, row.reroute_at, row.contact_due_at] == list(due.values())
                 self.model.learn(person, row.pk, row.offered_to_id, due)
         new = (

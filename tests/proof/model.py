@@ -40,7 +40,8 @@ class Model:
         if person.offer is not None:
             return
         tried = follows.tried | {follows.to} - {None} if follows else frozenset()
-        person.offers.append(Offer(at, frozenset(tried), to))  # type: ignore[arg-type]
+        root = follows and (follows.root or follows)
+        person.offers.append(Offer(at, frozenset(tried), to, root=root))  # type: ignore[arg-type]
         if person.stage != "customer":
             person.move("ready")
         person.cool, person.waits = None, False
@@ -343,7 +344,7 @@ class Model:
                 found[self._heading(step.due, at)].append((person.pk, step.what))
             if person.holder == who and person.stage in SALES and not steps:
                 taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]
-                silent = [one for one in taken if all(moment < one.opened_at for moment in person.spoken)]
+                silent = [one for one in taken if all(moment < one.began_at for moment in person.spoken)]
                 if silent:
                     late = taken[-1].due["speak"] < at
                     found["Late" if late else "Today"].append((person.pk, "Call first"))

@@ -43,6 +43,12 @@ class Offer:
     due: Mapping[str, datetime] = field(default_factory=dict)
     outcome: str = ""
     back: bool = False
+    # The first offer of those that were passed on to this one.
+    root: Offer | None = None
+
+    @property
+    def began_at(self) -> datetime:
+        return self.root.opened_at if self.root else self.opened_at
 
 
 @dataclass
