@@ -32,7 +32,10 @@ SEVERAL = "PYTEST_XDIST_WORKER" in os.environ
 
 
 # What takes longest begins first, so that no process is left alone with it; who is timed is not beside every page.
-BEGIN = ("tests/journey/test_every_page.py", "tests/sales/", "tests/faults/", "tests/journey/", "tests/platform/")
+BEGIN = (
+    "tests/journey/test_every_page.py", "tests/sales/", "tests/faults/", "tests/journey/", "tests/platform/",
+    "tests/funnel/workspaces/test_walls.py", "tests/proof/", "tests/funnel/outbox/", "tests/test_walk.py",
+)  # fmt: skip
 
 
 @pytest.hookimpl(trylast=True)
