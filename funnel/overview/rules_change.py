@@ -64,11 +64,10 @@ def _saved(request: Any, rules: dict[str, Any], place: str) -> HttpResponse:
 
 
 def _gone(request: Any, part: str, key: str) -> HttpResponse:
-    """Answer for a rule that isn't there: one in force was taken away, another may have stood in a draft alone."""
-    says = "This rule isn’t there any more: it stood in a draft only, and was taken away."
-    if any(one["key"] == key for one in changing.in_force().version.rules[part]):
-        says = "This rule is no longer in the draft. It stands there as taken away and can be put back."
-    messages.error(request, says)
+    """Answer for a rule that isn't there: one in force was taken away meanwhile, another never was."""
+    if all(one["key"] != key for one in changing.in_force().version.rules[part]):
+        raise Http404
+    messages.error(request, "This rule is no longer in the draft. It stands there as taken away and can be put back.")
     return redirect(f"{reverse('rules')}#{part}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count, pairwise
@@ -119,7 +120,8 @@ def test_free_times_leave_out_what_is_booked_closed_or_past(page, rep, demo_of, 
         assert times(day) == [one for one in every if one != "10:00"]
         assert times(holiday) is None
         assert times(off) == []
-        booking.change_page(page, {"gap_minutes": 30, "minutes": 60, "notice_hours": 200}, by=rep, at=at)
+        ahead = math.ceil((demo.starts_at - at).total_seconds() / 3600) + 12
+        booking.change_page(page, {"gap_minutes": 30, "minutes": 60, "notice_hours": ahead}, by=rep, at=at)
         assert times(day) is None, "all of that day is too soon"
         booking.change_page(page, {"notice_hours": 0}, by=rep, at=at)
         assert times(day) == ["12:00", "13:30", "15:00"]
