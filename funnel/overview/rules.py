@@ -127,10 +127,10 @@ def _look(found: Basis, at: datetime) -> dict[str, Any]:
         "on the same day" if not whole else f"on average {plural(whole, 'day')} {'earlier' if days > 0 else 'later'}"
     )
     weeks = 4
-    ready = told.get("ready")  # who looked before an upgrade has no such figure
+    ready = told["ready"]
     return {
         "through": True,
-        "ready": ready, "would": None if ready is None else ready + told["more"] - told["fewer"],
+        "ready": ready, "would": ready + told["more"] - told["fewer"],
         "at": datetime.fromisoformat(told["at"]),
         "more": told["more"], "fewer": told["fewer"], "moved": told["moved"], "people": told["people"],
         "customers": customers, "losses": losses, "apart": apart if customers["both"] else "",
