@@ -32,7 +32,7 @@ from funnel.workspaces.sealing import seal, unseal
 PORTS = (25, 465, 587, 2525)
 PURPOSE = "mail server"
 # A server that answers a byte a second keeps every single wait short and would still hold the worker for hours.
-DEADLINE = 60.0
+DEADLINE = 40.0
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from funnel.workspaces.gate import database_now, everywhere, tenant
 log = logging.getLogger("baton.drain")
 
 LEASE = timedelta(seconds=20)
-MAIL_LEASE = timedelta(seconds=120)
+# A letter is claimed by itself and cut off before its lease ends: what a stopped worker held waits no longer than that.
+MAIL_LEASE = timedelta(seconds=50)
 ATTEMPTS = 5
 CLAIM = 200
 ASK_AGAIN = 0.25
@@ -67,8 +68,9 @@ def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 3
             # Asking who waits reads all that is due, which is not for every batch of a long queue.
             while turn and time.monotonic() < asked + ASK_AGAIN:
                 for workspace_id in list(turn):
-                    batch = claim(workspace_id, lane, moment, CLAIM)
-                    if len(batch) < CLAIM or lane != Lane.LIVE:
+                    most = 1 if lane == Lane.MAIL else CLAIM
+                    batch = claim(workspace_id, lane, moment, most)
+                    if len(batch) < most or lane == Lane.BULK:
                         turn.remove(workspace_id)
                     while batch:
                         part, batch = batch[:size], batch[size:]

@@ -161,8 +161,8 @@ def test_a_second_claim_after_a_crash_leaves_the_letter_in_doubt(owner, sink, le
 def test_a_worker_that_dies_between_the_servers_answer_and_its_note_sends_nothing_twice(
     owner, sink, letter, work, gate
 ):
-    """Fault 22: the process ends right after the server has taken the letter."""
-    one = letter(owner)
+    """Fault 22: the process ends right after the server has taken the letter; the next one doesn't wait for that."""
+    one, other = letter(owner), letter(owner)
     database = connection.settings_dict
     address = f"sqlite:///{database['NAME']}"
     if connection.vendor == "postgresql":
@@ -178,10 +178,13 @@ def test_a_worker_that_dies_between_the_servers_answer_and_its_note_sends_nothin
     assert killed.returncode == 9
     assert len(sink.taken) == 1
     assert state(one, gate, owner) == "sending"
-    work(later())
+    work()
+    assert state(other, gate, owner) == "sent"
+    assert state(one, gate, owner) == "sending"
+    work(later(1))
     assert state(one, gate, owner) == "unknown"
     work(later(600))
-    assert len(sink.taken) == 1
+    assert len(sink.taken) == 2
 
 
 DIES = """
