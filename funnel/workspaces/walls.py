@@ -69,6 +69,7 @@ def raise_walls(**_: Any) -> None:
             for field in references(model):
                 if field.related_model._meta.db_table in tables:
                     _composite(cursor, model, field, there)
+            _carried(cursor, model)
 
 
 def _policy(cursor: Any, table: str, there: set[str]) -> None:
@@ -93,6 +94,23 @@ def _composite(cursor: Any, model: type[models.Model], field: Any, there: set[st
             f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" FOREIGN KEY (workspace_id, "{field.column}")'
             f' REFERENCES "{parent}" (workspace_id, id) DEFERRABLE INITIALLY DEFERRED'
         )
+
+
+def _carried(cursor: Any, model: type[models.Model]) -> None:
+    """Drop the plain reference to the workspace where one that is always there carries it.
+
+    It is asked for each row that is written, and each time marks the one row of the business that everybody marks.
+    """
+    table = model._meta.db_table
+    if all(field.null for field in references(model)):
+        return
+    cursor.execute(
+        "SELECT conname FROM pg_constraint"
+        " WHERE contype = 'f' AND conrelid = %s::regclass AND confrelid = 'funnel_workspace'::regclass",
+        [table],
+    )
+    for (name,) in cursor.fetchall():
+        cursor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{name}"')
 
 
 def _triggers(cursor: Any, model: type[models.Model], field: Any) -> None:

@@ -98,6 +98,20 @@ def test_every_reference_has_its_wall(transactional_db):
             assert (f"{name}_insert" if settings.SQLITE else f"{name}_in_workspace"[:63]) in there
 
 
+@pytest.mark.postgres
+def test_a_row_asks_for_its_workspace_only_where_no_other_reference_carries_it(transactional_db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conrelid::regclass::text FROM pg_constraint"
+            " WHERE contype = 'f' AND confrelid = 'funnel_workspace'::regclass"
+        )
+        plain = {row[0] for row in cursor.fetchall()}
+    alone = {model._meta.db_table for model in tenant_models() if all(field.null for field in references(model))}
+    assert plain == alone
+    assert {"funnel_member", "funnel_source"} <= plain
+    assert not plain & {"funnel_leadscore", "funnel_scorepoint", "funnel_effect"}
+
+
 ALLOWED = {
     "funnel/bench/importing.py",
     "funnel/workspaces/gate.py",  # a key finds the member
