@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.module_loading import import_string
 
 from funnel.outbox.models import Effect, Lane, State
@@ -119,15 +120,21 @@ def waiting(lane: str, moment: datetime) -> list[UUID]:
 
 
 def _claimable(lane: str, moment: datetime) -> Any:
-    from django.db.models import Q
-
-    return Effect.objects.filter(
+    rows = Effect.objects.filter(
         Q(leased_until=None) | Q(leased_until__lte=moment),
         state=State.DUE,
         lane=lane,
         due_at__lte=moment,
         handler__in=list(handlers()),
     )
+    if lane != Lane.BULK:
+        return rows
+    # One process at a time does what a business has in bulk: a second would mostly wait for the first one's locks,
+    # and nobody would be left for what is live.
+    at_work = Effect.objects.filter(
+        workspace=OuterRef("workspace"), lane=lane, state=State.DUE, leased_until__gt=moment
+    )
+    return rows.filter(~Exists(at_work))
 
 
 def claim(workspace_id: UUID, lane: str, moment: datetime, size: int) -> list[Effect]:

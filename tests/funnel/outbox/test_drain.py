@@ -135,6 +135,20 @@ def test_live_goes_before_bulk(happen, owner, work):
     assert told.runs == [["live"], ["bulk"]]
 
 
+def test_what_a_business_has_in_bulk_is_done_by_one_process_at_a_time(happen, owner, outsider):
+    """A second one would wait for the first one's locks, and nobody would be left for what is live."""
+    at = happen(owner, "bulk", lane=Lane.BULK)
+    (first,) = draining.claim(owner.workspace_id, Lane.BULK, at, 200)
+    happen(owner, "more", lane=Lane.BULK)
+    happen(owner, "live")
+    at = happen(outsider, "theirs", lane=Lane.BULK)
+    assert draining.waiting(Lane.BULK, at) == [outsider.workspace_id]
+    assert draining.claim(owner.workspace_id, Lane.BULK, at, 200) == []
+    assert len(draining.claim(owner.workspace_id, Lane.LIVE, at, 200)) == 1
+    draining.run(owner.workspace_id, [first], at)
+    assert len(draining.claim(owner.workspace_id, Lane.BULK, at, 200)) == 1
+
+
 def test_bulk_gets_a_turn_where_what_is_live_never_ends(happen, owner, gate, monkeypatch):
     monkeypatch.setattr("funnel.outbox.drain.PATIENCE", 0.2)
     told.endless.add("live")
