@@ -18,7 +18,7 @@ from django.db import connection
 
 from funnel.bench.doors import form
 from funnel.bench.figures import Report, percentile
-from funnel.bench.importing import Visitor, memory
+from funnel.bench.importing import COUNTING, Visitor, counting, memory
 from funnel.bench.load import OWN
 from funnel.bench.stage import CantMeasure, Stage
 from funnel.handoff.models import Handoff
@@ -47,6 +47,8 @@ def rescore(report: Report, stage: Stage, leads: int) -> None:
     with stage.running("web", "worker", "beat"):
         other = Neighbour(stage)
         _, *before = other.watched(lambda: time.sleep(QUIET))
+        with counting():
+            _, *beside = other.watched(lambda: time.sleep(QUIET))
         for what, change, again, by_hand, aim in (
             ("a half-life", lambda rules: rules | {"half_life_days": 7}, False, _sums, AIM),
             ("a cell of the grid", lambda rules: rules | {"ready": {**rules["ready"], "D": [4]}}, False, _copy, AIM),
@@ -64,13 +66,14 @@ def rescore(report: Report, stage: Stage, leads: int) -> None:
                     f"{what}: leads filled and put in force", leads / took, "leads/s", aim=("value", ">=", aim)
                 )
             report.figure(f"{what}: the worker’s memory at most", max(peak), "MiB", aim=("value", "<=", MEMORY))
-            for told, ms, quiet in zip(
-                ("a form of another business", "its way to a handoff"), meanwhile, before, strict=True
+            for told, ms, quiet, busy in zip(
+                ("a form of another business", "its way to a handoff"), meanwhile, before, beside, strict=True
             ):
                 report.figure(
                     f"{what}: {told} meanwhile, p95 of {len(ms)}", percentile(ms, 0.95), "ms", ms=ms,
                     limit=percentile(quiet, 0.95), limit_what="its p95 before", aim=("ratio", "<=", 1.2),
                 )  # fmt: skip
+                report.figure("the same", percentile(ms, 0.95), "ms", limit=percentile(busy, 0.95), limit_what=COUNTING)
             _settled(stage)
 
 
