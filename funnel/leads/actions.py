@@ -10,7 +10,8 @@ from django.db import transaction
 from funnel.leads.fields import FieldBook
 from funnel.leads.identity import AHEAD, Capture, Refused, clean
 from funnel.leads.models import Lead, LeadKey, Source
-from funnel.leads.receiving import lock_keys, sources_for
+from funnel.leads.receiving import lock_keys
+from funnel.leads.sources import sources_for
 from funnel.outbox.actions import record
 from funnel.outbox.kinds import KINDS, TOUCHES
 from funnel.outbox.models import Event

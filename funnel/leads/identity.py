@@ -15,6 +15,8 @@ from email_validator import EmailNotValidError, validate_email
 from funnel.leads.fields import FieldBook
 from funnel.leads.free_mail import FREE_MAIL
 from funnel.leads.models import LeadKey
+from funnel.leads.stages import Stage
+from funnel.workspaces.models import Member
 from funnel.workspaces.refusals import Refusal
 
 Key = tuple[str, str]
@@ -48,7 +50,8 @@ class Capture:
     """What one door learned of one person; every door fills one of these and calls `receive`.
 
     `asks` says that the person asked for contact; `handover` False keeps this capture from opening a handoff;
-    `overwrite` is for doors that know better than what is there (a key, a member), never with a blank.
+    `overwrite` is for doors that know better than what is there (a key, a member), never with a blank. `stage` and
+    `holder` are where a new lead begins, and with whom; whoever is here already stays where they are.
     """
 
     kind: str = "received"
@@ -65,6 +68,8 @@ class Capture:
     fields: dict[str, Any] = field(default_factory=dict)
     consents: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
+    stage: Stage | None = None
+    holder: Member | None = None
     handover: bool = True
     asks: bool = False
     overwrite: bool = False

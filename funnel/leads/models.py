@@ -168,16 +168,7 @@ class LeadQuerySet(models.QuerySet["Lead"]):
             moved += changed
             record_all(
                 [
-                    row_of(
-                        Event,
-                        workspace_id=workspace_id,
-                        lead_id=pk,
-                        kind="moved",
-                        occurred_at=occurred_at or at,
-                        recorded_at=at,
-                        actor_id=by.pk if by else None,
-                        data={"from": old, "to": str(to), **({"because": because} if because else {})},
-                    )
+                    moved_event(workspace_id, pk, old, to, at=at, by=by, because=because, occurred_at=occurred_at)
                     for pk in ids
                 ]
             )
@@ -188,6 +179,30 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         from django_scopes import get_scope
 
         return get_scope()["workspace"]
+
+
+def moved_event(
+    workspace_id: UUID,
+    lead_id: UUID,
+    old: str,
+    to: Stage,
+    *,
+    at: datetime,
+    by: Member | None,
+    because: str,
+    occurred_at: datetime | None = None,
+) -> Event:
+    """Make the event that tells of a move; whoever moves writes it."""
+    return row_of(
+        Event,
+        workspace_id=workspace_id,
+        lead_id=lead_id,
+        kind="moved",
+        occurred_at=occurred_at or at,
+        recorded_at=at,
+        actor_id=by.pk if by else None,
+        data={"from": str(old), "to": str(to), **({"because": because} if because else {})},
+    )
 
 
 class Lead(TenantRow):

@@ -15,7 +15,9 @@ from django.db import connection, transaction
 
 from funnel.leads.fields import FieldBook
 from funnel.leads.identity import Capture, Key, Refused, business_domain, clean
-from funnel.leads.models import Company, Consent, Lead, LeadKey, Source, Suspect
+from funnel.leads.models import Company, Consent, Lead, LeadKey, Source, Suspect, moved_event
+from funnel.leads.sources import sources_for
+from funnel.leads.stages import Stage
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event, Lane
 from funnel.workspaces.asking import Asked
@@ -32,7 +34,6 @@ RECEIVED = "received"
 KEYS = Asked(lambda value: LeadKey.objects.filter(value__in=[value]).values_list("kind", "value", "lead_id"), str)
 KEYS_OF = Asked(lambda lead: LeadKey.objects.filter(lead__in=[lead]).values_list("kind", "value", "lead_id"), UUID)
 COMPANIES = Asked(lambda domain: Company.objects.filter(domain__in=[domain]), str)
-SOURCES = Asked(lambda key: Source.objects.filter(key__in=[key]), str)
 FILLED = ("name", "email", "phone", "external_system", "external_id")
 
 
@@ -202,6 +203,8 @@ class _Desk:
                 updated_at=self.at,
                 company_name=capture.company,
                 fields=dict(capture.fields),
+                stage=capture.stage or Stage.NEW,
+                holder_id=capture.holder.pk if capture.holder else None,
                 **{name: getattr(capture, name) for name in FILLED},
             )
             # Whoever answers with the lead needs no query for where it came from.
@@ -253,6 +256,12 @@ class _Desk:
         # The card of a handoff says where each touch came from.
         result.event.source = source
         self.events.append(result.event)
+        if result.created and capture.stage:
+            self.events.append(
+                moved_event(
+                    lead.workspace_id, lead.pk, Stage.NEW, capture.stage, at=self.at, by=self.by, because="imported"
+                )
+            )
         if capture.consents:
             self.consents.append((lead, result.event, capture.consents))
 
@@ -295,6 +304,9 @@ class _Desk:
     def _write(self) -> None:
         for lead in (*self.created.values(), *self.changed.values()):
             lead.search = lead.search_text()
+        for lead in self.created.values():
+            if lead.stage == Stage.CUSTOMER:
+                lead.customer_since = lead.received_at
         if self.changed:
             # An upsert by primary key: one statement where bulk_update writes a CASE per row and column.
             Lead.objects.bulk_create(
@@ -356,36 +368,3 @@ class _Desk:
             ],
             lane=Lane.BULK,
         )
-
-
-def sources_for(workspace: Workspace, names: Sequence[tuple[str, str, str]], *, at: datetime) -> dict[str, Source]:
-    """Find or make the sources of these (channel, campaign, placement), by their key; marketing is told of new ones."""
-    wanted = {Source.key_of(*three): three for three in reversed(names)}
-    known = {one.key: one for one in SOURCES.rows(list(wanted))}
-    missing = sorted(set(wanted) - set(known))
-    if not missing:
-        return known
-    made = [
-        Source(
-            workspace=workspace,
-            key=key,
-            created_at=at,
-            **dict(zip(("channel", "campaign", "placement"), wanted[key], strict=True)),
-        )
-        for key in missing
-    ]
-    Source.objects.bulk_create(made, ignore_conflicts=True)
-    fresh = {one.key: one for one in Source.objects.filter(key__in=missing)}
-    record_all(
-        [
-            Event(
-                workspace=workspace,
-                kind="source_seen",
-                occurred_at=at,
-                recorded_at=at,
-                source=fresh[key],
-            )
-            for key in missing
-        ]
-    )
-    return known | fresh

@@ -19,7 +19,7 @@ from funnel.api.views import ApiView, list_of, spec
 from funnel.leads.identity import SOURCE_LENGTHS
 from funnel.leads.models import Lead, Source
 from funnel.leads.named import LeadName, lead_named
-from funnel.leads.receiving import sources_for
+from funnel.leads.sources import sources_for
 from funnel.ledger import actions
 from funnel.ledger.bodies import BOOKED, external_of, money_of
 from funnel.ledger.models import Cost, Revenue

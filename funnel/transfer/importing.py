@@ -148,18 +148,18 @@ class Run:
     def _place(self, rows: Sequence[Row], results: Sequence[Received], at: datetime) -> set[UUID]:
         """Move leads to the stage their row claims, and give customers that nobody looks after to whom it names.
 
-        Whom sales works with already is left where they are. Gives the leads that changed.
+        A new lead began there. Whom sales works with already is left where they are. Gives the leads that changed.
         """
         moves: dict[tuple[Stage, Member | None], list[UUID]] = {}
         gifts: dict[Member, list[UUID]] = {}
         for row, result in zip(rows, results, strict=True):
-            lead = result.lead
-            if lead is None or row.stage is None:
+            lead, stage, holder = result.lead, row.capture.stage, row.capture.holder
+            if lead is None or stage is None:
                 continue
-            if lead.stage in MARKETING and lead.stage != row.stage:
-                moves.setdefault((row.stage, row.holder), []).append(lead.pk)
-            elif lead.stage == row.stage == Stage.CUSTOMER and row.holder and lead.holder_id is None:
-                gifts.setdefault(row.holder, []).append(lead.pk)
+            if lead.stage in MARKETING and lead.stage != stage:
+                moves.setdefault((stage, holder), []).append(lead.pk)
+            elif lead.stage == stage == Stage.CUSTOMER and holder and lead.holder_id is None:
+                gifts.setdefault(holder, []).append(lead.pk)
         for (stage, holder), ids in moves.items():
             since = {"customer_since": Coalesce("customer_since", "received_at")} if stage == Stage.CUSTOMER else {}
             Lead.objects.filter(pk__in=ids).move(stage, at=at, by=self.by, holder=holder, because="imported", **since)

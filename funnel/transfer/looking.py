@@ -53,8 +53,8 @@ class Look:
         for row, _, what in chunk.taken:
             if what != "new":
                 continue
-            stages[row.stage or Stage.NURTURING] += 1
-            self.found["with"] += bool(row.holder)
+            stages[row.capture.stage or Stage.NURTURING] += 1
+            self.found["with"] += bool(row.capture.holder)
             if len(self.found["new"]) < EXAMPLES:
                 self.found["new"].append(_described(row, self.one))
         self.found["stages"] = stages
@@ -139,13 +139,13 @@ def _described(row: Row, one: Import) -> str:
     said.append(capture.name or capture.email or capture.phone or capture.company or capture.external_id)
     if capture.company and capture.company != said[0]:
         said.append(capture.company)
-    stage = row.stage or Stage.NURTURING
+    stage = capture.stage or Stage.NURTURING
     if stage == Stage.CUSTOMER and capture.occurred_at:
         said.append(f"customer since {one.workspace.local(capture.occurred_at).date().isoformat()}")
     else:
         said.append(Stage(stage).label.lower())
-    if row.holder:
-        said.append(f"with {row.holder.first_name}")
+    if capture.holder:
+        said.append(f"with {capture.holder.first_name}")
     return ", ".join(said)[:200]
 
 
@@ -160,8 +160,8 @@ def _difference(old: Lead, new: Lead, row: Row) -> str:
         if old.fields.get(name) != value:
             had = old.fields.get(name)
             said.append(f"{name} {had} → {value}" if had is not None else f"{name} {value} added")
-    if row.stage and row.stage != old.stage:
-        said.append(f"{old.get_stage_display()} → {row.stage.label}")
+    if row.capture.stage and row.capture.stage != old.stage:
+        said.append(f"{old.get_stage_display()} → {row.capture.stage.label}")
     if new.received_at != old.received_at:
         said.append("came earlier than we knew")
     return f"{old}: {', '.join(said)}"[:300]

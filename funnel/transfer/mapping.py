@@ -44,11 +44,9 @@ class WrongMap(Refusal):
 
 @dataclass(slots=True)
 class Row:
-    """What one row says: the capture, and the place in the business that it claims for the lead."""
+    """What one row says."""
 
     capture: Capture
-    stage: Stage | None = None
-    holder: Member | None = None
     line: int = 0
     cells: list[str] = field(default_factory=list)
 
@@ -167,12 +165,14 @@ class Mapping:
             campaign=self._source("source.campaign", found),
             placement=self._source("source.placement", found),
             occurred_at=found.get("received_at"),
+            stage=stage,
+            holder=holder,
             fields={target[7:].strip(): value for target, value in found.items() if target.startswith("fields.")},
             overwrite=True,
             silent_when_same=True,
             row_key=hashlib.sha256("\x1f".join(cell.strip() for cell in cells).encode(errors="replace")).hexdigest(),
         )
-        return Row(capture, stage, holder, line, cells)
+        return Row(capture, line, cells)
 
     def _source(self, name: str, found: dict[str, Any]) -> str:
         return str(found.get(name) or self.source.get(name, ""))

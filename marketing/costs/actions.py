@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from funnel.leads.models import Source
-from funnel.leads.receiving import sources_for
+from funnel.leads.sources import sources_for
 from funnel.ledger import actions as ledger
 from funnel.ledger.models import Cost
 from funnel.workspaces.models import Member

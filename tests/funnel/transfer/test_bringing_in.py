@@ -133,6 +133,29 @@ def test_the_same_person_twice_in_one_file_is_one_lead(bring_in: Bring, gate: An
         assert Lead.objects.count() == 3
 
 
+def test_a_new_lead_begins_where_its_row_says_and_that_is_told_once(
+    bring_in: Bring, gate: Any, owner: Member, rep: Member
+) -> None:
+    header = ["Id", "Came", "State", "Who"]
+    mapping = {"Id": "external_id", "Came": "received_at", "State": "stage", "Who": "holder"}
+    rows = [
+        ["a", "2024-03-01", "customer", rep.email],
+        ["a", "2023-03-01", "customer", rep.email],
+        ["b", "", "lost", ""],
+    ]
+    told = bring_in([*rows, rows[2]], header=header, mapping=mapping)
+    assert (told["new"], told["changed"], told["same"]) == (2, 1, 1)
+    with gate(owner):
+        ann = Lead.objects.get(external_id="a")
+        assert (ann.stage, ann.holder, ann.version) == ("customer", rep, 1)
+        assert ann.customer_since == ann.received_at == datetime(2023, 3, 1, tzinfo=UTC)
+        moves = Event.objects.filter(kind="moved").order_by("lead__external_id").select_related("lead")
+        for move, stage in zip(moves, ("customer", "lost"), strict=True):
+            assert move.data == {"from": "new", "to": stage, "because": "imported"}
+            assert (move.lead.stage, move.occurred_at) == (stage, move.recorded_at)
+            assert move.pk > min(Event.objects.filter(lead=move.lead, kind="received").values_list("pk", flat=True))
+
+
 def test_refused_rows_are_written_in_their_own_columns_with_the_reason(
     bring_in: Bring, gate: Any, owner: Member
 ) -> None:
