@@ -14,7 +14,7 @@ from django.db.models import Count, F, Q
 from funnel.leads.identity import AHEAD
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
-from funnel.overview.medians import Days, Median
+from funnel.overview.medians import MedianDays
 from funnel.overview.report import COLUMNS, STAGES, arrival
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.months import Period
@@ -40,8 +40,8 @@ def entries(period: Period, workspace: Workspace) -> list[Entry]:
         if place < last:
             on = inside & Q(**{f"came_{place + 1}__isnull": False})
             there = on & Q(**{f"{COLUMNS[place]}__isnull": False})
-            stay = Days(F(f"came_{place + 1}"), F(COLUMNS[place]))
-            asked |= {f"on_{place}": Count("pk", filter=on), f"days_{place}": Median(stay, filter=there)}
+            stay = MedianDays(f"came_{place + 1}", COLUMNS[place], filter=there)
+            asked |= {f"on_{place}": Count("pk", filter=on), f"days_{place}": stay}
     # Nothing that happened in the period was written down before it, and this column has an index.
     begin = period.within("updated_at", workspace)["updated_at__gte"]
     leads = Lead.objects.filter(updated_at__gte=begin - AHEAD)

@@ -34,7 +34,7 @@ from funnel.leads.models import Lead, Source
 from funnel.leads.stages import ARRIVALS, Stage
 from funnel.ledger.models import Revenue
 from funnel.outbox.models import Unindexed
-from funnel.overview.medians import Days, Each, Median
+from funnel.overview.medians import EachDays, MedianDays
 from funnel.workspaces.models import Member
 from funnel.workspaces.months import begins_on, months_between, months_later
 
@@ -137,7 +137,7 @@ def stages_of(period: Received, groups: Iterable[Group]) -> list[StageLine]:
     for place in range(1, len(STAGES)):
         came = arrival(place)
         asked[f"entered_{place}"] = Count(came)
-        asked[f"days_{place}"] = Median(Days(came, F("received_at")), filter=IsNull(came, False))
+        asked[f"days_{place}"] = MedianDays(came, "received_at")
     found = period.leads().filter(IsNull(arrival(1), False)).aggregate(**asked)
     found["entered_0"] = sum(group.leads for group in groups)
     # Everybody is new at the moment in which they are received.
@@ -164,7 +164,7 @@ def _names(by: str, keys: Iterable[Any]) -> dict[Any, str]:
 def groups_of(period: Received, by: str) -> list[Group]:
     """The groups, the largest first, months in their order; their leads add up to those of the period."""
     leads = period.leads().values_list(period.key(by))
-    days = Each(Days(F("customer_since"), F("received_at")), filter=Q(customer_since__isnull=False))
+    days = EachDays("customer_since", "received_at", filter=Q(customer_since__isnull=False))
     counted = list(leads.annotate(leads=Count("*"), customers=Count("customer_since"), days=days))
     names = _names(by, [row[0] for row in counted])
     groups: dict[str, Group] = {}

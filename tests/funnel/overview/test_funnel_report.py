@@ -170,8 +170,10 @@ def test_the_days_are_those_of_the_business(owner, api, gate):
     assert [(one["key"], one["leads"]) for one in both] == [("2025-12", 1), ("2026-01", 1)]
 
 
-def test_the_last_millisecond_of_a_second_is_not_the_next_one(owner, api, gate):
-    came = datetime(2026, 3, 2, 9, 0, 0, 999_700, tzinfo=UTC)
+@pytest.mark.parametrize("part", [999_700, 0])
+def test_the_last_millisecond_of_a_second_is_not_the_next_one(part, owner, api, gate):
+    """Nor is a whole second, which is kept without its part, anything else."""
+    came = datetime(2026, 3, 2, 9, 0, 0, part, tzinfo=UTC)
     with gate(owner) as at:
         (got,) = receive(owner.workspace, [Capture(email="a@b.example", occurred_at=came)], at=at)
         got.lead.move(Stage.READY, at=at, by=owner, occurred_at=came + timedelta(days=1, microseconds=400))
