@@ -222,7 +222,8 @@ def _lead(ground: _Ground, number: int, random: Random, stage: At, received: dat
         Lead, id=uuid7(), workspace_id=ground.workspace, name=f"{first} {last}", phone=f"+44207{number:07}",
         email=f"{first}.{last}{number}@firm{firm}.example".lower(), company_id=ground.companies[firm],
         company_name=f"{_surname(firm)} {FIRMS[firm % 10]}", stage=stage, source_id=source, received_at=received,
-        created_at=received, updated_at=received, fields={"city": f"Town {number % 400}"},
+        created_at=received, updated_at=received + (ground.at - received) * random.random(),
+        fields={"city": f"Town {number % 400}"},
     )  # fmt: skip
     if stage == At.NURTURING and number % 400 == 0:
         lead.waits_since = ground.at - timedelta(days=2)

@@ -87,9 +87,9 @@ class Received:
         found: dict[str, Any] = {}
         if self.member.role == "rep":
             found[f"{lead}holder"] = self.member
-        # Nobody was received before 1900, and the ends of the calendar have no other time zones any more.
-        if self.first and self.first > EARLIEST:
-            found[f"{lead}received_at__gte"] = begins_on(self.first, workspace)
+        # Nobody was received before 1900, and the ends of the calendar have no other time zones any more. Without a
+        # first day SQLite would take any index, and jump from lead to lead.
+        found[f"{lead}received_at__gte"] = begins_on(max(self.first or EARLIEST, EARLIEST), workspace)
         if self.last and self.last < LATEST:
             found[f"{lead}received_at__lt"] = begins_on(max(self.last, EARLIEST), workspace)
         return found
