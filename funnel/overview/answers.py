@@ -12,7 +12,9 @@ from funnel.handoff.models import Handoff, Outcome, Way
 from funnel.leads.models import Lead, Source
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event
-from funnel.scoring.models import Basis, LeadScore
+from funnel.overview.rows import BASIS
+from funnel.scoring.models import LeadScore
+from funnel.workspaces.asking import Asked, together
 
 _TEXT = {"type": "string"}
 _MAYBE = {"type": "string", "nullable": True}
@@ -79,44 +81,43 @@ EVENT_SCHEMA = {
     },
 }
 
+# What is written of a lead itself.
+WRITTEN = (
+    "stage", "email", "phone", "name", "company_name", "external_id", "external_system", "source__channel",
+    "source__campaign", "source__placement", "holder__user__email", "fields", "received_at", "created_at", "updated_at",
+    "cool_until", "way_back", "waits_since", "customer_since", "version",
+)  # fmt: skip
+SCORES = Asked(lambda lead: LeadScore.objects.in_force().filter(lead__in=[lead]), UUID)
+HANDOFFS = Asked(
+    lambda lead: Handoff.objects.filter(lead__in=[lead]).values_list(
+        "lead_id", "pk", "offered_to__user__email", "opened_at", "due_at", "outcome"
+    ),
+    UUID,
+)
+
 
 def write_leads(leads: Sequence[Lead], at: datetime, *, fresh: bool = False) -> list[dict[str, Any]]:
     """Write leads, whose source and holder are at hand, with both scores and their latest handoff.
 
     `fresh` ones were made in this transaction, so nothing can have scored or handed them over.
     """
-    if not leads:
-        return []
+    if fresh or not leads:
+        return [_lead(lead, None, None) for lead in leads]
     ids = [lead.pk for lead in leads]
-    scores, handoffs = ({}, {}) if fresh else (_scores(ids, at), _handoffs(ids))
+    (basis,), scored, handed = together([(BASIS, []), (SCORES, [ids]), (HANDOFFS, [ids])])
+    scores = {row.lead_id: row.seen(basis, at) for row in scored}
+    # The latest of each lead.
+    handoffs = {lead_id: _handoff(*handoff) for lead_id, *handoff in sorted(handed, key=lambda row: (row[3], row[1]))}
     return [_lead(lead, scores.get(lead.pk), handoffs.get(lead.pk)) for lead in leads]
 
 
-def _scores(ids: list[UUID], at: datetime) -> dict[UUID, dict[str, Any]]:
-    rows = list(LeadScore.objects.in_force().filter(lead__in=ids))
-    if not rows:
-        return {}
-    basis = Basis.objects.select_related("version").get(in_force=True)
-    return {row.lead_id: row.seen(basis, at) for row in rows}
-
-
-def _handoffs(ids: list[UUID]) -> dict[UUID, dict[str, Any]]:
-    """The latest handoff of each lead."""
-    rows = (
-        Handoff.objects.filter(lead__in=ids)
-        .select_related("offered_to__user")
-        .only("lead_id", "opened_at", "due_at", "outcome", "offered_to__user__email", "offered_to__user_id")
-        .order_by("opened_at", "pk")
-    )
+def _handoff(pk: UUID, offered_to: str | None, opened_at: datetime, due_at: datetime, outcome: str) -> dict[str, Any]:
     return {
-        one.lead_id: {
-            "id": str(one.pk),
-            "offered_to": one.offered_to.email if one.offered_to else None,
-            "opened_at": stamp(one.opened_at),
-            "due_at": stamp(one.due_at),
-            "outcome": one.outcome or None,
-        }
-        for one in rows
+        "id": str(pk),
+        "offered_to": offered_to,
+        "opened_at": stamp(opened_at),
+        "due_at": stamp(due_at),
+        "outcome": outcome or None,
     }
 
 

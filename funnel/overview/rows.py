@@ -50,11 +50,7 @@ def channel_words(channel: str) -> str:
     return SPELLED.get(channel, words[:1].upper() + words[1:])
 
 
-def basis_in_force() -> Basis:
-    """The basis by which scores are read, with its rules."""
-    return Basis.objects.select_related("version").get(in_force=True)
-
-
+BASIS = Asked(lambda: Basis.objects.filter(in_force=True).select_related("version"))
 SCORES = Asked(
     lambda basis, lead: LeadScore.objects.filter(basis__in=[basis], lead__in=[lead]).values_list(
         "lead_id", "fit_band", "total"
@@ -63,6 +59,12 @@ SCORES = Asked(
     UUID,
 )
 WAITING = Asked(lambda lead: Handoff.objects.open().filter(lead__in=[lead]).select_related("offered_to__user"), UUID)
+
+
+def basis_in_force() -> Basis:
+    """The basis by which scores are read, with its rules."""
+    basis: Basis = BASIS.rows()[0]
+    return basis
 
 
 def grades_of(lead_ids: Sequence[UUID], *, at: datetime, basis: Basis | None = None) -> dict[UUID, Grade]:

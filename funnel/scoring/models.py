@@ -173,10 +173,11 @@ class LeadScore(TenantRow):
 
     def seen(self, basis: Basis, at: datetime) -> dict[str, Any]:
         """Both scores as a person reads them: fit, engagement now, band like "A3"."""
+        band = basis.band(self.total, at)
         return {
             "fit": self.fit,
             "engagement": basis.now(self.total, at),
             "fit_band": self.fit_band,
-            "engagement_band": basis.band(self.total, at),
-            "band": f"{self.fit_band}{basis.band(self.total, at)}",
+            "engagement_band": band,
+            "band": f"{self.fit_band}{band}",
         }
