@@ -22,6 +22,7 @@ VALUES = 32_000
 COPIED = 100
 Row = TypeVar("Row", bound=models.Model)
 SPECIAL = re.compile(r"[\\\t\n\r]")
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 LEADER = "(SELECT key FROM leader)"
 
 
@@ -67,8 +68,9 @@ def insert_all(rows: Sequence[models.Model]) -> None:
             size = VALUES // plan.width
             for start in range(0, len(rows), size):
                 plan.write(cursor, rows[start : start + size])
+    alias = connection.alias
     for row in rows:
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, alias
 
 
 def insert_absent(rows: Sequence[models.Model]) -> set[Any]:
@@ -144,10 +146,13 @@ class _Plan:
     def copy(self, cursor: Any, rows: Sequence[models.Model]) -> None:
         """Write many rows at once: COPY takes none into a table behind a policy, so they come by a table of their own.
 
-        Rows that get their id from the database get it before, because nothing says in which order they come back.
+        Rows that get their id from the database get it before, because nothing says in which order they come back. What
+        all rows share, which is most, comes but once.
         """
-        table, quote, columns = self.meta.db_table, connection.ops.quote_name, [*self.names]
-        values = [self.values(row) for row in rows]
+        table, quote = self.meta.db_table, connection.ops.quote_name
+        for row in rows if self.own else ():
+            self.fill(row)
+        columns = dict(zip(self.names, self.columns, strict=True))
         if self.keyless:
             # Named within, the sequence would be looked for anew for every row.
             cursor.execute(
@@ -155,27 +160,40 @@ class _Plan:
                 " generate_series(1, %s)",
                 [quote(table), self.meta.pk.column, len(rows)],
             )
-            columns.append(quote(str(self.meta.pk.column)))
-            for row, told, (key,) in zip(rows, values, cursor.fetchall(), strict=True):
-                row.pk = key
-                told.append(key)
+            key = self.meta.pk
+            columns[quote(str(key.column))] = (key.attname, None)
+            for row, (told,) in zip(rows, cursor.fetchall(), strict=True):
+                row.__dict__[key.attname] = told
         coming, names = quote(f"coming_{table}"), ", ".join(columns)
         cursor.execute(
             f"CREATE TEMP TABLE IF NOT EXISTS {coming} ON COMMIT DELETE ROWS"  # noqa: S608
             f" AS SELECT {names} FROM {quote(table)} WITH NO DATA"
         )
-        lines = "\n".join(["\t".join([_as_text(value) for value in told]) for told in values])
-        cursor.copy_expert(f"COPY {coming} ({names}) FROM STDIN", StringIO(lines))
-        cursor.execute(f"INSERT INTO {quote(table)} ({names}) SELECT {names} FROM {coming}")  # noqa: S608
+        shared, texts = dict[str, Any](), dict[str, list[str]]()
+        for column, (name, adapt) in columns.items():
+            values = [row.__dict__[name] for row in rows]
+            if adapt is not None:
+                values = [value if value is None else adapt(value) for value in values]
+            if values.count(values[0]) == len(values):
+                shared[column] = values[0]
+            else:
+                texts[column] = _as_texts(values)
+        lines = "\n".join(map("\t".join, zip(*texts.values(), strict=True)))
+        cursor.copy_expert(f"COPY {coming} ({', '.join(texts)}) FROM STDIN", StringIO(lines))
+        told = ", ".join("%s" if column in shared else column for column in columns)
+        cursor.execute(f"INSERT INTO {quote(table)} ({names}) SELECT {told} FROM {coming}", [*shared.values()])  # noqa: S608
         cursor.execute(f"DELETE FROM {coming}")  # noqa: S608
 
     def led(self, name: str) -> str:
         """The row's place in a statement in which one value is the leader's key."""
         return f"({', '.join(LEADER if one == name else '%s' for one, _ in self.columns)})"
 
-    def values(self, row: models.Model, without: str = "") -> list[Any]:
+    def fill(self, row: models.Model) -> None:
         for field in self.own:
             field.pre_save(row, True)
+
+    def values(self, row: models.Model, without: str = "") -> list[Any]:
+        self.fill(row)
         told = row.__dict__
         return [
             adapt(told[name]) if adapt is not None and told[name] is not None else told[name]
@@ -196,16 +214,12 @@ class _Plan:
 _plan = cache(_Plan)
 
 
-def _as_text(value: Any) -> str:
-    """A value as COPY reads it."""
-    if value is None:
-        return "\\N"
-    if type(value) is UUID:
-        return value.hex
-    text = value if type(value) is str else str(value)
-    if SPECIAL.search(text):
-        return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return text
+def _as_texts(values: list[Any]) -> list[str]:
+    """A column's values as COPY reads them."""
+    texts = [value.hex if type(value) is UUID else "" if value is None else str(value) for value in values]
+    if SPECIAL.search("".join(texts)):
+        texts = [text.translate(ESCAPES) for text in texts]
+    return ["\\N" if value is None else text for value, text in zip(values, texts, strict=True)]
 
 
 def _adapter(field: Any) -> Callable[[Any], Any] | None:

@@ -156,6 +156,17 @@ def test_a_new_lead_begins_where_its_row_says_and_that_is_told_once(
             assert move.pk > min(Event.objects.filter(lead=move.lead, kind="received").values_list("pk", flat=True))
 
 
+def test_many_rows_at_once_keep_what_each_of_them_says(bring_in: Bring, gate: Any, owner: Member) -> None:
+    firms = ["", "Back\\slash", "\\N", "\\t", "Größe 100 %s", "Oak"]
+    rows = [[f"{number:03}", firms[number % 6], "Fall" if number == 129 else "Spring"] for number in range(130)]
+    mapping = {"Id": "external_id", "Firm": "company", "Season": "fields.season"}
+    assert bring_in(rows, header=["Id", "Firm", "Season"], mapping=mapping)["new"] == 130
+    with gate(owner):
+        found = Lead.objects.order_by("external_id").values_list("external_id", "company_name", "fields__season")
+        assert [list(one) for one in found] == rows
+        assert not Lead.objects.exclude(company=None, holder=None, email="").exists()
+
+
 def test_refused_rows_are_written_in_their_own_columns_with_the_reason(
     bring_in: Bring, gate: Any, owner: Member
 ) -> None:
