@@ -15,6 +15,7 @@ from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
 from funnel.scoring.actions import hold
+from funnel.workspaces.inserting import row_of
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
 
 
@@ -44,7 +45,8 @@ def _rounds(events: list[Event]) -> list[list[Event]]:
     for event in events:
         if event.kind == "received_batch":
             each += [
-                Event(
+                row_of(
+                    Event,
                     lead_id=UUID(one),
                     kind=event.kind,
                     occurred_at=event.occurred_at,
