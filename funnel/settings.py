@@ -354,8 +354,8 @@ SLOTS: dict[str, list[str]] = {
     "weekly": ["funnel.overview.weekly.of_the_hall", "sales.reports.weekly.of_sales"],
     # (workspace): what the open deals are worth: {"stages": by stage, "all": together}.
     "stage_values": ["sales.reports.cards.open_by_stage"],
-    # (lead_ids): what is next with leads that sales has, in words, by lead.
-    "lead_next": ["sales.queue.nexts.next_of", "sales.demos.panel.next_of"],
+    # What is next with leads that sales has, as funnel.overview.rows.Next; of two the later is shown.
+    "lead_next": ["sales.queue.nexts.NEXT", "sales.demos.panel.NEXT"],
     # (workspace): what a wing can do in the demo business, verb by name.
     "demo": _DEMO,
     # (): the channels as (key, name) and the campaigns that somebody can come from.

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.core.exceptions import BadRequest
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,6 +23,7 @@ from funnel.outbox.models import Event
 from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.overview.rows import basis_in_force, rows_of
 from funnel.scoring.models import BANDS, LeadScore
+from funnel.workspaces import asking
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import allow, may
 
@@ -169,18 +171,33 @@ def _ranked(asked: Asked, found: LeadQuerySet, at: datetime, after: str) -> tupl
     return [by_id[row[-1]] for row in ranked[:PAGE]], following
 
 
+class Counted(Subquery):
+    """How many rows there are; the column that is named stands in their index, so that the rows aren't read."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+
+def _counted(member: UUID, at: datetime) -> QuerySet[Any]:
+    waiting, held = Handoff.objects.open(), Lead.objects.filter(stage__in=SALES)
+    lists = (
+        waiting,
+        waiting.filter(due_at__lt=at),
+        held,
+        held.filter(holder=member),
+        held.filter(holder__in=Member.objects.filter(active=False)),
+        Lead.objects.filter(waits_since__isnull=False)[:COUNTED],
+    )
+    return Member.objects.filter(pk__in=[member]).values_list(*(Counted(rows.values("workspace")) for rows in lists))
+
+
+COUNTS = asking.Asked(_counted, UUID, datetime)
+
+
 def counts(member: Member, at: datetime) -> dict[str, int]:
     """How many stand in the lists that are short by nature; the long ones aren't counted."""
-    # What is counted stands in the index, so that the rows themselves aren't read.
-    waiting = Handoff.objects.open().aggregate(
-        ready=Count("workspace"), late=Count("workspace", filter=Q(due_at__lt=at))
-    )
-    held = Lead.objects.filter(holder__isnull=False, stage__in=SALES).aggregate(
-        sales=Count("workspace"),
-        mine=Count("workspace", filter=Q(holder=member)),
-        left=Count("workspace", filter=Q(holder__in=Member.objects.filter(active=False))),
-    )
-    return {**waiting, **held, "go": Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()}
+    names = ("ready", "late", "sales", "mine", "left", "go")
+    return dict(zip(names, COUNTS.rows([member.pk], [at])[0], strict=True))
 
 
 @require_safe

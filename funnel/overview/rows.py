@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from funnel.handoff.models import Handoff
@@ -13,7 +14,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.scoring.models import Basis, LeadScore
 from funnel.templatetags.words import duration, when
-from funnel.workspaces.asking import Asked
+from funnel.workspaces.asking import Asked, together
 from funnel.workspaces.hours import between
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.slots import slot
@@ -52,13 +53,17 @@ def channel_words(channel: str) -> str:
 
 BASIS = Asked(lambda: Basis.objects.filter(in_force=True).select_related("version"))
 SCORES = Asked(
-    lambda basis, lead: LeadScore.objects.filter(basis__in=[basis], lead__in=[lead]).values_list(
-        "lead_id", "fit_band", "total"
+    lambda lead: LeadScore.objects.in_force().filter(lead__in=[lead]).values_list("lead_id", "fit_band", "total"), UUID
+)
+WAITING = Asked(
+    lambda lead: (
+        Handoff.objects.open()
+        .filter(lead__in=[lead])
+        .select_related("offered_to__user")
+        .only("lead_id", "due_at", "promise_minutes", "offered_to__user__name", "offered_to__user__email")
     ),
-    int,
     UUID,
 )
-WAITING = Asked(lambda lead: Handoff.objects.open().filter(lead__in=[lead]).select_related("offered_to__user"), UUID)
 
 
 def basis_in_force() -> Basis:
@@ -67,14 +72,39 @@ def basis_in_force() -> Basis:
     return basis
 
 
-def grades_of(lead_ids: Sequence[UUID], *, at: datetime, basis: Basis | None = None) -> dict[UUID, Grade]:
-    """Fit and engagement band now of each lead that has been scored; `basis` is the one in force, where it is known."""
-    basis = basis or basis_in_force()
+@dataclass(frozen=True)
+class Next:
+    """What is next with leads: a row that is `asked` begins with its lead, the next one first; `says` words the rest,
+    or gives a blank.
+    """
+
+    asked: Asked
+    says: Callable[..., str]
+
+
+def next_of(lead_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What is next with each lead that has something, in words."""
+    nexts = slot("lead_next")
+    return _in_words(nexts, together([(one.asked, [lead_ids]) for one in nexts]))
+
+
+def _in_words(nexts: Sequence[Next], found: Sequence[Sequence[Any]]) -> dict[UUID, str]:
+    words: dict[UUID, str] = {}
+    for one, rows in zip(nexts, found, strict=True):
+        # The first that says something, the rows turned round.
+        words |= {lead_id: says for lead_id, *row in reversed(rows) if (says := one.says(*row))}
+    return words
+
+
+def grades_of(lead_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, Grade]:
+    """Fit and engagement band now of each lead that has been scored."""
+    basis, scored = together([(BASIS, []), (SCORES, [lead_ids])])
+    return _graded(basis[0], scored, at)
+
+
+def _graded(basis: Basis, scored: Sequence[tuple[UUID, str, float]], at: datetime) -> dict[UUID, Grade]:
     cuts = basis.cuts(at)
-    return {
-        lead_id: (band, 1 + sum(total >= cut for cut in cuts))
-        for lead_id, band, total in SCORES.rows([basis.pk], lead_ids)
-    }
+    return {lead_id: (band, 1 + sum(total >= cut for cut in cuts)) for lead_id, band, total in scored}
 
 
 def minutes_left(handoff: Handoff, *, at: datetime, workspace: Workspace) -> float:
@@ -92,13 +122,13 @@ def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> lis
     ids = [lead.pk for lead in leads]
     if not ids:
         return []
-    grades = grades_of(ids, at=at)
-    waiting = {one.lead_id: one for one in WAITING.rows(ids)}
     held = [lead.pk for lead in leads if lead.stage in SALES or lead.stage == Stage.CUSTOMER]
-    steps: dict[UUID, str] = {}
-    if held:
-        for next_of in slot("lead_next"):
-            steps |= next_of(held)
+    nexts = slot("lead_next")
+    basis, scored, open_, *found = together(
+        [(BASIS, []), (SCORES, [ids]), (WAITING, [ids]), *((one.asked, [held]) for one in nexts)]
+    )
+    grades, steps = _graded(basis[0], scored, at), _in_words(nexts, found)
+    waiting = {one.lead_id: one for one in open_}
     return [_row(lead, waiting.get(lead.pk), grades.get(lead.pk, UNKNOWN), steps, at, workspace) for lead in leads]
 
 

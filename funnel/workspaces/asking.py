@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ populators: Any = query.get_related_populators
 WORKSPACE = UUID(int=0xBA70_0000)
 STANDINS: dict[type, Callable[[int], Any]] = {
     UUID: lambda place: UUID(int=0xBA70_0001 + place),
+    datetime: lambda place: datetime(1000, 1, 1, microsecond=place, tzinfo=UTC),
     str: "\x02value{}".format,
     int: lambda place: -0xBA70_0001 - place,
 }
@@ -28,9 +30,9 @@ STANDINS: dict[type, Callable[[int], Any]] = {
 class Asked:
     """A query of one shape: what `build` makes, with values of these kinds in the place of its arguments.
 
-    `build` filters by each argument as the only one of a list (`name__in=[value]`), and by nothing that changes from
-    one time to the next. Rows are those of the open workspace, unless `outside`: then whoever asks has taken the first
-    wall away.
+    `build` filters by each argument as the only one of a list (`name__in=[value]`), or as it likes where that is always
+    asked with a single value; and by nothing else that changes from one time to the next. Rows are those of the open
+    workspace, unless `outside`: then whoever asks has taken the first wall away.
     """
 
     def __init__(self, build: Callable[..., models.QuerySet[Any]], *kinds: type, outside: bool = False) -> None:
@@ -109,7 +111,8 @@ class _Shape:
         sql, params = self.pieces[0], []
         for (place, always), piece in zip(self.places, self.pieces[1:], strict=True):
             here = [always] if place is None else told[place]
-            sql += ("%s" if len(here) == 1 else ", ".join(["%s"] * len(here))) + piece
+            # Of nothing there is nothing, where it is asked together with others.
+            sql += (", ".join(["%s"] * len(here)) or "NULL") + piece
             params += here
         return sql, params
 
@@ -180,4 +183,6 @@ class _Several:
 
 
 def _told(value: Any) -> Any:
-    return value.hex if settings.SQLITE and type(value) is UUID else value
+    if settings.SQLITE and type(value) is UUID:
+        return value.hex
+    return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value) if type(value) is datetime else value

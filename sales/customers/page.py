@@ -11,8 +11,8 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.ledger.models import Revenue
 from funnel.overview.paging import PAGE, beyond, cursor, read
+from funnel.overview.rows import next_of
 from funnel.workspaces.models import SELLERS, Member
-from funnel.workspaces.slots import slot
 from sales.deals.models import Deal, DealStage
 from sales.deals.page import deals_of, may_open
 
@@ -45,9 +45,7 @@ def list_of(request: HttpRequest) -> dict[str, Any]:
         .values_list("lead")
         .annotate(sum=Sum("base_amount"))
     )
-    steps: dict[Any, str] = {}
-    for next_of in slot("lead_next"):
-        steps |= next_of(ids)
+    steps = next_of(ids)
     query = ("is=mine&" if mine else "") + (f"q={words}&" if words else "")
     place = cursor("customers", found[-1].customer_since.isoformat(), found[-1].pk) if more else ""
     return {

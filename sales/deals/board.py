@@ -17,9 +17,9 @@ from django.http import HttpRequest
 from funnel.outbox.models import Unindexed
 from funnel.overview.home import month_of
 from funnel.overview.paging import beyond, cursor, read
+from funnel.overview.rows import next_of
 from funnel.templatetags.words import number, plural
 from funnel.workspaces.models import Member
-from funnel.workspaces.slots import slot
 from sales.deals.ageing import DAY, in_days, latest_in_time, too_long, usual_stay
 from sales.deals.models import OPEN, Deal, DealStage
 from sales.deals.sums import Worth, grouped, together
@@ -138,9 +138,7 @@ class Board:
         """The open stages; or the one that goes on, whose worth stands above it already."""
         found = [self._column(stage, goes_on=bool(only)) for stage in OPEN if only in ("", stage)]
         cards = [card for column in found for card in column.cards]
-        steps: dict[UUID, str] = {}
-        for next_of in slot("lead_next"):
-            steps |= next_of([card.deal.lead_id for card in cards])
+        steps = next_of([card.deal.lead_id for card in cards])
         for card in cards:
             card.next = steps.get(card.deal.lead_id, "")
         return found

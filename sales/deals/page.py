@@ -14,6 +14,7 @@ from funnel.leads.models import Lead
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
 from funnel.overview.lead import shown_phone
+from funnel.overview.rows import next_of
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
@@ -40,7 +41,6 @@ def page_of(request: HttpRequest, deal: Deal) -> dict[str, Any]:
     usual = usual_stay() if deal.is_open else {}
     line = latest_in_time(deal.stage, usual, at)
     allowed = may_change(member, deal)
-    steps = [words for next_of in slot("lead_next") for words in next_of([lead.pk]).values()]
     return {
         "deal": deal,
         "lead": lead,
@@ -51,7 +51,7 @@ def page_of(request: HttpRequest, deal: Deal) -> dict[str, Any]:
         "days_here": max((at - deal.stage_since) // DAY, 0),
         "usual": in_days(usual[deal.stage]) if deal.stage in usual else None,
         "is_late": line is not None and deal.stage_since < line,
-        "next_step": steps[0] if steps else "",
+        "next_step": next_of([lead.pk]).get(lead.pk, ""),
         "others": list(
             Deal.objects.filter(lead=lead)
             .exclude(pk=deal.pk)

@@ -16,6 +16,7 @@ from funnel.handoff.reasons import OFFERED
 from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
+from funnel.overview.rows import Next
 from funnel.templatetags.words import calendar_day, clock_time, day, day_time, plural
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
@@ -111,13 +112,22 @@ def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     return {"template": "sales/_demos_desk.html", "context": context}
 
 
-def next_of(lead_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The next demo of each lead that has one to come, in words, for lists: SLOTS["lead_next"]."""
-    words: dict[UUID, str] = {}
-    rows = Demo.objects.upcoming(timezone.now()).filter(lead__in=list(lead_ids))
-    for lead_id, title, starts_at in rows.values_list("lead_id", "title", "starts_at"):
-        words.setdefault(lead_id, f"{title}, {day_time(starts_at)}")
-    return words
+BOOKED = Asked(
+    lambda lead: (
+        Demo.objects.booked()
+        .filter(lead__in=[lead])
+        .order_by("starts_at", "id")
+        .values_list("lead_id", "title", "starts_at", "ends_at")
+    ),
+    UUID,
+)
+
+
+def _says(title: str, starts_at: datetime, ends_at: datetime) -> str:
+    return f"{title}, {day_time(starts_at)}" if ends_at > timezone.now() else ""
+
+
+NEXT = Next(BOOKED, _says)
 
 
 def desk_rows(member: Member, at: datetime) -> list[Planned]:

@@ -178,9 +178,9 @@ def _since(one: Handoff) -> str:
     return f"Waits since {when(one.began_at)}. " if one.is_passed else ""
 
 
-def grade(rows: Sequence[Row], *, at: datetime, basis: Basis | None) -> None:
-    """Write both scores beside each row; `basis` is the one in force, where it is known."""
-    grades = grades_of([row.lead.pk for row in rows], at=at, basis=basis)
+def grade(rows: Sequence[Row], *, at: datetime) -> None:
+    """Write both scores beside each row."""
+    grades = grades_of([row.lead.pk for row in rows], at=at)
     for row in rows:
         row.grade = grades.get(row.lead.pk, UNKNOWN)
 

@@ -12,9 +12,8 @@ from django.http import HttpRequest
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.overview.paging import PAGE, beyond, cursor, read
-from funnel.overview.rows import UNKNOWN, grades_of
+from funnel.overview.rows import UNKNOWN, grades_of, next_of
 from funnel.workspaces.models import Member
-from funnel.workspaces.slots import slot
 from sales.queue.models import Task
 
 # Where nothing is planned: after every step, on every page.
@@ -37,9 +36,7 @@ def page_of(request: HttpRequest) -> dict[str, Any]:
     more, found = len(found) > PAGE, found[:PAGE]
     ids = [lead.pk for lead in found]
     steps = Task.objects.open().next_of(ids)
-    planned: dict[Any, str] = {}
-    for next_of in slot("lead_next"):
-        planned |= next_of([pk for pk in ids if pk not in steps])
+    planned = next_of([pk for pk in ids if pk not in steps])
     grades = grades_of(ids, at=at)
     return {
         "rows": [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
+from funnel.overview.rows import Next
 from funnel.templatetags.words import day, when
 from funnel.workspaces.asking import Asked
 from sales.queue.models import Task
@@ -20,9 +21,8 @@ STEPS = Asked(
 )
 
 
-def next_of(lead_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The next step of each lead that has one, in words."""
-    steps: dict[UUID, str] = {}
-    for lead_id, what, due_at, all_day in STEPS.rows(lead_ids):
-        steps.setdefault(lead_id, f"{what}, {day(due_at) if all_day else when(due_at)}")
-    return steps
+def _says(what: str, due_at: datetime, all_day: bool) -> str:
+    return f"{what}, {day(due_at) if all_day else when(due_at)}"
+
+
+NEXT = Next(STEPS, _says)

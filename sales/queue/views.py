@@ -18,7 +18,6 @@ from funnel.handoff.forms import GiveBackForm
 from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
 from funnel.overview.back import go_back
-from funnel.scoring.models import Basis
 from funnel.templatetags.words import day, when
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
@@ -195,9 +194,9 @@ def _around(request: HttpRequest) -> dict[str, Any]:
     return {"at": request.at}  # type: ignore[attr-defined]
 
 
-def _list(request: HttpRequest, groups: list[Group], mark: str, basis: Basis | None = None) -> dict[str, Any]:
+def _list(request: HttpRequest, groups: list[Group], mark: str) -> dict[str, Any]:
     rows = [row for group in groups for row in group.rows]
-    grade(rows, at=request.at, basis=basis)  # type: ignore[attr-defined]
+    grade(rows, at=request.at)  # type: ignore[attr-defined]
     return _around(request) | {
         "groups": groups,
         "rows": rows,
@@ -213,7 +212,7 @@ def _desk(request: HttpRequest, pk: UUID | None, *, status: int = 200, **also: A
     leads = [row.lead for group in groups for row in group.rows]
     pk = pk or (leads[0].pk if leads else None)
     pane = pane_of(request, pk) if pk is not None else {}
-    context = _list(request, groups, mark, (pane.get("scores") or {}).get("basis"))
+    context = _list(request, groups, mark)
     context |= {"current": pk, "after": next((lead for lead in leads if lead.pk != pk), None)}
     # A form that came back with errors stands where the empty one would.
     return render(request, "sales/desk.html", context | pane | also, status=status)

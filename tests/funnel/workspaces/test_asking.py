@@ -1,5 +1,7 @@
 """A statement that was built once answers as its queryset would, and never over the wall."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from django.db.models import Count
 from django_scopes.exceptions import ScopeError
@@ -84,6 +86,22 @@ def test_several_asked_at_once_give_what_each_gives_in_its_order(owner, gate, le
             "received_at", "stage", "fields"
         ))  # fmt: skip
         assert found[3][1] == (True, owner.joined_at)
+
+
+def test_of_nothing_there_is_nothing_beside_what_others_are_asked(owner, gate, leads):
+    ids = [lead.pk for lead in leads]
+    with gate(owner):
+        assert together([(LEADS, [[], ["new"]]), (LEADS, [ids[:1], ["new"]])]) == [[], leads[:1]]
+
+
+def test_a_moment_is_compared_as_the_database_keeps_it(owner, gate, leads):
+    came = Asked(lambda at, pk: Lead.objects.filter(received_at__lt=at, pk__in=[pk]), datetime, type(uuid7()))
+    first = leads[0]
+    with gate(owner):
+        for at in (first.received_at, first.received_at + timedelta(microseconds=1)):
+            assert came.rows([at], [first.pk]) == list(Lead.objects.filter(received_at__lt=at, pk=first.pk))
+        assert came.rows([first.received_at], [first.pk]) == []
+        assert came.rows([at], [first.pk]) == [first]
 
 
 def test_several_asked_at_once_see_only_the_open_workspace(owner, outsider, gate, leads):
