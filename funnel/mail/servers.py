@@ -54,12 +54,14 @@ def only_business() -> bool:
 
 
 def has_server(workspace: Workspace) -> bool:
-    """Whether there is a server that mail of this business could go to."""
+    """Whether there is a server that mail of this business could go to; a demo business never mails."""
+    if workspace.is_demo:
+        return False
     return bool(settings.EMAIL_URL) or MailServer.objects.filter(workspace=workspace).exists()
 
 
 def server_of(workspace: Workspace) -> Server | None:
-    """The server that takes this business's mail; None without one. A demo business never mails."""
+    """The server that takes this business's mail; None without one."""
     if workspace.is_demo:
         return None
     own = MailServer.objects.filter(workspace=workspace).first()

@@ -279,6 +279,8 @@ def _worker(request: HttpRequest, member: Member) -> dict[str, Any] | None:
 def _mail_notice(member: Member, here: str) -> dict[str, Any] | None:
     if here not in MAILING or is_sent(member.workspace):
         return None
+    if member.workspace.is_demo:
+        return {"text": "The demo business keeps its letters in the local mailbox and never sends them.", "url": ""}
     if may(member, "business"):
         return {"text": "", "url": "" if here == "business" else _url("business") + "#mail"}
     return {"text": "Letters are kept, and every link can be copied. The owner can set up mail.", "url": ""}

@@ -167,6 +167,9 @@ def letterhead(request: HttpRequest) -> HttpResponse:
 def mail_server(request: HttpRequest) -> HttpResponse:
     """Save the business's own mail server and try it, or go back to the installation's."""
     workspace, member, at = request.workspace, request.member, request.at  # type: ignore[attr-defined]
+    if workspace.is_demo:
+        messages.warning(request, "The demo business never mails, so nothing was saved.")
+        return redirect(reverse("business") + "#mail")
     if request.POST.get("do") == "remove":
         servers.remove_server(workspace, by=member, at=at)
         return _saved(request, "Removed. Baton has forgotten its password.", "#mail")
@@ -206,7 +209,7 @@ def _page(request: HttpRequest, *, status: int = 200, **also: Any) -> HttpRespon
         "logo_url": logo_path(workspace),
         "country": dict(countries()).get(workspace.country, workspace.country),
         "mail_works": mail.is_sent(workspace),
-        "mail_set": own is not None or bool(settings.EMAIL_URL),
+        "mail_set": servers.has_server(workspace),
         "own": own,
         "started_with": started_with(),
         "started_here": started_with(without=("HOST", "PUBLIC_URL", "TRUSTED_PROXIES")),

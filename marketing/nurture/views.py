@@ -221,7 +221,8 @@ def test(request: Any, pk: int) -> HttpResponse:
     member: Member = request.member
     trying.send(one, trying.reader(), to=member, signer=one.sequence.signer, at=request.at)
     if server_of(request.workspace) is None:
-        messages.warning(request, "Mail is not being sent, so the test waits in the local mailbox.")
+        whose = "the" if may(member, "business") else "the owner’s"
+        messages.warning(request, f"Mail is not being sent, so the test waits in {whose} local mailbox.")
     else:
         messages.success(request, f"A test is on its way to {member.email}.")
     return redirect(reverse("marketing:nurture") + "#read")

@@ -63,6 +63,28 @@ def test_what_the_owner_typed_is_tried_at_once_and_proves_that_mail_works(owner,
     assert len(sink.taken) == 1
 
 
+def test_the_demo_business_never_mails_and_says_so_where_mail_is_set_up_and_read(
+    owner, typed, sink, browse, gate, work, settings
+):
+    Workspace.objects.filter(pk=owner.workspace_id).update(is_demo=True)
+    settings.EMAIL_PORT, settings.EMAIL_URL = int(typed["port"]), "smtp://127.0.0.1"
+    client = browse(owner)
+    page = client.get(reverse("business")).content.decode()
+    assert "Mail is set up in a business of your own." in page
+    assert reverse("mail-server") not in page
+    refused = client.post(reverse("mail-server"), typed, follow=True).content.decode()
+    assert "The demo business never mails, so nothing was saved." in refused
+    client.post(reverse("mail-test"))
+    work()
+    assert sink.taken == []
+    box = client.get(reverse("mailbox")).content.decode()
+    assert "Kept here, because the demo business never mails." in box
+    assert "Send now" not in box
+    assert "Set up mail" not in box
+    with gate(owner):
+        assert not MailServer.objects.exists()
+
+
 def test_the_password_is_sealed_kept_and_never_shown_or_logged(owner, typed, browse, gate, work, caplog):
     caplog.set_level(logging.DEBUG)
     client = browse(owner)

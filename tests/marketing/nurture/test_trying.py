@@ -144,7 +144,7 @@ def test_without_a_mail_server_both_pages_say_so(nurtured, gate, owner, marketer
     with gate(marketer):
         pk = Step.objects.get(position=1).pk
     answer = browse(marketer).post(reverse("marketing:nurture-test", args=[pk]), follow=True)
-    assert "the test waits in the local mailbox" in answer.content.decode()
+    assert "the test waits in the owner’s local mailbox" in answer.content.decode()
     assert "Mail is not being sent" in answer.content.decode()
     assert "[Test] Firstname, what a roof costs" in browse(owner).get(reverse("mailbox")).content.decode()
 
