@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event
-from funnel.templatetags.pieces import format_html
 from funnel.templatetags.words import day_time, long_day, money
 
 Told = tuple[SafeString | str, list[SafeString | str]]

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from funnel.handoff.card import says
@@ -23,7 +24,6 @@ from funnel.outbox.kinds import HIDDEN, KINDS, TOUCHES
 from funnel.outbox.models import Event
 from funnel.overview import deal_story
 from funnel.overview.deal_story import Told, quoted
-from funnel.templatetags.pieces import format_html
 from funnel.templatetags.words import clock_time, day, local, short_day
 from funnel.workspaces.asking import Asked
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils.html import format_html
+
 from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.models import Lead
 from funnel.leads.stages import ENDED, Stage
 from funnel.overview.lead_story import Way
-from funnel.templatetags.pieces import format_html
 from funnel.templatetags.words import day, duration, short_day, span, when
 from funnel.workspaces.hours import between
 from funnel.workspaces.models import Member, Workspace

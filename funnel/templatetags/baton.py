@@ -10,12 +10,12 @@ from django.conf import settings
 from django.forms import BaseForm, BoundField, widgets
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from funnel.workspaces.roles import may
 
 from . import drawings, inputs, words
-from .pieces import format_html
 
 register = template.Library()
 OPEN = mark_safe(" open")

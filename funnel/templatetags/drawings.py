@@ -4,10 +4,10 @@ from functools import cache, lru_cache
 from typing import Any
 
 from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from . import words
-from .pieces import format_html, format_html_join
 
 MARK = mark_safe(
     '<g transform="rotate(35 12 12)"><path class="t" d="M9 8V3a3 3 0 0 1 6 0v5z"/>'

@@ -6,9 +6,8 @@ from typing import Any
 from django.forms import BoundField
 from django.forms.boundfield import BoundWidget
 from django.forms.renderers import TemplatesSetting
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-
-from .pieces import format_html, format_html_join
 
 CHECKED, REQUIRED, DISABLED = mark_safe(" checked"), mark_safe(" required"), mark_safe(" disabled")
 OPTIONAL = mark_safe(' <span class="quiet">(optional)</span>')
