@@ -109,6 +109,12 @@ def one_value(definition: FieldDefinition, value: Any) -> str | bool | None:
     return text
 
 
+def lines_of(text: str) -> list[str]:
+    """What stands in a box that takes one per line: each line once, blanks left out."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return list(dict.fromkeys(line for line in lines if line))
+
+
 @transaction.atomic
 def define(
     label: str, kind: str, *, by: Member, at: datetime, choices: Sequence[str] = (), name: str = ""

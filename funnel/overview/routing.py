@@ -17,6 +17,7 @@ from funnel.handoff.conditions import IS, UNARY, covers, labels, plain
 from funnel.handoff.models import RoutingRule
 from funnel.handoff.routing import Rules
 from funnel.handoff.trial import Share, Trial, try_again
+from funnel.leads.fields import lines_of
 from funnel.leads.identity import Refused
 from funnel.leads.models import FieldDefinition
 from funnel.workspaces.models import SELLERS, Member, Team, TeamMember, TimeOff
@@ -51,7 +52,7 @@ class RuleForm(forms.Form):
             self.fields[f"field-{place}"] = forms.ChoiceField(label=first, required=False, choices=fields)
             self.fields[f"is-{place}"] = forms.ChoiceField(label="Is", required=False, choices=[*IS.items()])
             self.fields[f"value-{place}"] = forms.CharField(
-                label="This", required=False, max_length=2000, widget=forms.TextInput(attrs={"autocomplete": "off"})
+                label="This", required=False, max_length=2000, widget=forms.Textarea
             )
         self.fields["target"].choices = self._targets()  # type: ignore[attr-defined]
 
@@ -60,7 +61,7 @@ class RuleForm(forms.Form):
         values = {"name": rule.name, "target": f"member-{rule.to_id}" if rule.to_id else f"team-{rule.team_id}"}
         for place, one in enumerate(rule.conditions):
             values |= {f"field-{place}": one["field"], f"is-{place}": one["is"]}
-            values[f"value-{place}"] = ", ".join(one.get("value", ()))
+            values[f"value-{place}"] = "\n".join(one.get("value", ()))
         return values
 
     def _targets(self) -> list[Any]:
@@ -84,8 +85,7 @@ class RuleForm(forms.Form):
             field, how = given[f"field-{place}"], given[f"is-{place}"] or "one_of"
             if not field:
                 continue
-            words = [word.strip() for word in given[f"value-{place}"].split(",")]
-            values = list(dict.fromkeys(word for word in words if word))
+            values = lines_of(given[f"value-{place}"])
             found.append({"field": field, "is": how} | ({} if how in UNARY else {"value": _plain(field, values)}))
         return found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 
+from funnel.leads.fields import lines_of
 from funnel.leads.models import FieldDefinition
 from funnel.outbox.kinds import KINDS
 from funnel.scoring.checking import rule_mistakes
@@ -84,8 +85,7 @@ class FitForm(RuleForm):
     def made(self, given: dict[str, Any]) -> dict[str, Any]:
         rule = {name: given[name] for name in ("field", "when", "points", "group", "reason")}
         if given["when"] == "one_of":
-            lines = [line.strip() for line in given["value"].splitlines()]
-            rule["value"] = list(dict.fromkeys(line for line in lines if line))
+            rule["value"] = lines_of(given["value"])
         elif given["when"] in ("is", "contains"):
             rule["value"] = " ".join(given["value"].split())
         elif given["when"] == "range":

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.http import QueryDict
 
+from funnel.leads.fields import lines_of
 from funnel.leads.models import FieldDefinition
 from marketing.campaigns.models import Campaign
 from marketing.capture.files import MOST_BYTES
@@ -110,7 +111,7 @@ class FormEditor(forms.Form):
 
     def clean_interests(self) -> list[str]:
         """The choices, each once."""
-        lines = _lines(self.cleaned_data["interests"])
+        lines = lines_of(self.cleaned_data["interests"])
         if len(lines) > MOST_INTERESTS or any(len(line) > 100 for line in lines):
             raise forms.ValidationError("Write at most 20 choices, each up to 100 characters.")
         return lines
@@ -118,7 +119,7 @@ class FormEditor(forms.Form):
     def clean_origins(self) -> list[str]:
         """The sites as browsers name them: scheme, host and port."""
         found = []
-        for line in _lines(self.cleaned_data["origins"]):
+        for line in lines_of(self.cleaned_data["origins"]):
             try:
                 parts = urlsplit(line if "://" in line else f"https://{line}")
                 scheme, host, port = parts.scheme, (parts.hostname or "").encode("idna").decode(), parts.port
@@ -193,11 +194,6 @@ class Questions:
         return [(name, label) for name, (label, _) in OWN.items() if name not in asked] + [
             (name, one.label) for name, one in self.own.items() if name not in asked
         ]
-
-
-def _lines(text: str) -> list[str]:
-    lines = (" ".join(line.split()) for line in text.splitlines())
-    return list(dict.fromkeys(line for line in lines if line))
 
 
 class CorrectForm(forms.Form):

@@ -26,7 +26,7 @@ def region(owner, gate):
 @pytest.fixture
 def said(region, rep):
     return EMPTY | {
-        "name": "Scotland", "field-0": "fields.region", "is-0": "one_of", "value-0": "Scotland, Orkney",
+        "name": "Scotland", "field-0": "fields.region", "is-0": "one_of", "value-0": "Scotland\r\nOrkney",
         "target": f"member-{rep.pk}",
     }  # fmt: skip
 
@@ -43,7 +43,7 @@ def test_a_rule_is_added_read_as_a_sentence_changed_moved_and_removed(said, owne
     with gate(owner):
         first, second = RoutingRule.objects.all()
         assert second.conditions == [{"field": "channel", "is": "one_of", "value": ["radio"]}], "kept by its key"
-    assert 'value="Scotland, Orkney"' in page.get(reverse("routing-edit", args=[first.pk])).content.decode()
+    assert ">\nScotland\nOrkney</textarea>" in page.get(reverse("routing-edit", args=[first.pk])).content.decode()
     changed = page.post(reverse("routing-edit", args=[first.pk]), said | {"is-0": "contains", "value-0": "land"})
     assert changed.status_code == 302
     page.post(reverse("routing-move", args=[first.pk]), {"to": "down"})
@@ -56,12 +56,27 @@ def test_a_rule_is_added_read_as_a_sentence_changed_moved_and_removed(said, owne
         assert list(RoutingRule.objects.values_list("name", flat=True)) == ["Radio"]
 
 
+@pytest.mark.parametrize("how", ["one_of", "contains"])
+def test_a_comma_is_part_of_a_value_and_read_back_as_it_was_written(how, said, owner, browse, gate):
+    with gate(owner) as at:
+        define("Bill", "choice", choices=["Under £400", "£400 to £1,000", "More"], by=owner, at=at)
+    page = browse(owner)
+    asked = {"field-0": "fields.bill", "is-0": how, "value-0": "£400 to £1,000\r\nMore"}
+    assert page.post(reverse("routing-add"), said | asked).status_code == 302
+    with gate(owner):
+        rule = RoutingRule.objects.get()
+        assert rule.conditions[0]["value"] == ["£400 to £1,000", "More"]
+    assert "£400 to £1,000 or More, so it goes to" in page.get(reverse("routing")).content.decode()
+    address = reverse("routing-edit", args=[rule.pk])
+    assert ">\n£400 to £1,000\nMore</textarea>" in page.get(address).content.decode()
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
         ({"name": " "}, "Give the rule a name"),
         ({"field-0": ""}, "Without a condition everybody would go there."),
-        ({"value-0": ", ,"}, "Write what Region is compared with."),
+        ({"value-0": " \n "}, "Write what Region is compared with."),
         ({"target": ""}, "Choose to whom they go."),
         ({"field-1": "fields.region", "is-1": "blank"}, "unknown and something else at once"),
         ({"target": "member-0195e2a0-0000-7000-8000-000000000000"}, "Nobody of this name takes leads here."),
