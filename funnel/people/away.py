@@ -33,7 +33,7 @@ def _in_order(first: date, last: date, today: date) -> None:
     if last < first:
         raise WrongDays("The last day comes before the first.", field="last")
     if last < today:
-        raise WrongDays("These days are past.", field="last")
+        raise WrongDays("These days are past.", field="first" if first == last else "last")
     if last - first > LONGEST:
         raise WrongDays("This is longer than a year.", field="last")
     if first - today > FAR:

@@ -168,3 +168,15 @@ def test_holidays_are_for_owner_and_manager_and_a_running_clock_keeps_its_end(re
     assert page.post(reverse("holiday-remove", args=[given["first"]])).status_code == 302
     assert page.post(reverse("holiday-remove", args=[given["first"]])).status_code == 404
     assert page.get(reverse("holidays")).content.decode().count("Winter") == 4
+
+
+def test_a_past_day_is_told_at_the_field_where_it_was_written(owner, browse, gate):
+    with gate(owner) as at:
+        before = today(owner, at) - timedelta(days=2)
+    for last, field in (
+        ("", "first"),
+        (before.isoformat(), "first"),
+        ((before + timedelta(days=1)).isoformat(), "last"),
+    ):
+        answer = browse(owner).post(reverse("holidays"), {"first": before.isoformat(), "last": last})
+        assert dict(answer.context["form"].errors) == {field: ["These days are past."]}
