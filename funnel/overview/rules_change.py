@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import shorten
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from funnel.overview.paging import cursor, read
 from funnel.overview.rules_forms import EventForm, FitForm, LinesForm, PublishForm, RuleForm, SetForm, seen_of
 from funnel.overview.rules_shown import shown
 from funnel.scoring import changing
+from funnel.scoring.checking import LONG
 from funnel.scoring.models import BANDS, RuleDraft, RuleVersion
 from funnel.scoring.rules import labels_for, sentence
 from funnel.templatetags.words import plural
@@ -46,10 +48,12 @@ def _overtaken(request: Any, what: Any) -> bool:
 
 
 def _why(refused: Refused, rules: dict[str, Any]) -> str:
-    """The first mistake, with the rule that it is in."""
+    """The first mistake, with the rule that it is in; what is wrong with a rule as a whole names rules itself."""
     place, says = next(iter(refused.errors.items()))
     part, *at = place.split(".")
-    return f"“{sentence(rules[part][int(at[0])], labels_for(rules))}”: {says}" if at else says
+    if len(at) < 2:
+        return says
+    return f"“{shorten(sentence(rules[part][int(at[0])], labels_for(rules)), LONG, placeholder='…')}”: {says}"
 
 
 def _saved(request: Any, rules: dict[str, Any], place: str) -> HttpResponse:
@@ -168,7 +172,7 @@ def lines(request: Any) -> HttpResponse:
             changing.save_draft({**rules, **form.changes()}, by=request.member, at=request.at)
         except Refused as refused:
             for place, says in refused.errors.items():
-                form.add_error(form.PLACES.get(place), says)
+                form.add_error(place if place in form.fields else None, says)
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:

@@ -173,7 +173,6 @@ class LinesForm(forms.Form):
     cut_2 = forms.IntegerField(label="Engagement 2 from", error_messages=NUMBER, widget=forms.TextInput)
     cut_3 = forms.IntegerField(label="Engagement 3 from", error_messages=NUMBER, widget=forms.TextInput)
     cut_4 = forms.IntegerField(label="Engagement 4 from", error_messages=NUMBER, widget=forms.TextInput)
-    PLACES = {"half_life_days": "half_life_days", "fit_bands": "fit_a", "engagement_cuts": "cut_2", "lines": "fit_a"}
 
     @staticmethod
     def initial_of(rules: dict[str, Any]) -> dict[str, Any]:

@@ -7,23 +7,26 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from textwrap import shorten
 from typing import Any
 
 from funnel.leads.models import FieldDefinition
 from funnel.outbox.kinds import KINDS
 from funnel.scoring.models import BANDS
-from funnel.scoring.rules import CONDITIONS, OF_ADDRESSES, OWN, STANDARD, is_day
+from funnel.scoring.rules import CONDITIONS, OF_ADDRESSES, OWN, STANDARD, is_day, sentence
 from funnel.templatetags.words import plural
 
 MOST_RULES, MOST_POINTS, MOST_CAP, MOST_LINE = 100, 300, 10_000, 30_000
 SHORTEST, LONGEST = 1, 365
 PATTERN, STARS = 120, 5
+LONG = 100
 Mistakes = dict[str, str]
 
 
 def mistakes_of(rules: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) -> Mistakes:
     """Give what is wrong with a set of rules: a sentence by place, like "fit.3.value"; empty when nothing is."""
     found: Mistakes = dict(_lines(rules))
+    labels = {OWN + name: one.label for name, one in fields.items()}
     for part in ("fit", "engagement"):
         if len(rules[part]) > MOST_RULES:
             found[part] = f"There are more than {MOST_RULES} rules; take some away."
@@ -32,7 +35,10 @@ def mistakes_of(rules: Mapping[str, Any], fields: Mapping[str, FieldDefinition])
             wrong = rule_mistakes(rule, fields)
             found |= {f"{part}.{place}.{name}": says for name, says in wrong.items()}
             if (same := said.setdefault(_condition(rule), place)) != place and not wrong:
-                found[f"{part}.{place}"] = f"Rule {same + 1} asks the same, so both would count. Take one away."
+                first = rules[part][same]
+                says = shorten(sentence(first, labels), LONG, placeholder="…")
+                points = plural(first["points"], "point")
+                found[f"{part}.{place}"] = f"“{says}” ({points}) asks the same, so both would count. Take one away."
     return found
 
 
@@ -55,14 +61,16 @@ def is_never_ready(rules: Mapping[str, Any]) -> bool:
 def _lines(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not SHORTEST <= rules["half_life_days"] <= LONGEST:
         yield "half_life_days", f"Write a number of days from {SHORTEST} to {LONGEST}."
-    falling = [rules["fit_bands"][band] for band in BANDS[:-1]]
-    if any(high <= low for high, low in itertools.pairwise(falling)):
-        yield "fit_bands", "A begins above B, and B above C."
-    rising = rules["engagement_cuts"]
-    if rising[0] <= 0 or any(high <= low for low, high in itertools.pairwise(rising)):
-        yield "engagement_cuts", "Each line lies above the one before, the first above 0."
-    if any(abs(line) > MOST_LINE for line in [*falling, *rising]):
-        yield "lines", f"A line lies within {MOST_LINE:,} points."
+    fits = [(f"fit_{band.lower()}", f"Fit {band}", rules["fit_bands"][band]) for band in BANDS[-2::-1]]
+    cuts = [(f"cut_{place}", f"Engagement {place}", cut) for place, cut in enumerate(rules["engagement_cuts"], 2)]
+    if cuts[0][2] <= 0:
+        yield cuts[0][0], f"{cuts[0][1]} begins above 0."
+    for (_, below, low), (name, above, high) in [*itertools.pairwise(fits), *itertools.pairwise(cuts)]:
+        if high <= low:
+            yield name, f"{above} begins above {below}, so at more than {low:,}."
+    for name, _, line in [*fits, *cuts]:
+        if abs(line) > MOST_LINE:
+            yield name, f"A line lies within {MOST_LINE:,} points."
 
 
 def _over_field(rule: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) -> Iterator[tuple[str, str]]:

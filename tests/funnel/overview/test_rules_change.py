@@ -128,6 +128,27 @@ def test_lines_and_cells_go_into_the_draft_and_no_ready_cell_is_warned_of(owner,
     assert "No cell is ready" in text(page.get("/rules/"))
 
 
+@pytest.mark.parametrize(
+    ("change", "name", "says"),
+    [
+        ({"cut_2": "30"}, "cut_3", "Engagement 3 begins above Engagement 2, so at more than 30."),
+        ({"cut_3": "80"}, "cut_4", "Engagement 4 begins above Engagement 3, so at more than 80."),
+        ({"cut_2": "0"}, "cut_2", "Engagement 2 begins above 0."),
+        ({"fit_a": "50"}, "fit_a", "Fit A begins above Fit B, so at more than 60."),
+        ({"fit_b": "40"}, "fit_b", "Fit B begins above Fit C, so at more than 40."),
+        ({"cut_4": "30001"}, "cut_4", "A line lies within 30,000 points."),
+    ],
+)
+def test_a_line_that_is_too_low_is_told_at_its_field_with_the_one_below_it(owner, gate, browse, change, name, says):
+    lines = {"half_life_days": "30", "fit_a": "80", "fit_b": "60", "fit_c": "40"}
+    given = lines | {"cut_2": "5", "cut_3": "20", "cut_4": "60"}
+    answer = browse(owner).post(reverse("rules-lines"), given | change)
+    assert answer.status_code == 422
+    assert dict(answer.context["form"].errors) == {name: [says]}
+    with gate(owner):
+        assert not RuleDraft.objects.exists()
+
+
 def test_a_draft_is_looked_at_published_and_gone_back_from(owner, marketer, gate, browse, work):
     with gate(owner) as at:
         receive(owner.workspace, [Capture(kind="form", name="Ann", phone="01632 960142", company="Bell")], at=at)

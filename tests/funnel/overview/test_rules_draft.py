@@ -260,4 +260,17 @@ def test_pages_that_differ_by_case_are_two_rules(owner, gate, browse):
         sent = {"kind": "page_view", "page": address, "points": "5"}
         assert page.post(f"{reverse('rule-add')}?of=engagement", sent).status_code == 302
     again = page.post(f"{reverse('rule-add')}?of=engagement", sent)
-    assert "“Opened a page with “/prices””: Rule 11 asks the same" in text(again)
+    assert "“Opened a page with “/prices”” (5\N{NO-BREAK SPACE}points) asks the same" in text(again)
+
+
+def test_of_two_rules_that_ask_the_same_the_other_is_named_by_what_it_says_and_briefly(owner, gate, browse):
+    with gate(owner) as at:
+        define("Town", "text", by=owner, at=at)
+    towns = "\n".join(f"Upper Slaughter {number}" for number in range(40))
+    sent = {"field": "fields.town", "when": "one_of", "value": towns, "points": "5"}
+    page = browse(owner)
+    assert page.post(reverse("rule-add"), sent).status_code == 302
+    again = text(page.post(reverse("rule-add"), sent | {"points": "7"}))
+    assert "“Town is one of Upper Slaughter 0, " in again
+    assert "…” (5\N{NO-BREAK SPACE}points) asks the same, so both would count. Take one away." in again
+    assert "Slaughter 20" not in again.replace(towns, "")
