@@ -11,6 +11,9 @@ from django.db import transaction
 
 from funnel.leads.identity import Refused, clean_email
 from funnel.leads.models import Consent, Lead, Suppression
+from funnel.workspaces.asking import Asked
+
+SUPPRESSED = Asked(lambda digest: Suppression.objects.filter(digest__in=[digest]).order_by("pk"), str)
 
 
 def digest_of(workspace_id: UUID, email: str) -> str:
@@ -24,9 +27,7 @@ def digest_of(workspace_id: UUID, email: str) -> str:
 
 def suppression_of(workspace_id: UUID, *emails: str) -> Suppression | None:
     """The suppression of one of these addresses, if there is one."""
-    digests = [digest_of(workspace_id, email) for email in emails if email]
-    found: Suppression | None = Suppression.objects.filter(digest__in=digests).first()
-    return found
+    return next(iter(SUPPRESSED.rows([digest_of(workspace_id, email) for email in emails if email])), None)
 
 
 @transaction.atomic

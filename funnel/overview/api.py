@@ -58,7 +58,7 @@ FILTERS = {
     "q": "Words in name, e-mail, phone or company.",
     "band": "Fit band A to D, engagement band 1 to 4, or both, like A3.",
 }
-ONE = Asked(lambda lead: Lead.objects.filter(pk__in=[lead]).select_related("source", "holder__user", "workspace"), UUID)
+ONE = Asked(lambda lead: Lead.objects.filter(pk__in=[lead]).select_related("source", "holder__user"), UUID)
 
 # By these the worker decides, or a page reads what receiving wrote; a touch says them by its kind.
 RESERVED = ("asks", "handover", "differs")
@@ -92,6 +92,7 @@ class LeadView(ApiView):
         found: list[Lead] = ONE.rows([pk])
         if not found:
             raise Http404
+        found[0].workspace = self.workspace
         return found[0]
 
     def own(self, pk: UUID) -> Lead:

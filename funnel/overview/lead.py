@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import phonenumbers
 from django.db.models import Exists, OuterRef, Q, Subquery
-from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest
 
 from funnel.handoff.actions import may_bring_back
 from funnel.handoff.clock import SPOKEN, first_contact
@@ -31,7 +31,7 @@ from funnel.overview.paging import beyond, cursor, read
 from funnel.overview.rows import minutes_left
 from funnel.templatetags.words import short_day
 from funnel.workspaces.asking import Asked
-from funnel.workspaces.models import Member
+from funnel.workspaces.models import Member, Role
 from funnel.workspaces.roles import may
 from funnel.workspaces.slots import slot
 
@@ -91,11 +91,25 @@ def handoffs_of(lead: Lead) -> list[Handoff]:
     return known.of(lead, HANDOFFS)
 
 
+def _seen(lead: UUID, member: UUID | None = None, *, role: Role) -> Any:
+    who = Member(pk=member, role=role)
+    mine = Lead.objects.changeable_by(who).filter(pk=OuterRef("pk"))
+    seen = Lead.objects.visible_to(who).filter(pk__in=[lead]).select_related("company", "holder__user", "source")
+    return seen.annotate(changeable=Exists(mine))
+
+
+# What a rep may change depends on who it is; else the role says it.
+SEEN = {role: Asked(partial(_seen, role=role), *([UUID, UUID] if role == Role.REP else [UUID])) for role in Role}
+
+
 def lead_of(member: Member, pk: UUID) -> Any:
     """The lead with what its page says of it, `changeable` by the member or not; 404 for another workspace's."""
-    mine = Lead.objects.changeable_by(member).filter(pk=OuterRef("pk"))
-    seen = Lead.objects.visible_to(member).select_related("company", "holder__user", "source", "workspace")
-    return get_object_or_404(seen.annotate(changeable=Exists(mine)), pk=pk)
+    asked = SEEN[Role(member.role)]
+    found = asked.rows(*([pk], [member.pk])[: len(asked.kinds)])
+    if not found:
+        raise Http404
+    found[0].workspace = member.workspace
+    return found[0]
 
 
 def shown_phone(number: str, region: str) -> str:
