@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -16,7 +17,7 @@ from funnel.handoff.wayback import follows
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.overview.rules_forms import PublishForm, seen_of
-from funnel.overview.rules_shown import changes, shown
+from funnel.overview.rules_shown import changes, in_short, shown
 from funnel.scoring import changing
 from funnel.scoring.checking import is_never_ready
 from funnel.scoring.models import Basis, RuleDraft, RuleVersion
@@ -48,6 +49,7 @@ def rules(request: Any) -> HttpResponse:
         cell["people"] = people.get((cell["name"][0], cell["band"]), 0)
     going = Lead.objects.filter(waits_since__isnull=False).count()
     ready = sum(cell["people"] for cell in cells if cell["ready"])
+    listed = _published().order_by("-number")[: VERSIONS + 1]
     judged_by = ""
     if draft is not None:
         by_now = f", by version {version.number} until you see what the draft would change"
@@ -66,11 +68,12 @@ def rules(request: Any) -> HttpResponse:
         "may_reasons": may(request.member, "reasons.change"),
         "may_change": may_change and not (found is not None and found.goes_live),
         "never": is_never_ready(says),
-        "changes": changes(told),
+        "against": "In force",
+        "changes": sum(changes(says, version.rules).values()),
         "seen": seen_of(draft.rules) if draft is not None else "",
         "coming": found,
         "look": _look(found, request.at) if found is not None and draft is not None else None,
-        "versions": [_words_of(one) for one in _published().order_by("-number")[:VERSIONS]],
+        "versions": [_words_of(*both) for both in pairwise([*listed, None])][:VERSIONS],
         "form": PublishForm(initial={"again": "yes" if found is not None and found.version.again else ""}),
     }
     return render(request, "funnel/overview/rules.html", context)
@@ -79,15 +82,18 @@ def rules(request: Any) -> HttpResponse:
 @require_safe
 @allow("read")
 def one_version(request: Any, pk: int) -> HttpResponse:
-    """A version as it was published: what it says, when, by whom and what it counted for; a way back to it."""
+    """A version as it was published: what it says and changed, when, by whom and what it counted for; a way back."""
     one, now, found = get_object_or_404(_published(), pk=pk), changing.in_force(), changing.coming()
     draft = RuleDraft.objects.first()
     free = may(request.member, "rules.change") and not (found is not None and found.goes_live)
+    before = _published().filter(number__lt=one.number).order_by("-number").first()
+    dashed = f" A dashed cell said otherwise in version {before.number}." if before is not None else ""
     context = {
-        **shown(one.rules),
-        "version": _words_of(one),
+        **shown(one.rules, before.rules if before is not None else None),
+        "version": _words_of(one, before),
+        "against": f"Version {before.number}" if before is not None else "",
         "in_force": now.version,
-        "caption": f"What version {one.number} says of each cell.",
+        "caption": f"What version {one.number} says of each cell.{dashed}",
         "may_go_back": free and one.pk != now.version_id,
         "draft": draft,
         "seen": seen_of(draft.rules if draft is not None else None),
@@ -152,12 +158,12 @@ def _published() -> QuerySet[RuleVersion]:
     return found.select_related("published_by__user")
 
 
-def _words_of(one: RuleVersion) -> dict[str, Any]:
-    """When a version was published, by whom, why, and what it counted for."""
+def _words_of(one: RuleVersion, before: RuleVersion | None) -> dict[str, Any]:
+    """When a version was published, by whom, why or what it changed of the one before, and what it counted for."""
     return {
         "pk": one.pk,
         "number": one.number,
-        "why": one.why or one.rules["name"],
+        "why": one.why or (in_short(one.rules, before.rules) if before is not None else one.rules["name"]),
         "by": one.published_by.name if one.published_by else "",
         "counted": "Again since it was left" if one.since else "The past again" if one.again else "From now on",
         "at": one.published_at,

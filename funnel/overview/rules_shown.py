@@ -1,4 +1,4 @@
-"""A set of rules as a page shows it: sentences with points, the grid and its lines, and what a draft changes."""
+"""A set of rules as a page shows it: sentences with points, the grid and its lines, and what it changes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def shown(says: dict[str, Any], before: dict[str, Any] | None = None) -> dict[st
                     {
                         "band": place,
                         "name": f"{band}{place}",
-                        "ready": (ready := place in says["ready"].get(band, [])),
-                        "new": ready != (place in known["ready"].get(band, [])),
+                        "ready": (ready := _is_ready(says, band, place)),
+                        "new": ready != _is_ready(known, band, place),
                         "people": None,
                     }
                     for place in range(1, len(cuts) + 1)
@@ -42,14 +42,31 @@ def shown(says: dict[str, Any], before: dict[str, Any] | None = None) -> dict[st
     }
 
 
-def changes(told: dict[str, Any]) -> int:
-    """How many things are marked as changed in what is shown."""
-    rows = [rule for part in told["parts"].values() for group in part["groups"] for rule in group["rules"]]
-    return (
-        sum(bool(rule["was"]) for rule in rows)
-        + sum(bool(part["was"]) + part["moved"] for part in told["parts"].values())
-        + sum(cell["new"] for row in told["grid"] for cell in row["cells"])
-    )
+def changes(says: dict[str, Any], before: dict[str, Any]) -> dict[str, int]:
+    """How many things `shown` marks as changed, of each kind."""
+    marks = [row["was"] for part in HEADS for row in _rows(part, says, before)]
+    new, gone = marks.count("new"), marks.count("taken away")
+    cells = [(band, place) for band in BANDS for place in range(1, len(says["engagement_cuts"]) + 2)]
+    return {
+        "new": new,
+        "changed": sum(map(bool, marks)) - new - gone,
+        "taken away": gone,
+        "the bands of fit": _lines("fit", says) != _lines("fit", before),
+        "the bands or the fading of engagement": _lines("engagement", says) != _lines("engagement", before),
+        "the order": sum(_is_moved(part, says, before) for part in HEADS),
+        "the grid": sum(_is_ready(says, *cell) != _is_ready(before, *cell) for cell in cells),
+    }
+
+
+def in_short(says: dict[str, Any], before: dict[str, Any]) -> str:
+    """What a version changed: "3 new, 2 changed, 1 taken away; the grid"; its set's name only where that is another."""
+    many = changes(says, before)
+    rules = [f"{number(many[what])} {what}" for what in ("new", "changed", "taken away") if many[what]]
+    beside = [what for what, count in many.items() if what.startswith("the ") and count]
+    told = "; ".join(", ".join(part) for part in (rules, beside) if part)
+    if says["name"] == before["name"]:
+        return told.capitalize() or says["name"]
+    return f"{says['name']}: {told}" if told else says["name"]
 
 
 def _spans(cuts: list[float]) -> list[str]:
@@ -68,16 +85,32 @@ def _fit_spans(bands: dict[str, int]) -> dict[str, str]:
     return words | {"D": f"under {number(above or 0)}"}
 
 
-def _part(part: str, says: dict[str, Any], before: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
-    """The rules of a part under their headings, those taken away at their earlier place, and its bands."""
+def _is_ready(rules: dict[str, Any], band: str, place: int) -> bool:
+    return place in rules["ready"].get(band, [])
+
+
+def _is_moved(part: str, says: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Whether the rules that both have stand in another order."""
+    mine, known = ([rule["key"] for rule in rules[part]] for rules in (says, before))
+    return [key for key in mine if key in known] != [key for key in known if key in mine]
+
+
+def _rows(part: str, says: dict[str, Any], before: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rules of a part with what each was before, those taken away at their earlier place."""
     known = {rule["key"]: rule for rule in before[part]}
-    mine = [rule["key"] for rule in says[part]]
+    mine = {rule["key"] for rule in says[part]}
     rows = [{**rule, "was": _was(rule, known.get(rule["key"])), "gone": False} for rule in says[part]]
     for place, rule in enumerate(before[part]):
         if rule["key"] not in mine:
             rows.insert(place, {**rule, "was": "taken away", "gone": True})
+    return rows
+
+
+def _part(part: str, says: dict[str, Any], before: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
+    """The rules of a part under their headings, and its bands."""
+    known = {rule["key"]: rule for rule in before[part]}
     groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
+    for row in _rows(part, says, before):
         row["says"] = sentence(row, labels)
         if row["was"] not in ("", "new", "taken away"):
             row["before"] = _told(known[row["key"]], row, part, labels)
@@ -88,7 +121,7 @@ def _part(part: str, says: dict[str, Any], before: dict[str, Any], labels: dict[
         "groups": [{"head": head, "rules": listed} for head, listed in groups.items()],
         "lines": now,
         "was": then if then != now else "",
-        "moved": [key for key in mine if key in known] != [key for key in known if key in mine],
+        "moved": _is_moved(part, says, before),
     }
 
 

@@ -274,3 +274,44 @@ def test_of_two_rules_that_ask_the_same_the_other_is_named_by_what_it_says_and_b
     assert "“Town is one of Upper Slaughter 0, " in again
     assert "…” (5\N{NO-BREAK SPACE}points) asks the same, so both would count. Take one away." in again
     assert "Slaughter 20" not in again.replace(towns, "")
+
+
+def test_a_version_shows_and_counts_what_it_changed_of_the_one_before(owner, viewer, gate, browse, work):
+    page = browse(owner)
+    page.post(reverse("rule", args=["fit", "phone"]), {**PHONE, "points": "25"})
+    page.post(reverse("rule-add"), {"field": "email", "when": "contains", "value": "farm", "points": "12"})
+    move(page, "company", "away")
+    page.post(reverse("rules-grid"), {})
+    page.post(reverse("rules-publish"), {"again": "", "why": ""})
+    work()
+    says = "1 new, 1 changed, 1 taken away; the grid"
+    reader = browse(viewer)
+    listed = text(reader.get("/rules/"))
+    assert f'<td class="pull">{says}</td>' in listed
+    assert '<td class="pull">Everyday business</td>' in listed, "the first has none before it"
+    with gate(owner):
+        first, second = RuleVersion.objects.order_by("number")
+    shown = text(reader.get(reverse("rules-version", args=[second.pk])))
+    for words in (
+        f'<p class="sub">{says}</p>', "was 20", "Version 1: Phone is known: 20", "<s>Company is known</s>",
+        ">new</span>", "A dashed cell said otherwise in version 1.",
+    ):  # fmt: skip
+        assert words in shown
+    assert shown.count("is-new") == 5
+    shown = text(reader.get(reverse("rules-version", args=[first.pk])))
+    assert "note-tag" not in shown
+    assert "is-new" not in shown
+    page.post(reverse("rules-sets"), {"key": "trades"})
+    page.post(reverse("rules-publish"), {"again": "", "why": ""})
+    work()
+    assert re.search(
+        r'<td class="pull">Trades: .*\d new, .*; the bands of fit, .*the grid</td>', text(page.get("/rules/"))
+    )
+
+
+def test_a_version_of_the_same_rules_in_another_order_says_so(owner, gate, browse, work):
+    page = browse(owner)
+    move(page, "phone", "up")
+    page.post(reverse("rules-publish"), {"again": "", "why": ""})
+    work()
+    assert '<td class="pull">The order</td>' in text(page.get("/rules/"))
