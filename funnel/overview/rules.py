@@ -17,7 +17,7 @@ from funnel.handoff.wayback import follows
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.overview.rules_forms import PublishForm, seen_of
-from funnel.overview.rules_shown import changes, in_short, shown
+from funnel.overview.rules_shown import changes, in_short, shown, stand_alike
 from funnel.scoring import changing
 from funnel.scoring.checking import is_never_ready
 from funnel.scoring.models import Basis, RuleDraft, RuleVersion
@@ -43,24 +43,28 @@ def rules(request: Any) -> HttpResponse:
     says = draft.rules if draft is not None else version.rules
     told = shown(says, version.rules)
     by_draft = found if found is not None and found.filled_at and draft is not None else None
-    people = _people(by_draft or basis, request.at)
+    # Who stands where by other bands or points than the draft's says nothing of its cells.
+    known = by_draft is not None or stand_alike(says, version.rules)
+    people = _people(by_draft or basis, request.at) if known else {}
     cells = [cell for row in told["grid"] for cell in row["cells"]]
-    for cell in cells:
+    for cell in cells if known else ():
         cell["people"] = people.get((cell["name"][0], cell["band"]), 0)
     going = Lead.objects.filter(waits_since__isnull=False).count()
-    ready = sum(cell["people"] for cell in cells if cell["ready"])
     listed = _published().order_by("-number")[: VERSIONS + 1]
-    judged_by = ""
-    if draft is not None:
-        by_now = f", by version {version.number} until you see what the draft would change"
-        judged_by = ", by the draft" if by_draft else by_now
+    if known:
+        ready = sum(cell["people"] for cell in cells if cell["ready"])
+        caption = (
+            f"Each figure is people with marketing or in handoff{', by the draft' if draft else ''}: {number(ready)} of"
+            f" {number(sum(people.values()))} are in ready cells{'' if draft else ' now'}."
+        )
+    elif found is not None:
+        caption = "How many people stand in each cell by the draft is being counted."
+    else:
+        caption = "Press “See it” above to see how many people stand in each cell by the draft."
     context = {
         "version": version,
         "draft": draft,
-        "caption": (
-            f"Each figure is people with marketing or in handoff{judged_by}: {number(ready)} of"
-            f" {number(sum(people.values()))} are in ready cells{'. A dashed cell is changed' if draft else ' now'}."
-        ),
+        "caption": f"{caption} A dashed cell is changed." if draft else caption,
         **told,
         "cooling": Lead.objects.filter(stage=Stage.NURTURING, cool_until__gt=request.at).count(),
         "going": going,

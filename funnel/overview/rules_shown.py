@@ -58,6 +58,20 @@ def changes(says: dict[str, Any], before: dict[str, Any]) -> dict[str, int]:
     }
 
 
+def stand_alike(says: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Whether everybody stands in the same cell by both: only ready cells, order, headings or reasons are others."""
+
+    def judging(rules: dict[str, Any]) -> list[Any]:
+        beside = ("group", "reason")
+        parts = [
+            {rule["key"]: {k: v for k, v in _filled(rule).items() if k not in beside} for rule in rules[part]}
+            for part in HEADS
+        ]
+        return [rules[name] for name in ("half_life_days", "fit_bands", "engagement_cuts")] + parts
+
+    return judging(says) == judging(before)
+
+
 def in_short(says: dict[str, Any], before: dict[str, Any]) -> str:
     """What a version changed: "3 new, 2 changed, 1 taken away; the grid"; its set's name only where that is another."""
     many = changes(says, before)

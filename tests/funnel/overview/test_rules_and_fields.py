@@ -1,8 +1,11 @@
 """The rules as sentences, and the business's own fields, through the door."""
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from funnel.leads.actions import touch
 from funnel.leads.identity import Capture
@@ -61,6 +64,31 @@ def test_the_grid_counts_people_where_they_stand(owner, gate, browse, work):
     assert (cells["A", 1], cells["A", 2], sum(cells.values())) == (2, 1, 3)
     ready = {(row["fit"], cell["band"]) for row in answer.context["grid"] for cell in row["cells"] if cell["ready"]}
     assert ready == {("A", 3), ("A", 4), ("B", 3), ("B", 4), ("C", 4)}
+
+
+def test_a_draft_of_other_bands_has_no_figures_before_it_is_looked_at(owner, gate, browse, work):
+    with gate(owner) as at:
+        came(owner, at, "Ann Bell", "Bob Cray")
+    work()
+    page = browse(owner)
+    page.post(reverse("rules-grid"), {"A1": "1"})
+    assert "by the draft: 2 of 2 are in ready cells." in text(page), "only the grid is another"
+    lines = {"half_life_days": "14", "fit_a": "300", "fit_b": "290", "fit_c": "280"}
+    page.post(reverse("rules-lines"), lines | {"cut_2": "8", "cut_3": "24", "cut_4": "48"})
+    shown = text(page)
+    assert "Press “See it” above to see how many people stand in each cell by the draft." in shown
+    assert "are in ready cells" not in shown
+    assert not re.search(r"is ready: \d", shown)
+    page.post(reverse("rules-try"), {"again": ""})
+    assert "is being counted" in text(page)
+    work()
+    shown = text(page)
+    assert "by the draft: 0 of 2 are in ready cells." in shown
+    assert "Fit D, engagement 1 is ready: 2 people" in shown
+
+
+def text(page):
+    return html.unescape(page.get("/rules/").content.decode())
 
 
 @pytest.mark.parametrize(
