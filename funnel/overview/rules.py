@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -50,7 +50,7 @@ def rules(request: Any) -> HttpResponse:
     for cell in cells if known else ():
         cell["people"] = people.get((cell["name"][0], cell["band"]), 0)
     going = Lead.objects.filter(waits_since__isnull=False).count()
-    listed = _published().order_by("-number")[: VERSIONS + 1]
+    listed = list(_published().order_by("-number")[: VERSIONS + 1])
     if known:
         ready = sum(cell["people"] for cell in cells if cell["ready"])
         caption = (
@@ -77,7 +77,7 @@ def rules(request: Any) -> HttpResponse:
         "seen": seen_of(draft.rules) if draft is not None else "",
         "coming": found,
         "look": _look(found, request.at) if found is not None and draft is not None else None,
-        "versions": [_words_of(*both) for both in pairwise([*listed, None])][:VERSIONS],
+        "versions": [_words_of(*both) for both in zip_longest(listed, listed[1:])][:VERSIONS],
         "form": PublishForm(initial={"again": "yes" if found is not None and found.version.again else ""}),
     }
     return render(request, "funnel/overview/rules.html", context)
