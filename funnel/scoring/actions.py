@@ -132,7 +132,10 @@ def _points(
     days: dict[Slot, dict[int, datetime]] = defaultdict(dict)
     causes: dict[Slot, int] = {}
     back = {event.voids_id: event for event in events if event.kind == "voided" and event.voids_id}
-    versions = {one.pk: one for one in giver.chain()} if back else {giver.pk: giver}
+    versions = {giver.pk: giver}
+    if back:
+        # Those that were left too, or whoever goes back to one finds its points again.
+        versions |= {one.pk: one for one in RuleVersion.objects.exclude(published_at=None)}
     if back:
         # The day on which it earned its points counts, also where the business has another time zone by now.
         earned = ScorePoint.objects.filter(event__in=list(back), version__in=list(versions))

@@ -254,6 +254,25 @@ def test_going_back_judges_what_was_scored_only_after_the_version_was_left(gate,
     sound()
 
 
+def test_what_was_taken_back_meanwhile_counts_no_more_when_an_earlier_version_does_again(crowd, gate, owner, work):
+    with gate(owner) as at:
+        first = changing.in_force().version
+        noon = (at - 3 * NIGHTS).replace(hour=12)
+        forms = [touch(crowd[1], "form", at=at, occurred_at=noon + timedelta(minutes=n)) for n in range(4)]
+    work()
+    publish(gate, owner, work, rules(half_life_days=3), again=True)
+    with gate(owner) as at:
+        void(forms[0], reason="A test by ourselves", by=owner, at=at)
+    work()
+    with gate(owner) as at:
+        changing.go_back(first, by=owner, at=at)
+    work()
+    with gate(owner):
+        given = points_of(first)
+        assert [given.get((event.pk, "form"), 0) for event in forms] == [0, 10, 10, 10]
+    sound()
+
+
 def test_what_an_earlier_version_gave_is_taken_back_by_its_own_rules(crowd, gate, owner, work):
     with gate(owner) as at:
         noon = (at - 3 * NIGHTS).replace(hour=12)
