@@ -84,8 +84,10 @@ def writing() -> Iterator[None]:
     if not settings.SQLITE:
         yield
         return
-    until = time.monotonic() + settings.DATABASES["default"]["OPTIONS"]["timeout"]
-    if not _turn.acquire(timeout=until - time.monotonic()):
+    patience = settings.DATABASES["default"]["OPTIONS"]["timeout"]
+    until = time.monotonic() + patience
+    # All of it: a machine that slept since the line above would have less than nothing left, which is refused.
+    if not _turn.acquire(timeout=patience):
         raise OperationalError("database is locked")
     try:
         queue = os.open(settings.DATA / "write.lock", os.O_WRONLY | os.O_CREAT, 0o600)

@@ -1,5 +1,9 @@
 """What goes wrong gets an answer: never a trace, never half a change."""
 
+import time
+from itertools import count
+from types import SimpleNamespace
+
 import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
@@ -67,6 +71,12 @@ def test_a_database_that_can_t_be_had_at_the_gate_is_503(path, owner, api, brows
     monkeypatch.setattr(gate_module, "tenant", locked)
     answer = client.get(path)
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+
+
+def test_a_machine_that_sleeps_between_two_looks_at_the_clock_writes_when_it_wakes(owner, api, monkeypatch):
+    clock = SimpleNamespace(monotonic=count(step=1000).__next__, sleep=time.sleep)
+    monkeypatch.setattr(gate_module, "time", clock)
+    assert api(owner).post("leads/", {"email": "a@b.example"}).status_code == 201
 
 
 def test_what_nobody_foresaw_is_500_without_a_trace(owner, api, monkeypatch):
