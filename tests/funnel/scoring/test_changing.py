@@ -371,9 +371,9 @@ def test_a_dropped_draft_leaves_nothing_behind(crowd, gate, owner, work):
     [
         ("half_life_days", {"half_life_days": 0}),
         ("half_life_days", {"half_life_days": 1000}),
-        ("fit_bands", {"fit_bands": {"A": 50, "B": 50, "C": 25}}),
-        ("engagement_cuts", {"engagement_cuts": [10, 5, 50]}),
-        ("engagement_cuts", {"engagement_cuts": [0, 5, 50]}),
+        ("fit_a", {"fit_bands": {"A": 50, "B": 50, "C": 25}}),
+        ("cut_3", {"engagement_cuts": [10, 5, 50]}),
+        ("cut_2", {"engagement_cuts": [0, 5, 50]}),
         ("fit.0.points", {"fit": [{"key": "a", "field": "name", "when": "filled", "points": 10**9}]}),
         ("fit.0.points", {"fit": [{"key": "a", "field": "name", "when": "filled", "points": 0}]}),
         ("fit.0.field", {"fit": [{"key": "a", "field": "fields.none", "when": "filled", "points": 1}]}),
