@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.apps import apps
 from django.db import models
@@ -36,13 +34,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
         deals = apps.get_model("sales", "Deal").objects.open().filter(lead=OuterRef("lead"), holder=member)
         mine = self.open().filter(Q(lead__holder=F("holder")) | Exists(deals), holder=member)
         return mine.select_related("lead").order_by("due_at", "id")
-
-    def next_of(self, lead_ids: Collection[UUID]) -> dict[UUID, Task]:
-        """The next open step of each lead that has one."""
-        found: dict[UUID, Task] = {}
-        for task in self.open().filter(lead_id__in=list(lead_ids)).order_by("due_at", "id"):
-            found.setdefault(task.lead_id, task)
-        return found
 
 
 class Task(TenantRow):

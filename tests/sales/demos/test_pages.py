@@ -14,6 +14,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail.models import Message
 from funnel.people import away
+from funnel.templatetags.words import when
 from funnel.workspaces.models import Workspace
 from sales.demos.models import BookingPage, Demo, DemoState
 from tests.sales.demos.conftest import slot
@@ -61,11 +62,20 @@ def test_a_demo_is_booked_on_the_leads_page_and_moved_there(rep, catch, browse, 
         assert (f"{rep.workspace.local(demo.starts_at):%H:%M}", demo.sequence) == ("14:30", 1)
 
 
-def test_a_demo_to_come_is_the_next_step_among_my_leads(rep, demo_of, browse):
+def test_a_demo_to_come_is_the_next_step_among_my_leads(rep, demo_of, browse, gate):
     demo = demo_of(rep)
     page = text(browse(rep).get(reverse("sales:mine")))
-    assert f"<bdi>{demo.title}, " in page
+    assert f"<bdi>{demo.title}</bdi>" in page
+    with gate(rep):
+        assert f'<td class="nowrap">{when(demo.starts_at)}' in page
     assert "Nothing planned" not in page
+
+
+def test_a_demo_that_is_over_asks_how_it_went_among_my_leads(rep, past_demo, browse):
+    past_demo(rep)
+    page = text(browse(rep).get(reverse("sales:mine")))
+    assert "How did it go?" in page
+    assert "Late" in page
 
 
 def test_no_letter_is_promised_while_no_mail_leaves(rep, catch, browse, mail_works):

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from funnel.handoff import actions as handoff
@@ -12,7 +14,9 @@ from funnel.leads.actions import touch
 from funnel.leads.models import Lead
 from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event
+from funnel.templatetags.words import when
 from funnel.workspaces.gate import everywhere
+from sales.demos import actions as demos
 from sales.queue import actions as queue
 from sales.queue.actions import NextStep
 from sales.queue.forms import NextStepForm
@@ -187,19 +191,70 @@ def test_steps_of_somebody_who_leaves_go_to_the_successor_or_with_the_lead(rep, 
         assert Task.objects.get().holder == (owner if named else manager)
 
 
-def test_my_leads_stand_by_next_step_and_are_paged_by_key(rep, taken, browse, gate, monkeypatch):
-    monkeypatch.setattr("sales.queue.mine.PAGE", 2)
-    leads = [taken(rep, f"{name} Bell", phone="") for name in ("Ann", "Ben", "Cid", "Dot", "Eve")]
-    for place in (3, 1, 0):
-        plan(leads[place], rep, gate, hours=10 - place)
-    client, address, seen = browse(rep), "/sales/mine/", []
+@pytest.fixture
+def mine(rep, taken, gate):
+    """Seven leads of the rep, each with something else to come, or with nothing."""
+    leads = {name: taken(rep, f"{name} Bell", phone="") for name in ("Ann", "Ben", "Cid", "Dot", "Eve", "Fay", "Gil")}
+    plan(leads["Ann"], rep, gate, hours=7)
+    plan(leads["Ann"], rep, gate, hours=12)
+    plan(leads["Gil"], rep, gate, hours=9)
+    with gate(rep) as at:
+        hour = timedelta(hours=1)
+        Handoff.objects.update(contact_due_at=None)
+        for name, due_at in (("Ben", at + 2 * hour), ("Cid", at - hour), ("Dot", at + 8 * hour)):
+            Handoff.objects.filter(lead=leads[name]).update(contact_due_at=due_at)
+        book = {"holder": rep, "by": rep, "at": at}
+        demos.book(leads["Dot"], starts_at=at + 5 * hour, ends_at=at + 6 * hour, title="Site visit", **book)
+        for name in ("Fay", "Gil"):
+            Lead.objects.filter(pk=leads[name].pk).update(stage="customer", customer_since=at)
+    return leads
+
+
+def walked(client):
+    """Every row of My leads, page by page."""
+    address, seen = "/sales/mine/", []
     while address:
         page = client.get(address)
         assert page.status_code == 200
-        seen += [row["lead"].name.split()[0] for row in page.context["rows"]]
+        seen += page.context["rows"]
         address = page.context["next_url"] and f"/sales/mine/{page.context['next_url']}"
-    assert seen[:3] == ["Dot", "Ben", "Ann"]
-    assert sorted(seen[3:]) == ["Cid", "Eve"]
+    return seen
+
+
+@pytest.mark.parametrize("size", [1, 2, 50])
+def test_my_leads_stand_by_whatever_comes_first_and_are_paged_by_key(rep, mine, browse, monkeypatch, size):
+    monkeypatch.setattr("sales.queue.mine.PAGE", size)
+    seen = walked(browse(rep))
+    assert [row["lead"].name.split()[0] for row in seen] == ["Cid", "Ben", "Dot", "Ann", "Gil", "Eve", "Fay"]
+    steps = [row["step"] for row in seen]
+    assert [step.what.split(":")[0] for step in steps[:5]] == [
+        "Call first", "Call first", "Site visit", "Send the offer", "Send the offer",
+    ]  # fmt: skip
+    assert [step.late for step in steps[:5]] == [True, False, False, False, False]
+    assert steps[5:] == [None, None]
+
+
+def test_my_leads_say_when_and_who_was_spoken_to_is_due_no_more(rep, mine, browse, gate):
+    page = browse(rep).get("/sales/mine/").content.decode()
+    with gate(rep) as at:
+        due_at = Handoff.objects.get(lead=mine["Ben"]).contact_due_at
+        assert f"by {when(due_at)}" in page
+        touch(mine["Ben"], "call_made", by=rep, at=at)
+    seen = walked(browse(rep))
+    assert next(row["step"] for row in seen if row["lead"].name == "Ben Bell") is None
+
+
+def test_my_leads_take_no_more_statements_for_more_leads(rep, mine, browse, monkeypatch):
+    def statements():
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/sales/mine/")
+        return len(asked)
+
+    client = browse(rep)
+    statements()
+    many = statements()
+    monkeypatch.setattr("sales.queue.mine.PAGE", 1)
+    assert statements() == many
 
 
 def test_a_reminder_is_in_the_morning_of_a_day_and_before_a_time(rep, gate):
