@@ -81,6 +81,12 @@ class Asked:
         """The engagement band that is asked for, 1 to 4, or a blank."""
         return self.band.lstrip("ABCD")
 
+    @property
+    def band_words(self) -> str:
+        """The bands that are asked for, in words: "fit A and engagement 2"."""
+        named = {"fit": self.fit, "engagement": self.engagement}
+        return " and ".join(f"{name} {band}" for name, band in named.items() if band)
+
     def url(self, **other: str) -> str:
         """The address of this list with some of it changed."""
         order = "" if self.order == "newest" else self.order
@@ -220,6 +226,7 @@ def leads(request: Any) -> HttpResponse:
     hidden = {kind for kind in ("mine", "late", "go", "left") if not number[kind] and kind != asked.kind}
     context |= {
         "asked": asked,
+        "unbanded_url": asked.url(band=""),
         "number": number,
         "counted": COUNTED,
         "filters": [

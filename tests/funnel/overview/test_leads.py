@@ -235,3 +235,17 @@ def test_the_list_says_with_whom_and_what_is_next(rep, owner, gate, browse):
     assert "Waits for Rita" in page
     assert "To be taken by" in page
     assert "Comes back on" in page
+
+
+def test_a_filter_that_nobody_fits_says_so_and_is_dropped_by_a_link(rep, gate, browse):
+    with gate(rep) as at:
+        came(rep, at, "Ann Bell")
+    client = browse(rep)
+    page = client.get("/leads/?is=marketing&fit=A&engagement=2").content.decode()
+    assert "In this list nobody has fit A and engagement 2." in page
+    assert "fills and empties by itself" not in page
+    assert '<a class="btn" href="/leads/?is=marketing">Drop the filter</a>' in page
+    found = client.get("/leads/?q=Ann&engagement=4").content.decode()
+    assert "of those with engagement 4." in found
+    assert '<a class="btn" href="/leads/?q=Ann">Search without the filter</a>' in found
+    assert "fills and empties by itself" in client.get("/leads/?is=customers").content.decode()
