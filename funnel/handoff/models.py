@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from funnel.leads.models import Lead
 from funnel.workspaces.ids import uuid7
@@ -110,8 +112,24 @@ class HandoffQuerySet(models.QuerySet["Handoff"]):
             return self.open().filter(Q(offered_to=member) | Q(offered_to=None))
         return self.none()
 
+    def too_long(self, at: datetime) -> HandoffQuerySet:
+        """Those whose lead waits for longer than it was promised at first, or than whoever has it now may take."""
+        first = _first_offers().filter(due_at__lt=at)
+        return self.open().filter(Q(due_at__lt=at) | Q(Exists(first), began_at__lt=F("opened_at")))
+
+    def with_promise(self) -> HandoffQuerySet:
+        """With `promised_at`, by when the lead was to be taken as it was promised at first."""
+        first = Subquery(_first_offers().values("due_at")[:1])
+        return self.annotate(promised_at=Coalesce(first, "due_at"))
+
     def with_lead(self) -> HandoffQuerySet:
         return self.select_related("lead__company", "lead__source", "offered_to__user", "reason")
+
+
+def _first_offers() -> HandoffQuerySet:
+    """The offer with which an outer one's lead began to wait."""
+    found: HandoffQuerySet = Handoff.objects.filter(lead=OuterRef("lead"), opened_at=OuterRef("began_at"))
+    return found
 
 
 class Handoff(TenantRow):

@@ -18,6 +18,7 @@ from funnel.handoff.clock import with_first_contact
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
 from funnel.leads.models import Lead, Source
 from funnel.overview.rows import channel_words
+from funnel.templatetags.words import when
 from funnel.workspaces.hours import spans
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.months import Period, asked, begins_on, periods_at
@@ -69,6 +70,9 @@ class Passage:
     fit: str
     opened_at: datetime
     stands: str
+    # By when it was to be taken as it was promised at first, and by when from whoever has it now.
+    promised_at: datetime
+    due_at: datetime
     late: bool
     who: UUID | None
     closed_at: datetime | None
@@ -116,7 +120,9 @@ def _passage(chain: Sequence[dict[str, Any]], time: WorkingTime, at: datetime) -
         last["fit_band"],
         first["opened_at"],
         stands,
-        stands == "waits" and first["due_at"] < at,
+        first["due_at"],
+        last["due_at"],
+        stands == "waits" and min(first["due_at"], last["due_at"]) < at,
         last["closed_by_id"] or last["offered_to_id"],
         last["closed_at"],
         last["given_back_at"],
@@ -281,7 +287,7 @@ def figures(request: Any) -> HttpResponse:
             "given": sum(map(len, back.values())),
             "lapses": sum(len(one.lapsed) for one in rows),
             "what": _what(groups, reasons, by, key, stands),
-            "rows": [_row(one, leads[one.lead_id], groups, reasons) for one in shown],
+            "rows": [_row(one, leads[one.lead_id], groups, reasons, request.at) for one in shown],
             "count": len(chosen),
             "next_url": f"?{query.urlencode()}#rows" if len(chosen) > start + SHOWN else "",
         },
@@ -312,7 +318,7 @@ def _what(groups: Groups, reasons: dict[int, str], by: str, key: str, stands: st
     return ": ".join(part for part in (where, named.get(stands, "")) if part)
 
 
-def _row(one: Passage, lead: Lead, groups: Groups, reasons: dict[int, str]) -> dict[str, Any]:
+def _row(one: Passage, lead: Lead, groups: Groups, reasons: dict[int, str], at: datetime) -> dict[str, Any]:
     name = groups.people.get(str(one.who), "") if one.who else ""
     says = {
         "taken": f"Taken by {name}",
@@ -322,4 +328,12 @@ def _row(one: Passage, lead: Lead, groups: Groups, reasons: dict[int, str]) -> d
     }[one.stands]
     if one.given_back_at and one.reason_id:
         says += f"{', later given back' if one.later else ''}: {reasons[one.reason_id]}"
-    return {"lead": lead, "one": one, "says": says + (", too late" if one.late else "")}
+    if one.late:
+        since = f"too long since {when(min(one.promised_at, one.due_at))}"
+        # Whoever got it late has their own time.
+        says = (
+            f"Waits {since}, {name or 'the pool'} has until {when(one.due_at)}"
+            if one.due_at >= at
+            else f"{says}, {since}"
+        )
+    return {"lead": lead, "one": one, "says": says}

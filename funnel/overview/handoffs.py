@@ -51,6 +51,8 @@ class Wait:
     left: float
     others: list[Member]
     mine: bool
+    # Since when the lead waits too long, where whoever has it now has time left.
+    too_long_since: datetime | None
 
     @property
     def late(self) -> bool:
@@ -82,7 +84,7 @@ def waits(
     member: Member, people: list[Member], *, at: datetime, workspace: Workspace, place: list[Any] | None = None
 ) -> tuple[list[Wait], str]:
     """The open handoffs by the clock, and the cursor of the next or a blank."""
-    found = Handoff.objects.open().with_lead().order_by("due_at", "id")
+    found = Handoff.objects.open().with_lead().with_promise().order_by("due_at", "id")
     if place is not None:
         found = found.filter(beyond("due_at", "id", place, falling=False))
     listed = list(found[: WAITING + 1])
@@ -94,6 +96,7 @@ def waits(
             minutes_left(one, at=at, workspace=workspace),
             [person for person in people if person.pk != one.offered_to_id] if member.leads_others else [],
             one.offered_to_id == member.pk or (one.offered_to_id is None and member.role in SELLERS),
+            one.promised_at if one.promised_at < at <= one.due_at else None,
         )
         for one in listed[:WAITING]
     ]
@@ -194,7 +197,7 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
             "rows": rows,
             "next_url": f"?after={following}" if following else "",
             "count": waiting.count(),
-            "late": waiting.filter(due_at__lt=at).count(),
+            "late": waiting.too_long(at).count(),
             "pool": waiting.filter(offered_to=None).count(),
             "go_count": go_count,
             "counted": COUNTED,

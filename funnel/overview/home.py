@@ -55,7 +55,7 @@ def counted(request: Any) -> Asked:
         "won": (Lead.objects.filter(customer_since__gte=month_of(workspace, at)), ""),
         "go": (Lead.objects.filter(waits_since__isnull=False), ""),
         "waiting": (open_, ""),
-        "late": (open_.filter(due_at__lt=at), ""),
+        "late": (open_.too_long(at), ""),
         "pool": (open_.filter(offered_to=None), ""),
         "silent": (late_first_contacts(at), ""),
     }
@@ -182,6 +182,7 @@ def home(request: Any) -> HttpResponse:
         "numbers": numbers,
         "legs": way,
         "on_the_way": on_the_way,
+        "held": sum(known.counts["holders"].values()),
         "demo": demo if demo and demo.workspace_id != workspace.pk else None,
     }
     if todo and not on_the_way and not Lead.objects.exists():

@@ -140,7 +140,7 @@ def _taken(week: Week, workspace: Workspace) -> int:
 
 
 def _waiting(week: Week, workspace: Workspace, at: datetime) -> Iterable[dict[str, Any]]:
-    late = Handoff.objects.open().filter(due_at__lt=at).with_lead().order_by("due_at", "id")
+    late = Handoff.objects.too_long(at).with_lead().order_by("due_at", "id")
     if many := late.count():
         names = ", ".join(str(one.lead) for one in late[:NAMED])
         rest = f" and {number(many - NAMED)} more" if many > NAMED else ""

@@ -53,7 +53,7 @@ def test_whoever_gets_a_late_lead_sees_since_when_they_wait(late, owner, other_r
     assert since in browse(other_rep).get(reverse("sales:desk")).content.decode()
     page = browse(other_rep).get(reverse("lead", args=[late.lead_id])).content.decode()
     assert since in page
-    assert "To be spoken to by" in page
+    assert f"Was to be spoken to by {when(late.contact_due_at)}: late." in page
     assert "Waits since" in browse(owner).get(reverse("handoffs")).content.decode()
 
 
@@ -71,6 +71,39 @@ def test_a_late_lead_that_was_passed_on_is_late_in_the_figures_until_it_is_spoke
         assert {one.late for one in found} == {True}
         handoff.accept(Lead.objects.get(pk=late.lead_id), by=other_rep, at=at)
         assert [one.lead_id for one in late_first_contacts(at)] == [late.lead_id]
+
+
+def test_the_pages_agree_that_it_waits_too_long_and_say_who_has_time(late, owner, other_rep, browse, gate):
+    passed_on(browse, owner, late, other_rep)
+    client = browse(owner)
+    with gate(owner) as at:
+        now = Handoff.objects.open().get(lead=late.lead_id)
+        periods = periods_at(at, owner.workspace)
+        since, until = when(late.due_at), when(now.due_at)
+    waiting = client.get(reverse("handoffs"))
+    assert waiting.context["late"] == 1
+    (row,) = [one for one in waiting.context["rows"] if one.too_long_since]
+    assert (row.handoff, row.too_long_since) == (now, late.due_at)
+    page = waiting.content.decode()
+    assert "1 of them too long" in page
+    assert "Waits too long since" in page
+    assert f"<bdi>{other_rep.first_name}</bdi> has until" in page
+    assert "1 of them too long" in client.get("/").content.decode()
+    figures = [client.get(reverse("handoff-figures"), {"period": key, "is": "late"}) for key in periods]
+    assert {one["says"] for page in figures for one in page.context.get("rows", ())} == {
+        f"Waits too long since {since}, {other_rep.name} has until {until}"
+    }
+
+
+def test_a_promise_that_ends_before_the_time_to_take_it_says_that_it_was_made_before(
+    late, owner, other_rep, browse, gate
+):
+    passed_on(browse, owner, late, other_rep)
+    with gate(owner) as at:
+        Handoff.objects.open().filter(lead=late.lead_id).update(contact_due_at=at + timedelta(minutes=1))
+    page = browse(other_rep).get(reverse("lead", args=[late.lead_id])).content.decode()
+    assert ", as was promised before it was passed on." in page
+    assert "Was to be spoken to" not in page
 
 
 def test_whoever_had_it_reads_where_it_went_and_why(late, owner, rep, other_rep, browse, gate):

@@ -191,3 +191,14 @@ def test_ten_waiting_cost_no_more_queries_than_one(rep, owner, gate, browse, wor
     assert few <= 14
     scene(10)
     assert measured() == few
+
+
+def test_whose_only_lead_was_given_back_is_told_of_nobody_who_took_it(rep, owner, gate, browse):
+    with gate(rep) as at:
+        (lead,) = came(rep, at, "Ann Bell")
+        handoff.open_for([lead], why={lead.pk: "."}, workspace=rep.workspace, at=at)
+        handoff.give_back(lead, reason=GiveBackReason.objects.get(key="no-answer"), by=rep, at=at)
+    page = browse(owner).get("/").content.decode()
+    assert "Nobody waits." in page
+    assert "has been taken" not in page
+    assert "1 person is on their way." in page
