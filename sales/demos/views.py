@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
+from funnel.mail.actions import is_sent
 from funnel.templatetags.words import day_time
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Refusal
@@ -63,7 +64,8 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
             except Refusal as refusal:
                 status = _refused(form, refusal)
             else:
-                messages.success(request, f"Booked: {day_time(made.starts_at)}. Both get the appointment by mail.")
+                told = _told(workspace, "Both get the appointment by mail.", "tell them yourself.")
+                messages.success(request, f"Booked: {day_time(made.starts_at)}. {told}")
                 return redirect(reverse("lead", args=[lead.pk]) + "#demos")
     said = f"With {lead}" + (f", {lead.company_name}" if lead.company_name and lead.name else "")
     context = {"lead": lead, "form": form, "may": may_book(member, lead), "says": said, **_free(request, rep, own)}
@@ -111,7 +113,8 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     demo = _demo(request, pk)
     reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())
     verbs.cancel(demo, by=_member(request), at=request.at, reason=reason)  # type: ignore[attr-defined]
-    return _done(request, f"Cancelled. {demo.lead} is told by mail.", demo)
+    told = _told(_workspace(request), f"{demo.lead} is told by mail.", f"tell {demo.lead} yourself.")
+    return _done(request, f"Cancelled. {told}", demo)
 
 
 @allow("deals.change")
@@ -130,7 +133,11 @@ def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
     demo = _demo(request, pk)
     before = Demo.objects.filter(lead=demo.lead, state="missed").exclude(pk=demo.pk).exists()
     verbs.no_show(demo, by=_member(request), at=request.at, note=_note(request), seen=_seen(request))  # type: ignore[attr-defined]
-    then = "This was not the first time; you can give the lead back." if before else "They get a link to book again."
+    then = (
+        "This was not the first time; you can give the lead back."
+        if before
+        else _told(_workspace(request), "They get a link to book again.", "ask them for another time yourself.")
+    )
     return _done(request, f"Noted: {demo.lead} did not come. {then}", demo)
 
 
@@ -206,6 +213,11 @@ def _seen(request: HttpRequest) -> int:
     """The version of the demo that the form was drawn with; a form that doesn’t say is taken for an old one."""
     said = request.POST.get("version", "")
     return int(said) if said.isascii() and said.isdecimal() and len(said) < 10 else 0
+
+
+def _told(workspace: Workspace, by_mail: str, instead: str) -> str:
+    """Who hears of it by mail; where none is sent, what is left to do."""
+    return by_mail if is_sent(workspace) else f"Mail is not being sent: {instead}"
 
 
 def _done(request: HttpRequest, sentence: str, demo: Demo) -> HttpResponse:

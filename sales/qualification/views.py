@@ -7,13 +7,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
-from funnel.overview.back import go_back
+from funnel.overview.back import go_back, way_back
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import allow, may
 from sales.deals.page import deals_of
@@ -36,7 +36,7 @@ def qualify(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         wrong = next(iter(form.errors.items()))
         messages.warning(request, f"{form.fields[wrong[0]].label}: {wrong[1][0]}")
-        return go_back(request, back)
+        return _to_the_top(request, back)
     actions.answer(lead, form.said(), by=member, at=at)
     if "qualify" not in request.POST:
         messages.success(request, "The answers are saved.")
@@ -45,9 +45,14 @@ def qualify(request: HttpRequest, pk: UUID) -> HttpResponse:
         actions.qualify(lead, by=member, at=at, overrule=" ".join(form.cleaned_data["overrule"].split()))
     except actions.NotQualified as refusal:
         messages.warning(request, f"The answers are saved. {refusal.sentence}")
-    else:
-        messages.success(request, f"{lead} is qualified.")
+        return _to_the_top(request, back)
+    messages.success(request, f"{lead} is qualified.")
     return go_back(request, back)
+
+
+def _to_the_top(request: HttpRequest, otherwise: str) -> HttpResponse:
+    """Where the form came from, at the place where a refusal stands."""
+    return redirect((way_back(request) or otherwise).partition("#")[0] + "#main")
 
 
 def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:

@@ -62,6 +62,16 @@ def test_a_demo_is_booked_on_the_leads_page_and_moved_there(rep, catch, browse, 
         assert (f"{rep.workspace.local(demo.starts_at):%H:%M}", demo.sequence) == ("14:30", 1)
 
 
+@pytest.mark.parametrize("works", [False, True])
+def test_who_hears_of_a_demo_is_said_as_it_is(rep, demo_of, browse, mail_works, works):
+    if works:
+        mail_works(rep)
+    demo = demo_of(rep)
+    page = text(browse(rep).post(reverse("sales:demo-cancel", args=[demo.pk]), {"reason": "Ill"}, follow=True))
+    assert ("is told by mail." in page) == works
+    assert (f"Mail is not being sent: tell {demo.lead} yourself." in page) != works
+
+
 def test_a_demo_to_come_is_the_next_step_among_my_leads(rep, demo_of, browse, gate):
     demo = demo_of(rep)
     page = text(browse(rep).get(reverse("sales:mine")))
