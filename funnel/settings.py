@@ -236,6 +236,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "email_reply": {"score": "funnel.handoff.handlers.score", "replied": "marketing.nurture.handlers.replied"},
     "deal_won": {"quote_settle": "sales.negotiation.answers.settle"},
     "deal_lost": {"cool": "funnel.handoff.handlers.cool", "quote_settle": "sales.negotiation.answers.settle"},
+    "deal_reopened": {"quote_unsettle": "sales.negotiation.answers.unsettle"},
     "passed_on": {
         "follow": "sales.queue.handlers.follow",
         "deals_follow": "sales.deals.handlers.follow",

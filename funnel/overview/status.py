@@ -42,6 +42,7 @@ WORK = {
     "ask": "Wishes to be called, to pass to a rep",
     "prompt": "Next steps to remind of",
     "quote_settle": "Quotes to close with their deal",
+    "quote_unsettle": "Quotes to open again with their deal",
     "weekly": "Weekly letters to the owner",
     "next_week": "Weeks to plan",
     "enroll": "Leads to send nurture mails to",

@@ -146,9 +146,24 @@ def settle(effects: list[Effect], at: datetime) -> None:
     events = Event.objects.filter(pk__in=[one.event_id for one in effects])
     ended = Deal.objects.filter(pk__in=[one.data["deal"] for one in events]).exclude(stage__in=OPEN)
     for quote in Quote.objects.filter(deal__in=ended).exclude(number=None).select_related("deal"):
-        # The blank tells Q-2026-0012 from Q-2026-00121.
-        about = Q(what__startswith=f"{quote.name} ") | Q(what__startswith=f"{quote.name}:") | Q(what=CALL.format(quote))
-        Task.objects.open().filter(about, lead=quote.deal.lead_id).update(done_at=at)
+        _steps_about(quote).filter(done_at=None).update(done_at=at)
+
+
+def unsettle(effects: list[Effect], at: datetime) -> None:
+    """A deal is open again: so are the steps about its quotes that had ended with it. EVENT_ROUTES["deal_reopened"]."""
+    events = Event.objects.filter(pk__in=[one.event_id for one in effects]).select_related("voids")
+    since = {one.data["deal"]: one.voids.recorded_at for one in events if one.voids is not None}
+    again = Quote.objects.filter(deal__in=Deal.objects.open().filter(pk__in=list(since))).exclude(number=None)
+    for quote in again.select_related("deal"):
+        ended = _steps_about(quote).filter(done_at__gte=since[str(quote.deal_id)])
+        ticked = Event.objects.filter(lead=quote.deal.lead_id, kind="next_step_done")
+        ended.exclude(pk__in=list(ticked.values_list("data__task", flat=True))).update(done_at=None)
+
+
+def _steps_about(quote: Quote) -> Any:
+    # The blank tells Q-2026-0012 from Q-2026-00121.
+    about = Q(what__startswith=f"{quote.name} ") | Q(what__startswith=f"{quote.name}:") | Q(what=CALL.format(quote))
+    return Task.objects.filter(about, lead=quote.deal.lead_id)
 
 
 def _tell(version: QuoteVersion, event: Event, how: str, *, what: str, at: datetime, words: str, **also: Any) -> None:

@@ -11,11 +11,12 @@ from django.urls import reverse
 
 from funnel.workspaces.models import Workspace
 from sales.close import actions as close
-from sales.deals.models import Deal
+from sales.deals.models import Deal, LostReason
 from sales.negotiation import actions as quotes
 from sales.negotiation import answers, pricelist
 from sales.negotiation.links import url_of
 from sales.negotiation.models import Product, Quote, QuoteVersion
+from sales.queue import actions as steps
 from sales.queue.models import Task
 
 pytestmark = pytest.mark.django_db
@@ -201,6 +202,27 @@ def test_winning_asks_for_what_was_accepted_and_clears_the_desk(sent, rep, brows
     work()
     with gate(rep):
         assert not Task.objects.open().exists()
+
+
+def test_a_loss_that_is_undone_brings_back_the_customers_question_and_not_what_was_ticked_off(sent, rep, gate, work):
+    version = sent(rep)
+    with gate(rep) as at:
+        whole = QuoteVersion.objects.whole().get(pk=version.pk)
+        answers.ask(whole, question="Do you fit in March?", at=at)
+        answers.ask(whole, question="And the roof?", at=at)
+        first, second = Task.objects.open().filter(what__contains="asks").order_by("id")
+        deal = Deal.objects.get()
+        close.lose(deal, reason=LostReason.objects.get(key="price"), by=rep, at=at)
+        steps.finish(second, by=rep, at=at)
+    work()
+    with gate(rep) as at:
+        assert not Task.objects.open().exists()
+        close.undo(deal, by=rep, at=at)
+    work()
+    with gate(rep):
+        again = set(Task.objects.open())
+    assert first in again
+    assert second not in again
 
 
 def test_the_owners_home_names_quotes_about_to_run_out(drafted, rep, owner, browse, gate):
