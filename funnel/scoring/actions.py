@@ -143,7 +143,10 @@ def _points(
             event_id, lead_id, version_id, rule, day, moment = slot
             days[lead_id, version_id, rule, day][event_id] = moment
             causes[lead_id, version_id, rule, day] = back[event_id].pk
+    before = _given_before(giver, events)
     for event, rule in _earning(giver.rules["engagement"], events):
+        if (event.pk, rule["key"]) in before:
+            continue
         slot = (event.lead_id, giver.pk, rule["key"], workspace.local(event.occurred_at).date())
         days[slot][event.pk] = event.occurred_at
         causes[slot] = event.pk
@@ -182,6 +185,19 @@ def _points(
             )
     insert_all([row for rows in made.values() for row in rows])
     return made
+
+
+def _given_before(giver: RuleVersion, events: Sequence[Event]) -> set[tuple[int, str]]:
+    """Which of the events have a rule's points already, by a version that this one follows and that judged the past.
+
+    Only what came before this version was in force, and whose turn comes late, can have any.
+    """
+    if giver.follows_id is None:
+        return set()
+    late = [one.pk for one in events if giver.published_at is None or one.recorded_at < giver.published_at]
+    if not late:
+        return set()
+    return set(ScorePoint.objects.filter(event__in=late, version__in=giver.chain()[1:]).values_list("event_id", "rule"))
 
 
 def _earning(rules: Sequence[dict[str, Any]], events: Sequence[Event]) -> Iterable[tuple[Event, dict[str, Any]]]:
