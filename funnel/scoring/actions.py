@@ -136,7 +136,6 @@ def _points(
     if back:
         # Those that were left too, or whoever goes back to one finds its points again.
         versions |= {one.pk: one for one in RuleVersion.objects.exclude(published_at=None)}
-    if back:
         # The day on which it earned its points counts, also where the business has another time zone by now.
         earned = ScorePoint.objects.filter(event__in=list(back), version__in=list(versions))
         for slot in earned.values_list("event_id", "lead_id", "version_id", "rule", "day", "occurred_at").distinct():
