@@ -51,7 +51,8 @@ class Capture:
 
     `asks` says that the person asked for contact; `handover` False keeps this capture from opening a handoff;
     `overwrite` is for doors that know better than what is there (a key, a member), never with a blank. `stage` and
-    `holder` are where a new lead begins, and with whom; whoever is here already stays where they are.
+    `holder` are where a new lead begins, and with whom; whoever is here already stays where they are. `about` is when a
+    new lead came as far as anybody remembers; of one who is here already better is known.
     """
 
     kind: str = "received"
@@ -65,6 +66,7 @@ class Capture:
     campaign: str = ""
     placement: str = ""
     occurred_at: datetime | None = None
+    about: datetime | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     consents: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -109,9 +111,10 @@ def clean(capture: Capture, *, region: str, book: FieldBook, at: datetime) -> Ca
         capture.phone = clean_phone(capture.phone, region)
     except Refused as refused:
         errors.update(refused.errors)
-    if capture.occurred_at and capture.occurred_at > at + AHEAD:
+    moment = capture.occurred_at or capture.about
+    if moment and moment > at + AHEAD:
         errors["occurred_at"] = "This lies in the future; send when it happened."
-    elif capture.occurred_at and capture.occurred_at < EARLIEST:
+    elif moment and moment < EARLIEST:
         errors["occurred_at"] = "This is too long ago."
     try:
         capture.fields = book.clean(capture.fields)

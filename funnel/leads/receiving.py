@@ -194,6 +194,7 @@ class _Desk:
         lead = self._match(capture)
         differs: dict[str, Any] = {}
         if lead is None:
+            moment = capture.occurred_at or capture.about or moment
             lead = row_of(
                 Lead,
                 workspace_id=self.workspace.pk,

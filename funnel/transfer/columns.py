@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from django.http import QueryDict
@@ -70,13 +71,14 @@ class Line:
 class Columns:
     """The form of one list, filled with guesses or with what was posted."""
 
-    def __init__(self, one: Import, member: Member, posted: QueryDict | None = None) -> None:
-        self.one, self.posted = one, posted
+    def __init__(self, one: Import, member: Member, *, at: datetime, posted: QueryDict | None = None) -> None:
+        self.one, self.posted, self.today = one, posted, one.workspace.local(at).date()
         self.own = {named.label: named.name for named in FieldDefinition.objects.all()}
         self.dated = {f"fields.{n}" for n in FieldDefinition.objects.filter(kind="date").values_list("name", flat=True)}
         people = Member.objects.select_related("user").order_by("-active", "joined_at")
         self.people = {person.email.casefold(): person.name for person in people}
-        self.errors: list[str] = []
+        # By the id of a field, what has to be put right there.
+        self.wrong: dict[str, str] = {}
         self.kept: dict[str, Any] = one.mapping
         self.kept_from = ""
         if not self.kept:
@@ -153,7 +155,7 @@ class Columns:
         many = "people" if word == "person" else "values"
         line.says = plural(len(line.values), word, many) + (f", {line.open} to choose" if line.open else "")
         if self.posted is not None and not shown:
-            self.errors.append(f"Look at what stands in “{line.name}” and what each means.")
+            self.wrong[f"to-{line.place}"] = f"Look at what stands in “{line.name}” and what each means."
 
     def _dates(self, line: Line, column: dict[str, Any]) -> None:
         either = column["dates"].get("either", 0)
@@ -162,7 +164,7 @@ class Columns:
         sure = not either or column["dates"].get("day") or column["dates"].get("month") or column["dates"].get("year")
         line.says = "" if sure else f"Day first? {plural(either, 'row')} could be either"
         if not line.order and self.posted is not None:
-            self.errors.append(f"Choose how the dates in “{line.name}” are written.")
+            self.wrong[f"d-{line.place}"] = f"Choose how the dates in “{line.name}” are written."
 
     def _blank(self) -> list[str]:
         said = self._said("blank", ", ".join(self.kept.get("$blank") or guessing.blanks(self.one.columns)))
@@ -176,6 +178,9 @@ class Columns:
         self.system = self._said("system", self.kept.get("$system", "") or guessing.system(self.one.columns))
         self.channel = self._said("channel", source.get("channel", ""))
         self.campaign = self._said("campaign", source.get("campaign", ""))
+        self.about = self._said("about", "" if self.kept_from else self.kept.get("$about", ""))
+        if self.posted is not None and (says := self._wrong_about()):
+            self.wrong["about"] = says
         self.stages = [(stage.value, stage.label) for stage in STAGES]
         self.channels: list[tuple[str, str]] = []
         self.campaigns: list[str] = []
@@ -185,6 +190,24 @@ class Columns:
             self.campaigns += named
         if self.channel and self.channel not in dict(self.channels):
             self.channels = [*self.channels, (self.channel, self.channel)]
+
+    def _wrong_about(self) -> str:
+        """Why the day of those without a date can't stand, or has to be given."""
+        if self.about:
+            try:
+                day = date.fromisoformat(self.about)
+            except ValueError:
+                return "This is no date; write it like 2026-11-17."
+            return (
+                "This day is still to come." if day > self.today else "This is too long ago." if day.year < 1901 else ""
+            )
+        if any(line.target == "received_at" for line in self.lines):
+            return ""
+        counts = [one.count for line in self.lines for one in line.values if one.means == Stage.CUSTOMER]
+        if not counts and self.everybody != Stage.CUSTOMER:
+            return ""
+        who = f"the {plural(sum(counts), 'customer')}" if self.everybody != Stage.CUSTOMER else "everybody in this file"
+        return f"Say since when about they are customers: without a date, {who} would count as this month’s."
 
     @property
     def look(self) -> list[Line]:
@@ -221,6 +244,8 @@ class Columns:
         given["$dates"] = {line.name: line.order for line in self.lines if line.dated and line.order}
         source = {"channel": self.channel, "campaign": self.campaign}
         given |= {"$source": {name: text for name, text in source.items() if text}}
+        if self.about:
+            given["$about"] = self.about
         if self.everybody:
             given["$stage"] = self.everybody
         if self.system:
@@ -230,8 +255,6 @@ class Columns:
     def judge(self, mapping: Mapping) -> None:
         """Raise WrongMap where too little is said to know anybody again."""
         targets = set(mapping.places.values())
-        if self.errors:
-            raise WrongMap(self.errors[0])
         if not targets & KEYS and not ({"company"} <= targets and targets & {"name", "first_name", "last_name"}):
             raise WrongMap(
                 "Say which column holds an e-mail, a phone or their number in another program; or a name and a company."

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Coalesce
 
 from funnel.leads import receiving
@@ -45,6 +46,12 @@ class Chunk:
     counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTED, 0)))
     refused: list[RefusedLine] = field(default_factory=list)
     taken: list[tuple[Row, Received, str]] = field(default_factory=list)
+
+    @property
+    def undated(self) -> Counter[Stage | None]:
+        """New people by stage of whom nobody says when they came, so that they count as of today."""
+        new = (row.capture for row, _, what in self.taken if what == "new")
+        return Counter(one.stage for one in new if not (one.occurred_at or one.about))
 
 
 class Seen:
@@ -150,18 +157,20 @@ class Run:
 
         A new lead began there. Whom sales works with already is left where they are. Gives the leads that changed.
         """
-        moves: dict[tuple[Stage, Member | None], list[UUID]] = {}
+        moves: dict[tuple[Stage, Member | None, datetime | None], list[UUID]] = {}
         gifts: dict[Member, list[UUID]] = {}
         for row, result in zip(rows, results, strict=True):
             lead, stage, holder = result.lead, row.capture.stage, row.capture.holder
             if lead is None or stage is None:
                 continue
             if lead.stage in MARKETING and lead.stage != stage:
-                moves.setdefault((stage, holder), []).append(lead.pk)
+                about = None if row.capture.occurred_at else row.capture.about
+                moves.setdefault((stage, holder, about), []).append(lead.pk)
             elif lead.stage == stage == Stage.CUSTOMER and holder and lead.holder_id is None:
                 gifts.setdefault(holder, []).append(lead.pk)
-        for (stage, holder), ids in moves.items():
-            since = {"customer_since": Coalesce("customer_since", "received_at")} if stage == Stage.CUSTOMER else {}
+        for (stage, holder, about), ids in moves.items():
+            known = Coalesce("customer_since", Value(about, DateTimeField()) if about else F("received_at"))
+            since = {"customer_since": known} if stage == Stage.CUSTOMER else {}
             Lead.objects.filter(pk__in=ids).move(stage, at=at, by=self.by, holder=holder, because="imported", **since)
         for holder, ids in gifts.items():
             Lead.objects.filter(pk__in=ids, holder=None).update(holder=holder, updated_at=at)

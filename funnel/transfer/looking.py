@@ -14,6 +14,7 @@ from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event
+from funnel.templatetags.words import short_day
 from funnel.transfer.importing import Chunk, Run, Seen
 from funnel.transfer.mapping import Mapping, Row
 from funnel.transfer.models import Import
@@ -33,6 +34,7 @@ class Look:
         self.one = one
         self.found: dict[str, Any] = one.preview or {
             "stages": {}, "with": 0, "new": [], "changed": [], "reasons": [], "ready": 0, "known": {}, "turns": 0,
+            "undated": 0, "customers_of_today": 0,
         }  # fmt: skip
         self.path = one.folder / f"seen-{one.duty}"
         self.seen = Seen(self.path)
@@ -58,6 +60,8 @@ class Look:
             if len(self.found["new"]) < EXAMPLES:
                 self.found["new"].append(_described(row, self.one))
         self.found["stages"] = stages
+        self.found["undated"] += chunk.undated.total()
+        self.found["customers_of_today"] += chunk.undated[Stage.CUSTOMER]
         for line, cells, errors in chunk.refused:
             self._reason(line, cells, errors)
         self._ready(chunk, at)
@@ -140,8 +144,8 @@ def _described(row: Row, one: Import) -> str:
     if capture.company and capture.company != said[0]:
         said.append(capture.company)
     stage = capture.stage or Stage.NURTURING
-    if stage == Stage.CUSTOMER and capture.occurred_at:
-        said.append(f"customer since {one.workspace.local(capture.occurred_at).date().isoformat()}")
+    if stage == Stage.CUSTOMER and (since := capture.occurred_at or capture.about):
+        said.append(f"customer since {short_day(one.workspace.local(since).date())}")
     else:
         said.append(Stage(stage).label.lower())
     if capture.holder:

@@ -22,7 +22,7 @@ SOURCES = ("source.channel", "source.campaign", "source.placement")
 STAGES = (Stage.CUSTOMER, Stage.NURTURING, Stage.LOST, Stage.DISQUALIFIED)
 # "customer_holder" is a holder that counts for customers alone; with "holder" it refuses the row of anybody else.
 TARGETS = (*PLAIN, *HALVES, *SOURCES, "received_at", "stage", "holder", "customer_holder")
-SETTINGS = ("$blank", "$values", "$dates", "$stage", "$source", "$system")
+SETTINGS = ("$blank", "$values", "$dates", "$about", "$stage", "$source", "$system")
 ORDERS = {"dmy": (2, 1, 0), "mdy": (2, 0, 1), "ymd": (0, 1, 2)}
 LIKE = {"dmy": "17/11/2026", "mdy": "11/17/2026", "ymd": "2026-11-17 or 2026-11-17T10:42+00:00"}
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -55,8 +55,8 @@ class Mapping:
     """{column: target}, and what holds for the whole file.
 
     "$blank" lists texts that mean nothing, "$values" is {column: {from: to}}, "$dates" {column: "dmy", "mdy" or
-    "ymd"}; "$stage" is the stage of rows that name none, "$source" their {"channel", "campaign", "placement"},
-    "$system" the program that the external ids come from.
+    "ymd"}; "$about" is the day on which whoever has no date came, "$stage" the stage of rows that name none, "$source"
+    their {"channel", "campaign", "placement"}, "$system" the program that the external ids come from.
     """
 
     def __init__(self, given: Any, header: list[str], *, zone: ZoneInfo, members: dict[str, Member]) -> None:
@@ -109,6 +109,10 @@ class Mapping:
         self.orders = {self.header.index(column): order for column, order in dates.items()}
         self.source = {f"source.{name}": str(text) for name, text in source.items()}
         self.stage = Stage(stage) if stage else None
+        try:
+            self.about = self._moment(str(given["$about"]), "ymd") if given.get("$about") else None
+        except ValueError as wrong:
+            raise WrongMap(f"“$about”: {wrong}") from None
         self.system = str(given.get("$system", "")).strip()
 
     def _judge(self) -> None:
@@ -165,6 +169,7 @@ class Mapping:
             campaign=self._source("source.campaign", found),
             placement=self._source("source.placement", found),
             occurred_at=found.get("received_at"),
+            about=self.about,
             stage=stage,
             holder=holder,
             fields={target[7:].strip(): value for target, value in found.items() if target.startswith("fields.")},

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from funnel.leads.models import Lead
 from funnel.outbox.models import Effect
 from funnel.outbox.models import State as Duty
+from funnel.templatetags.words import plural
 from funnel.transfer import actions as lists
 from funnel.transfer.books import Unreadable
 from funnel.transfer.columns import GROUPS, Columns
@@ -66,7 +67,7 @@ def import_page(request: Any, pk: UUID) -> HttpResponse:
 def _page(request: Any, one: Import, form: Columns | None = None, wrong: str = "", status: int = 200) -> HttpResponse:
     at, state = request.at, State(one.state)
     if state == State.COLUMNS and form is None and not one.forgotten_at:
-        form = Columns(one, request.member)
+        form = Columns(one, request.member, at=at)
     before = Import.objects.filter(digest=one.digest, state=State.DONE).exclude(pk=one.pk).recent().first()
     context: dict[str, Any] = {
         "one": one,
@@ -138,8 +139,13 @@ def _counted(one: Import) -> list[dict[str, Any]]:
     counts, seen = one.counts, one.preview
     if not counts or not seen:
         return []
-    words = {"customer": "customers", "nurturing": "go to marketing", "lost": "lost", "disqualified": "not a fit"}
-    new = ", ".join(f"{seen['stages'][name]:,} {word}" for name, word in words.items() if seen["stages"].get(name))
+    words = {
+        "customer": ("customer", "customers"), "nurturing": ("goes to marketing", "go to marketing"),
+        "lost": ("lost", "lost"), "disqualified": ("not a fit", "not a fit"),
+    }  # fmt: skip
+    new = ", ".join(plural(seen["stages"][name], *word) for name, word in words.items() if seen["stages"].get(name))
+    if undated := seen.get("undated", 0) - seen.get("customers_of_today", 0):
+        new += f"; {plural(undated, 'comes', 'come')} without a date, so as of today"
     return [
         {"label": "New", "count": counts["new"], "hue": "i", "means": new, "examples": seen["new"]},
         {"label": "Changed", "count": counts["changed"], "hue": "i", "examples": seen["changed"],
@@ -157,9 +163,12 @@ def import_columns(request: Any, pk: UUID) -> HttpResponse:
     one = _list(pk)
     if one.state != State.COLUMNS:
         return redirect("import", one.pk)
-    form = Columns(one, request.member, request.POST)
+    form = Columns(one, request.member, at=request.at, posted=request.POST)
     if request.POST.get("do"):
+        form.wrong = {}
         return _page(request, one, form)
+    if form.wrong:
+        return _page(request, one, form, status=422)
     try:
         given = form.map()
         form.judge(lists.mapping_of(one, given))

@@ -47,7 +47,7 @@ def upload(person: Person, content: bytes) -> str:
     page = until(lambda: (text := person.get(place)) and 'id="columns"' in text and text, 40)
     assert page, person.get(place)
     said = {"to-0": "name", "to-1": "email", "to-2": "phone", "to-3": "stage", "shown-3": "stage"}
-    said |= {"v-3-0": "nurturing", "v-3-1": "customer"}
+    said |= {"v-3-0": "nurturing", "v-3-1": "customer", "about": "2024-03-01"}
     person.post(f"{place}columns/", said, page=place)
     assert until(lambda: re.search(r"Bring in [\d,]+ rows", person.get(place)), 90), person.get(place)
     return place

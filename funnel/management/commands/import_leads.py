@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from funnel.leads.stages import Stage
 from funnel.transfer.importing import COUNTED, RefusedLine, Run, Seen, bring_in
 from funnel.transfer.mapping import Mapping, members_by_mail
 from funnel.transfer.reading import Reading
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         except (OSError, ValueError) as error:
             raise CommandError(f"{options['map']} can’t be read: {error}") from None
         counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
-        refused: list[RefusedLine] = []
+        refused, of_today = list[RefusedLine](), 0
         try:
             with tempfile.TemporaryDirectory(prefix="import-", dir=settings.DATA) as folder:
                 rows = Path(folder) / "rows"
@@ -53,10 +54,15 @@ class Command(BaseCommand):
                 for chunk in bring_in(run, (line for _, line in rows_of(rows))):
                     counts.update(chunk.counts)
                     refused += chunk.refused
+                    of_today += chunk.undated[Stage.CUSTOMER]
                     if self.stderr.isatty():
                         self.stderr.write(f"\r{counts['rows']} rows", ending="")
         except Refusal as refusal:
             raise CommandError(refusal.sentence) from None
+        if of_today:
+            self.stderr.write(
+                f"{of_today} customers have no date and count as of today; “$about” in the map gives one."
+            )
         answer: dict[str, Any] = {**counts, "dry_run": options["dry_run"]}
         if refused:
             answer["refused_file"] = str(self.write_refused(options["file"], found.header, refused))

@@ -115,7 +115,7 @@ class Desk:
             found[f"shown-{line.place}"] = line.target if line.values else ""
             found[f"d-{line.place}"] = line.order
             found |= {one.name: one.means for one in line.values}
-        return found | {"blank": form.blank, "system": form.system}
+        return found | {"blank": form.blank, "about": form.about, "system": form.system}
 
     def choose(self, **said: str) -> Any:
         answer = self.post("import-columns", **self.form() | {name.replace("_", "-"): to for name, to in said.items()})

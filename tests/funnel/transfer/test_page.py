@@ -177,7 +177,7 @@ def test_stopping_keeps_what_is_in_and_going_on_brings_the_rest_once(
     monkeypatch.setattr(handlers, "MOST", 20)
     one = desk()
     one.upload(text_of(HEADER, rows_of(100)))
-    one.choose(to_4="stage")
+    one.choose(to_4="stage", about="2024-03-01")
     slices, chunk = 0, importing.Run.chunk
 
     def press(self: Any, *args: Any, **how: Any) -> Any:
@@ -319,7 +319,7 @@ def test_too_little_to_know_anybody_again_is_said(desk: Any) -> None:
 def test_a_fair_list_says_where_everybody_came_from(desk: Any, gate: Any, owner: Member) -> None:
     one = desk()
     one.upload(text_of(["E-mail"], [["p@oak.example"]]))
-    one.choose(channel="event", campaign="Spring fair", everybody="customer")
+    one.choose(channel="event", campaign="Spring fair", everybody="customer", about="2026-03-01")
     one.bring_in()
     with gate(owner):
         lead = Lead.objects.select_related("source").get()
