@@ -48,7 +48,7 @@ def bring_in(report: Report, stage: Stage, rows: int) -> None:
         one = _upload(stage, rows)
         report.figure(f"a list of {rows:,} rows is read", _until(stage, one, State.COLUMNS), "s")
         with tenant(stage.workspace, write=True) as at:
-            given = Columns(one, stage.owner).map() | {"City": "fields.city"}
+            given = Columns(one, stage.owner, at=at).map() | {"City": "fields.city"}
             lists.choose(one, given, by=stage.owner, at=at)
         with memory(stage) as peak:
             looked = rows / _until(stage, one, State.LOOKED)
