@@ -7,6 +7,7 @@ import "./dialogs.js";
 import "./frame.js";
 import "./keys.js";
 import "./menus.js";
+import "./narrow.js";
 import "./requests.js";
 import "./title.js";
 import "./toasts.js";

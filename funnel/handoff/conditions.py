@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 from funnel.leads.models import FieldDefinition, Lead
+from funnel.scoring import rules as scoring
+from funnel.scoring.checking import stranger
 from funnel.scoring.models import BANDS
 
 Condition = dict[str, Any]
@@ -101,11 +103,15 @@ def in_words(conditions: Sequence[Condition], names: Mapping[str, str], channels
     return " and ".join(_one(condition, names, channels) for condition in conditions)
 
 
+def _within(field: str, names: Mapping[str, str]) -> str:
+    """How a field is called within a sentence."""
+    name = names.get(field, field.removeprefix("fields."))
+    return name[:1].lower() + name[1:] if field in STANDARD else name
+
+
 def _one(condition: Condition, names: Mapping[str, str], channels: Mapping[str, str]) -> str:
     field, how = condition["field"], condition["is"]
-    name = names.get(field, field.removeprefix("fields."))
-    if field in STANDARD:
-        name = name[:1].lower() + name[1:]
+    name = _within(field, names)
     if how in UNARY:
         return f"{name} {IS[how]}"
     values = condition["value"]
@@ -117,57 +123,72 @@ def _one(condition: Condition, names: Mapping[str, str], channels: Mapping[str, 
     return f"{name} {verb} {' or '.join(values)}"
 
 
+def fits(how: str, field: str, own: FieldDefinition | None) -> bool:
+    """Whether this can be asked of a field; `own` is what the business says of it where it is one of its own."""
+    if how in ("at_least", "at_most"):
+        return field == "fit" or scoring.fits("range", field, own)
+    if field in ("fit", "channel") and how == "contains":
+        return False
+    return scoring.fits(how, field, own)
+
+
+def values_of(field: str, own: FieldDefinition | None) -> list[str]:
+    """The only values that a field can have; empty where it can have any, or where others know them."""
+    return [*BANDS] if field == "fit" else scoring.choices_of(own)
+
+
 def faults(
     conditions: Sequence[Condition],
     own: Sequence[FieldDefinition],
     *,
     channels: Mapping[str, str],
     campaigns: Collection[str],
-) -> list[str]:
-    """What is wrong with conditions, a sentence each: none, unknown fields or values, missing values, contradictions.
+) -> dict[int, str]:
+    """What is wrong with conditions, a sentence by place: unknown fields or values, missing values, contradictions.
 
     `channels` are all that there are, names by key; `campaigns` those that there are of the named ones, by plain().
     """
     if not conditions:
-        return ["Say when this rule holds. Without a condition everybody would go there."]
+        return {0: "Say when this rule holds. Without a condition everybody would go there."}
     names, kinds = labels(own), {f"fields.{one.name}": one for one in own}
-    found = [wrong for one in conditions if (wrong := _fault(one, names, kinds) or _stranger(one, channels, campaigns))]
-    return found or [
-        f"{names[field]} {wrong}"
-        for field in names
+    found = {
+        place: wrong
+        for place, one in enumerate(conditions)
+        if (wrong := _fault(one, names, kinds.get(one["field"])) or _stranger(one, channels, campaigns))
+    }
+    if found:
+        return found
+    last = {one["field"]: place for place, one in enumerate(conditions)}
+    return {
+        place: f"{names[field]} {wrong}"
+        for field, place in last.items()
         if (wrong := _clash(field, [c for c in conditions if c["field"] == field]))
-    ]
+    }
 
 
-def _fault(one: Condition, names: Mapping[str, str], kinds: Mapping[str, FieldDefinition]) -> str:
+def _fault(one: Condition, names: Mapping[str, str], own: FieldDefinition | None) -> str:
     field, how, values = one["field"], one["is"], one.get("value", [])
     if field not in names:
         return f"There is no field “{field.removeprefix('fields.')}” any more."
     name = names[field]
     if how not in IS:
-        return f"Choose what {name} should be."
+        return f"Choose what {_within(field, names)} should be."
     if how in UNARY:
         return ""
+    if not fits(how, field, own):
+        if how == "contains":
+            return f"{name} contains no words; choose what it is."
+        return f"{name} is no number and no day, so it can’t be at least or at most something."
     if not values:
-        return f"Write what {name} is compared with."
+        return f"Say what {_within(field, names)} is compared with."
     if len(values) > MOST_VALUES or any(len(value) > LONGEST for value in values):
         return f"{name} is compared with too much: {MOST_VALUES} values of {LONGEST} characters at most."
-    if how in ("at_least", "at_most") and field == "fit":
-        if len(values) > 1 or _size(field, values[0]) is None:
-            return f"{name}: write one of {', '.join(BANDS)}."
-    elif how in ("at_least", "at_most"):
-        kind = kinds[field].kind if field in kinds else ""
-        if kind not in (FieldDefinition.Kind.NUMBER, FieldDefinition.Kind.DATE):
-            return f"{name} is no number and no day, so it can’t be at least or at most something."
-        if len(values) > 1 or _size(field, values[0]) is None:
-            return f"{name}: write one number like 50, or a day like 2026-11-17."
-        if (kind == FieldDefinition.Kind.DATE) != isinstance(_size(field, values[0]), date):
-            return f"{name}: write {'a day like 2026-11-17' if kind == FieldDefinition.Kind.DATE else 'a number'}."
-    allowed = _allowed(field, kinds)
-    if allowed and how in LISTED:
-        strange = [value for value in values if value.casefold() not in {word.casefold() for word in allowed}]
-        if strange:
-            return f"{name} is never “{strange[0]}”: it is {', '.join(allowed)}."
+    if how in ("at_least", "at_most") and len(values) > 1:
+        return f"{name} takes a single value here; write only one."
+    if how != "contains" and field == "fit" and (strange := [value for value in values if value not in BANDS]):
+        return f"{name} is never “{strange[0]}”: it is {', '.join(BANDS)}."
+    if how != "contains" and (wrong := stranger(values, own)):
+        return f"{name}: {wrong}"
     return ""
 
 
@@ -181,16 +202,6 @@ def _stranger(one: Condition, channels: Mapping[str, str], campaigns: Collection
         strange = next((value for value in values if plain(field, value) not in campaigns), None)
         return f"There is no campaign “{strange}”. Write the name of one on the page Campaigns." if strange else ""
     return ""
-
-
-def _allowed(field: str, kinds: Mapping[str, FieldDefinition]) -> list[str]:
-    """The only values that a field can have; empty where it can have any."""
-    if field == "fit":
-        return [*BANDS]
-    own = kinds.get(field)
-    if own is not None and own.kind == FieldDefinition.Kind.YES_NO:
-        return ["yes", "no"]
-    return list(own.choices) if own is not None and own.kind == FieldDefinition.Kind.CHOICE else []
 
 
 def _clash(field: str, conditions: Sequence[Condition]) -> str:

@@ -39,7 +39,7 @@ def _audit(by: Member, action: str, target: str, at: datetime, **data: Any) -> N
 def mistakes(
     rule: RoutingRule | None, *, name: str, conditions: Sequence[Condition], to: Member | None, team: Team | None
 ) -> dict[str, str]:
-    """What is wrong with a rule as it would be saved, a sentence by field; empty where nothing is."""
+    """What is wrong with a rule as it would be saved, a sentence by field or by "conditions.PLACE"."""
     found = {}
     others = list(RoutingRule.objects.exclude(pk=rule.pk if rule else None))
     if not name.strip():
@@ -49,12 +49,12 @@ def mistakes(
     channels, _ = slot("origins")[0]()
     named = {word for one in conditions if one["field"] == "campaign" for word in one.get("value", ())}
     known = {plain("campaign", said) for said in slot("campaigns_meant")[0](named).values()} if named else ()
-    if wrong := faults(conditions, list(FieldDefinition.objects.all()), channels=dict(channels), campaigns=known):
-        found["conditions"] = " ".join(wrong)
+    wrong = faults(conditions, list(FieldDefinition.objects.all()), channels=dict(channels), campaigns=known)
+    found |= {f"conditions.{place}": says for place, says in wrong.items()}
     before = [one for one in others if rule is None or one.position < rule.position]
     same = next((one for one in before if _same(one.conditions, conditions)), None)
-    if same is not None:
-        found.setdefault("conditions", f"“{same.name}” asks the same and comes first, so this rule would never decide.")
+    if same is not None and not wrong:
+        found["conditions.0"] = f"“{same.name}” asks the same and comes first, so this rule would never decide."
     if (to is None) == (team is None):
         found["target"] = "Choose to whom they go."
     elif to is not None and not to.active:

@@ -13,19 +13,24 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from funnel.handoff import routing_rules, turns
-from funnel.handoff.conditions import IS, UNARY, covers, labels, plain
+from funnel.handoff.conditions import IS, UNARY, covers, fits, labels, plain, values_of
 from funnel.handoff.models import RoutingRule
 from funnel.handoff.routing import Rules
 from funnel.handoff.trial import Share, Trial, try_again
 from funnel.leads.fields import lines_of
 from funnel.leads.identity import Refused
 from funnel.leads.models import FieldDefinition
+from funnel.overview.rules_forms import Telling, tells
+from funnel.scoring.rules import as_kept, own_of
 from funnel.workspaces.models import SELLERS, Member, Team, TeamMember, TimeOff
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
 from funnel.workspaces.slots import slot
 
 CONDITIONS, SHOWN, NAMED = 4, 50, 5
+TAKES = {how: {"takes": "value", "picks": "many"} for how in IS if how not in UNARY}
+TAKES |= {"at_least": {"takes": "value", "picks": "one"}, "contains": {"takes": "value"}}
+TAKES["at_most"] = TAKES["at_least"]
 
 
 class RuleForm(forms.Form):
@@ -41,27 +46,49 @@ class RuleForm(forms.Form):
     )
 
     def __init__(self, *args: Any, rule: RoutingRule | None = None, **kwargs: Any) -> None:
-        self.rule = rule
+        self.rule, self.own = rule, {one.name: one for one in FieldDefinition.objects.all()}
+        self.channels, self.campaigns = slot("origins")[0]()
         if rule is not None:
             kwargs["initial"] = self._initial(rule)
         super().__init__(*args, **kwargs)
-        fields = [("", "–"), *labels(FieldDefinition.objects.all()).items()]
+        fields, told = [("", "–"), *labels([*self.own.values()]).items()], self._told()
         self.places = range(max(CONDITIONS, len(rule.conditions) if rule else 0))
         for place in self.places:
-            first = "When" if place == 0 else "And"
-            self.fields[f"field-{place}"] = forms.ChoiceField(label=first, required=False, choices=fields)
-            self.fields[f"is-{place}"] = forms.ChoiceField(label="Is", required=False, choices=[*IS.items()])
+            self.fields[f"field-{place}"] = forms.ChoiceField(
+                label=f"Condition {place + 1}", required=False, choices=fields,
+                widget=Telling(told, class_="form-select", data_narrows=True),
+            )  # fmt: skip
+            self.fields[f"is-{place}"] = forms.ChoiceField(
+                label="Is", required=False, choices=[*IS.items()],
+                widget=Telling(TAKES, class_="form-select", data_when=True),
+            )  # fmt: skip
             self.fields[f"value-{place}"] = forms.CharField(
-                label="This", required=False, max_length=2000, widget=forms.Textarea
-            )
-        self.fields["target"].choices = self._targets()  # type: ignore[attr-defined]
+                label="This", required=False, max_length=2000,
+                widget=forms.Textarea(
+                    {"class": "form-control", "rows": 2, "data-part": "value", "aria-describedby": "values-hint"}
+                ),
+            )  # fmt: skip
+        target = self.fields["target"] = self.fields.pop("target")  # it stands last, also in a list of mistakes
+        target.choices = self._targets()  # type: ignore[attr-defined]
 
-    @staticmethod
-    def _initial(rule: RoutingRule) -> dict[str, Any]:
+    def _told(self) -> dict[str, dict[str, str]]:
+        """What can be asked of each field, and what alone can stand in it."""
+        names = {"channel": [name for _, name in self.channels], "campaign": self.campaigns}
+        told = {}
+        for field in labels([*self.own.values()]):
+            own = own_of(field, self.own)
+            told[field] = tells((how for how in IS if fits(how, field, own)), names.get(field) or values_of(field, own))
+        return told | {"": tells((), ())}
+
+    def _initial(self, rule: RoutingRule) -> dict[str, Any]:
+        called = dict(self.channels)
         values = {"name": rule.name, "target": f"member-{rule.to_id}" if rule.to_id else f"team-{rule.team_id}"}
         for place, one in enumerate(rule.conditions):
             values |= {f"field-{place}": one["field"], f"is-{place}": one["is"]}
-            values[f"value-{place}"] = "\n".join(one.get("value", ()))
+            written = one.get("value", ())
+            if one["field"] == "channel":
+                written = [called.get(value, value) for value in written]
+            values[f"value-{place}"] = "\n".join(written)
         return values
 
     def _targets(self) -> list[Any]:
@@ -85,8 +112,9 @@ class RuleForm(forms.Form):
             field, how = given[f"field-{place}"], given[f"is-{place}"] or "one_of"
             if not field:
                 continue
-            values = lines_of(given[f"value-{place}"])
-            found.append({"field": field, "is": how} | ({} if how in UNARY else {"value": _plain(field, values)}))
+            own = own_of(field, self.own)
+            values = _plain(field, [as_kept(one, own) for one in lines_of(given[f"value-{place}"])])
+            found.append({"field": field, "is": how} | ({} if how in UNARY else {"value": values}))
         return found
 
     def values(self) -> dict[str, Any]:
@@ -100,9 +128,11 @@ class RuleForm(forms.Form):
         }
 
     def refuse(self, errors: dict[str, str]) -> None:
-        """Say at each field what is wrong with it; what is wrong with the conditions stands at the first."""
+        """Say at each field what is wrong with it; rows that were left empty are no conditions."""
+        rows = [place for place in self.places if self.cleaned_data.get(f"field-{place}")] or [0]
         for name, sentence in errors.items():
-            self.add_error("field-0" if name == "conditions" else name, sentence)
+            part, _, place = name.partition(".")
+            self.add_error(f"field-{rows[int(place)]}" if part == "conditions" else name, sentence)
 
 
 def _plain(field: str, values: list[str]) -> list[str]:
@@ -226,9 +256,8 @@ def _edit(request: Any, rule: RoutingRule | None) -> HttpResponse:
                     else:
                         messages.success(request, f"Saved. “{saved.name}” decides from the next lead on.")
                     return redirect("routing")
-    channels, campaigns = slot("origins")[0]()
-    context = {"form": form, "rule": rule, "channels": [name for _, name in channels]} | (trial or {})
-    context["campaigns"] = campaigns[:NAMED]
+    context = {"form": form, "rule": rule, "campaigns": form.campaigns[:NAMED]} | (trial or {})
+    context["channels"] = [name for _, name in form.channels]
     return render(request, "funnel/overview/routing_rule.html", context, status=status)
 
 

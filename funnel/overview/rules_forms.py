@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -14,19 +14,46 @@ from funnel.leads.models import FieldDefinition
 from funnel.outbox.kinds import KINDS
 from funnel.scoring.checking import rule_mistakes
 from funnel.scoring.models import BANDS
-from funnel.scoring.rules import CONDITIONS, OWN, STANDARD, shipped_sets
+from funnel.scoring.rules import CONDITIONS, OWN, STANDARD, as_kept, choices_of, fits, own_of, shipped_sets
 from funnel.workspaces.slots import slot
 
 # Touches by people here say nothing of what the lead wants.
 THEIRS = [(key, kind.label) for key, kind in KINDS.items() if kind.touch and key not in ("call_made", "note")]
 ASKED = {when: says.removesuffix(" {}").removesuffix(" “{}”") for when, says in CONDITIONS.items()}
 ASKED |= {"range": "lies between"}
+# What each is compared with: a part of the form, and of a field with choices one or many.
+TAKES = {
+    "is": {"takes": "value", "picks": "one"},
+    "one_of": {"takes": "value", "picks": "many"},
+    "contains": {"takes": "value"},
+    "range": {"takes": "range"},
+}
+PROGRAM = "program"
 NUMBER = {"invalid": "Write a whole number.", "required": "Write a whole number."}
 
 
 def seen_of(part: Any) -> str:
     """What stands in a form for what it was filled from, so that an older page is told from the one of now."""
     return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Telling(forms.Select):
+    """A select whose options tell more than their words, by value: what a field can be asked, what that needs."""
+
+    def __init__(self, told: Mapping[str, Mapping[str, str]] | None = None, **attrs: Any) -> None:
+        super().__init__({name.strip("_").replace("_", "-"): one for name, one in attrs.items()})
+        self.told = told or {}
+
+    def create_option(self, name: str, value: Any, *rest: Any, **more: Any) -> dict[str, Any]:
+        """Give an option with what it tells, for narrow.js."""
+        option: dict[str, Any] = super().create_option(name, value, *rest, **more)
+        option["attrs"] |= {f"data-{key}": said for key, said in self.told.get(value, {}).items()}
+        return option
+
+
+def tells(asked: Iterable[str], choices: Iterable[str]) -> dict[str, str]:
+    """What the option of a field tells: what it can be asked, and what alone can stand in it."""
+    return {"asked": " ".join(asked), "choices": "\n".join(choices)}
 
 
 class RuleForm(forms.Form):
@@ -65,36 +92,48 @@ class RuleForm(forms.Form):
 class FitForm(RuleForm):
     """A rule over what we know of somebody."""
 
-    field = forms.ChoiceField(label="What we know")
-    when = forms.ChoiceField(label="What it is to be", choices=list(ASKED.items()))
+    field = forms.ChoiceField(
+        label="What we know", error_messages={"required": "Choose what we know of them."},
+        widget=Telling(data_narrows=True),
+    )  # fmt: skip
+    when = forms.ChoiceField(
+        label="What it is to be", choices=list(ASKED.items()), widget=Telling(TAKES, data_when=True)
+    )
     value = forms.CharField(
         label="Compared with", required=False, max_length=8000, strip=True,
-        widget=forms.Textarea(attrs={"rows": 2}), help_text="For “is one of” one per line.",
+        widget=forms.Textarea(attrs={"rows": 2, "data-part": "value"}), help_text="For “is one of” one per line.",
     )  # fmt: skip
-    low = forms.CharField(label="Between", required=False, max_length=40)
-    high = forms.CharField(
-        label="and", required=False, max_length=40, help_text="One of the two may stay empty. Dates like 2026-11-17."
+    low = forms.CharField(
+        label="Between", required=False, max_length=40, widget=forms.TextInput(attrs={"data-part": "range"})
     )
+    high = forms.CharField(
+        label="and", required=False, max_length=40, widget=forms.TextInput(attrs={"data-part": "range"}),
+        help_text="One of the two may stay empty. Dates like 2026-11-17.",
+    )  # fmt: skip
     field_order = ("field", "when", "value", "low", "high", "points", "group", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        own = [(OWN + name, one.label) for name, one in self.known.items()]
-        self.fields["field"].choices = [*STANDARD.items(), *own]  # type: ignore[attr-defined]
+        names = STANDARD | {OWN + name: one.label for name, one in self.known.items()}
+        self.fields["field"].choices = [("", "Choose"), *names.items()]  # type: ignore[attr-defined]
+        self.fields["field"].widget.told = {
+            field: tells((when for when in CONDITIONS if fits(when, field, own)), choices_of(own))
+            for field in names
+            for own in (own_of(field, self.known),)
+        }
 
     def made(self, given: dict[str, Any]) -> dict[str, Any]:
         rule = {name: given[name] for name in ("field", "when", "points", "group", "reason")}
+        own = own_of(given["field"], self.known)
         if given["when"] == "one_of":
-            rule["value"] = lines_of(given["value"])
-        elif given["when"] in ("is", "contains"):
+            rule["value"] = [as_kept(one, own) for one in lines_of(given["value"])]
+        elif given["when"] == "is":
+            rule["value"] = as_kept(" ".join(given["value"].split()), own)
+        elif given["when"] == "contains":
             rule["value"] = " ".join(given["value"].split())
         elif given["when"] == "range":
-            # 49,5 is read as 49.5; 1,000 could be two numbers, so it is left to be asked for again.
-            rule["value"] = {
-                name: re.sub(r",(?!\d{3}$)", ".", given[of])
-                for name, of in (("from", "low"), ("to", "high"))
-                if given[of]
-            }
+            ends = (("from", given["low"]), ("to", given["high"]))
+            rule["value"] = {name: as_kept(end, own) for name, end in ends if end}
         return rule
 
     def place(self, name: str) -> str:
@@ -113,9 +152,14 @@ class FitForm(RuleForm):
 class EventForm(RuleForm):
     """A rule over what somebody does."""
 
-    kind = forms.ChoiceField(label="What they do", choices=[*THEIRS, ("", "Something that a program of ours reports")])
+    kind = forms.ChoiceField(
+        label="What they do", error_messages={"required": "Choose what they do."},
+        choices=[("", "Choose"), *THEIRS, (PROGRAM, "Something that a program of ours reports")],
+        widget=Telling({PROGRAM: {"takes": "named"}}, data_when=True),
+    )  # fmt: skip
     named = forms.SlugField(
         label="As the program calls it", required=False, max_length=40, help_text="Only for what a program reports.",
+        widget=forms.TextInput(attrs={"data-part": "named"}),
         error_messages={"invalid": "Use letters, digits, - and _, as the program does."},
     )  # fmt: skip
     page = forms.CharField(
@@ -140,25 +184,24 @@ class EventForm(RuleForm):
         before = (kwargs.get("initial") or {}).get("campaign")
         if before:
             campaigns = [before, *(one for one in campaigns if one.casefold() != before.casefold())]
-        self.fields["kind"].required = False
         self.fields["channel"].choices = [("", "Any way"), *channels]  # type: ignore[attr-defined]
         self.fields["campaign"].choices = [("", "Any"), *((one, one) for one in campaigns)]  # type: ignore[attr-defined]
 
     def made(self, given: dict[str, Any]) -> dict[str, Any]:
         rule = {name: given[name] for name in ("points", "group", "reason")}
-        rule["kind"] = given["kind"] or given["named"]
+        rule["kind"] = given["named"] if given["kind"] == PROGRAM else given["kind"]
         return rule | {
             name: given[name] for name in ("page", "channel", "campaign", "cap") if given[name] not in ("", None)
         }
 
     def place(self, name: str) -> str:
-        return "named" if name == "kind" and not self.cleaned_data.get("kind") else name
+        return "named" if name == "kind" and self.cleaned_data.get("kind") == PROGRAM else name
 
     @staticmethod
     def initial_of(rule: dict[str, Any]) -> dict[str, Any]:
         """A rule as the form shows it."""
         theirs = rule["kind"] in dict(THEIRS)
-        return {**rule, "kind": rule["kind"] if theirs else "", "named": "" if theirs else rule["kind"]}
+        return {**rule, "kind": rule["kind"] if theirs else PROGRAM, "named": "" if theirs else rule["kind"]}
 
 
 class LinesForm(forms.Form):

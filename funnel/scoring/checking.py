@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from textwrap import shorten
 from typing import Any
@@ -13,13 +12,14 @@ from typing import Any
 from funnel.leads.models import FieldDefinition
 from funnel.outbox.kinds import KINDS
 from funnel.scoring.models import BANDS
-from funnel.scoring.rules import CONDITIONS, OF_ADDRESSES, OWN, STANDARD, is_day, sentence
+from funnel.scoring.rules import CONDITIONS, OWN, STANDARD, choices_of, fits, is_day, is_number, own_of, sentence
 from funnel.templatetags.words import plural
 
 MOST_RULES, MOST_POINTS, MOST_CAP, MOST_LINE = 100, 300, 10_000, 30_000
 SHORTEST, LONGEST = 1, 365
 PATTERN, STARS = 120, 5
 LONG = 100
+UNFIT = {"range": "Only a number or a date lies between two others.", "contains": "Only a text contains something."}
 Mistakes = dict[str, str]
 
 
@@ -74,49 +74,53 @@ def _lines(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _over_field(rule: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) -> Iterator[tuple[str, str]]:
-    name, when, value = rule["field"], rule["when"], rule.get("value")
-    own = fields.get(name.removeprefix(OWN)) if name.startswith(OWN) else None
+    name, when, value = rule["field"], rule["when"], rule.get("value") or ""
+    own = own_of(name, fields)
     if own is None and name not in STANDARD:
         yield "field", "There is no field of this name; make it first."
         return
     if when not in CONDITIONS:
         yield "when", "Choose what the field is to be."
-    elif when in OF_ADDRESSES and name != "email":
-        yield "when", "Only an e-mail address is at a domain."
+    elif not fits(when, name, own):
+        yield "when", UNFIT.get(when, "Only an e-mail address is at a domain.")
     elif when in ("is", "contains") and not (isinstance(value, str) and 0 < len(value) <= 200):
         yield "value", "Write what to compare with, in up to 200 characters."
     elif when == "one_of" and not (isinstance(value, list) and 0 < len(value) <= 200):
         yield "value", "Write at least one value, one per line, and at most 200."
     elif when == "range":
         yield from _range(value or {}, own)
-    elif when in ("is", "one_of") and (offered := _offered(own)):
-        known = {one.casefold() for one in offered}
-        unknown = [one for one in ([value] if when == "is" else value or []) if str(one).casefold() not in known]
-        if unknown:
-            yield "value", f"“{unknown[0]}” is none of its choices: {', '.join(offered)}."
+    elif when in ("is", "one_of") and (wrong := stranger([value] if when == "is" else value, own)):
+        yield "value", wrong
 
 
-def _offered(own: FieldDefinition | None) -> list[str]:
-    """What can stand in a field that offers a choice; nothing where anything can."""
-    if own is None or own.kind not in (FieldDefinition.Kind.CHOICE, FieldDefinition.Kind.YES_NO):
-        return []
-    return ["Yes", "No"] if own.kind == FieldDefinition.Kind.YES_NO else [str(one) for one in own.choices]
+def stranger(values: Iterable[str], own: FieldDefinition | None) -> str:
+    """Say which of these values can never stand in a field of the business's own; blank where all can."""
+    choices = choices_of(own)
+    known = {one.casefold() for one in choices}
+    for value in values:
+        if choices and value.casefold() not in known:
+            return f"“{value}” is none of its choices: {', '.join(choices)}."
+        if wrong := _mismeasured(value, own):
+            return wrong
+    return ""
+
+
+def _mismeasured(text: str, own: FieldDefinition | None) -> str:
+    if own is not None and own.kind == FieldDefinition.Kind.DATE and not is_day(text):
+        return "Write a date like 2026-11-17."
+    if own is not None and own.kind == FieldDefinition.Kind.NUMBER and not is_number(text):
+        return "Write a number, like 25 or 3.5."
+    return ""
 
 
 def _range(value: Mapping[str, str], own: FieldDefinition | None) -> Iterator[tuple[str, str]]:
     low, high = value.get("from", ""), value.get("to", "")
-    if own is None or own.kind not in (FieldDefinition.Kind.NUMBER, FieldDefinition.Kind.DATE):
-        yield "when", "Only a number or a date lies between two others."
-    elif not low and not high:
+    order: Any = str if own is not None and own.kind == FieldDefinition.Kind.DATE else Decimal
+    if not low and not high:
         yield "value", "Write from where, up to where, or both."
-    elif own.kind == FieldDefinition.Kind.DATE:
-        if any(end and not is_day(end) for end in (low, high)):
-            yield "value", "Write a date like 2026-11-17."
-        elif low and high and low > high:
-            yield "value", "It ends before it begins, so nobody is in it."
-    elif not all(re.fullmatch(r"-?\d{1,15}(\.\d{1,9})?", end, re.ASCII) for end in (low, high) if end):
-        yield "value", "Write a number, like 25 or 3.5."
-    elif low and high and Decimal(low) > Decimal(high):
+    elif wrong := next((wrong for end in (low, high) if end and (wrong := _mismeasured(end, own))), ""):
+        yield "value", wrong
+    elif low and high and order(low) > order(high):
         yield "value", "It ends before it begins, so nobody is in it."
 
 

@@ -9,6 +9,7 @@ and page. Both have key, group and reason.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -39,6 +40,7 @@ CONDITIONS = {
     "disposable": "is a throw-away address",
 }
 OF_ADDRESSES = ("business", "free_mail", "disposable")
+MEASURED = (FieldDefinition.Kind.NUMBER, FieldDefinition.Kind.DATE)
 
 
 @cache
@@ -54,6 +56,36 @@ def shipped_sets() -> dict[str, dict[str, Any]]:
 def default_rules() -> dict[str, Any]:
     """The rule set that every business starts with, with its reasons."""
     return shipped_sets()["default"]
+
+
+def own_of(field: str, known: Mapping[str, FieldDefinition]) -> FieldDefinition | None:
+    """What the business says of a field of its own; nothing for one that every lead has."""
+    return known.get(field.removeprefix(OWN)) if field.startswith(OWN) else None
+
+
+def fits(when: str, field: str, own: FieldDefinition | None) -> bool:
+    """Whether this can be asked of a field; `own` is what the business says of it where it is one of its own."""
+    if when in OF_ADDRESSES:
+        return field == "email"
+    if when == "range":
+        return own is not None and own.kind in MEASURED
+    return when != "contains" or own is None or own.kind not in (*MEASURED, FieldDefinition.Kind.YES_NO)
+
+
+def choices_of(own: FieldDefinition | None) -> list[str]:
+    """What alone can stand in a field that offers a choice; nothing where anything can."""
+    if own is None:
+        return []
+    return ["Yes", "No"] if own.kind == FieldDefinition.Kind.YES_NO else [str(one) for one in own.choices]
+
+
+def as_kept(text: str, own: FieldDefinition | None) -> str:
+    """A typed value as leads have it, so that 50.0 finds 50; what can't stand in the field is left as it is."""
+    if own is not None and own.kind == FieldDefinition.Kind.NUMBER:
+        # 49,5 is read as 49.5; 1,000 could be two numbers, so it is left to be asked for again.
+        text = re.sub(r",(?!\d{3}$)", ".", text)
+        return format(Decimal(text).normalize(), "f") if is_number(text) else text
+    return next((one for one in choices_of(own) if one.casefold() == text.casefold()), text)
 
 
 def value_of(lead: Lead, field: str) -> Any:
@@ -191,6 +223,11 @@ def labels_for(rules: Mapping[str, Any]) -> dict[str, str]:
     if not any(rule["field"].startswith(OWN) for rule in rules["fit"]):
         return {}
     return {OWN + name: label for name, label in FieldDefinition.objects.values_list("name", "label")}
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number like 25 or -3.5, in digits that nobody reads otherwise."""
+    return re.fullmatch(r"-?\d{1,15}(\.\d{1,9})?", text, re.ASCII) is not None
 
 
 def is_day(text: str) -> bool:

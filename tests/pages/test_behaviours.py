@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from funnel.leads.models import FieldDefinition
+from funnel.overview.rules_forms import FitForm
 from tests.pages.conftest import BUILT, ROOT
 
 pytestmark = [
@@ -320,3 +322,50 @@ def test_a_refused_field_in_a_cell_shows_what_was_typed(open_page, site):
         "(getComputedStyle(document.querySelector('input')))"
     )
     assert (padding <= 8, image) == (True, "none")
+
+
+RULE = (
+    '{% extends "base.html" %}{% block content %}<form method="post" action="/saved/" data-rule>'
+    "{% for one in form %}{% field one %}{% endfor %}<button>Keep</button></form>{% endblock %}"
+)
+
+
+@pytest.fixture
+def rule(open_page, site, draw):
+    bill = FieldDefinition(name="bill", label="Bill", kind="choice", choices=["Under £400", "£400, or more", "Unknown"])
+    size = FieldDefinition(name="size", label="Size", kind="number")
+    form = FitForm(fields={"bill": bill, "size": size})
+    site.answers["/rule/"] = (200, draw(RULE, form=form))
+    return open_page("/rule/", viewport=WIDE)
+
+
+def asked(page):
+    return page.eval_on_selector_all("[name=when] option", "all => all.map((one) => one.value)")
+
+
+def test_a_rule_offers_what_its_field_can_be_asked_and_shows_only_what_that_needs(rule):
+    assert not rule.is_visible("[name=when]"), "nothing is chosen yet"
+    rule.select_option("[name=field]", "fields.size")
+    assert asked(rule) == ["filled", "blank", "is", "one_of", "range"]
+    assert [rule.is_visible(f"[name={one}]") for one in ("when", "value", "low", "high")] == [True, False, False, False]
+    rule.select_option("[name=when]", "range")
+    assert [rule.is_visible(f"[name={one}]") for one in ("value", "low", "high")] == [False, True, True]
+    rule.select_option("[name=field]", "email")
+    assert asked(rule) == ["filled", "blank", "is", "one_of", "contains", "business", "free_mail", "disposable"]
+    rule.select_option("[name=when]", "contains")
+    assert rule.is_visible("[name=value]")
+
+
+def test_what_a_field_offers_is_picked_and_not_typed(rule):
+    sent = "document.querySelector('[name=value]').value"
+    rule.select_option("[name=field]", "fields.bill")
+    rule.select_option("[name=when]", "one_of")
+    for one in ("Under £400", "£400, or more"):
+        rule.get_by_label(one).check()
+    assert rule.evaluate(sent) == "Under £400\n£400, or more"
+    rule.select_option("[name=when]", "is")
+    assert rule.evaluate(sent) == "Under £400", "of several the first"
+    rule.get_by_label("Compared with").select_option("Unknown")
+    assert rule.evaluate(sent) == "Unknown"
+    rule.select_option("[name=field]", "name")
+    assert rule.is_visible("textarea[name=value]"), "what anything can stand in is typed"

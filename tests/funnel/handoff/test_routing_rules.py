@@ -211,12 +211,15 @@ def test_a_rule_knows_whether_an_earlier_one_takes_all_that_it_asks_for(first, s
     [
         ([], "Without a condition everybody would go there"),
         ([{"field": "fields.gone", "is": "filled"}], "There is no field “gone” any more."),
-        ([{"field": "name", "is": "one_of", "value": []}], "Write what The name is compared with."),
-        ([{"field": "fields.size", "is": "at_least", "value": ["many"]}], "write one number like 50"),
+        ([{"field": "name", "is": "one_of", "value": []}], "Say what the name is compared with."),
+        ([{"field": "fields.size", "is": "at_least", "value": ["many"]}], "Size: Write a number, like 25 or 3.5."),
         ([{"field": "name", "is": "at_least", "value": ["5"]}], "is no number and no day"),
-        ([{"field": "name", "is": "at_least", "value": ["many"]}], "is no number and no day"),
+        ([{"field": "fields.size", "is": "one_of", "value": ["9", "many"]}], "Size: Write a number, like 25 or 3.5."),
+        ([{"field": "fields.size", "is": "at_least", "value": ["5", "6"]}], "Size takes a single value"),
+        ([{"field": "fields.size", "is": "contains", "value": ["5"]}], "Size contains no words; choose what it is."),
+        ([{"field": "channel", "is": "contains", "value": ["ra"]}], "The channel contains no words"),
         ([{"field": "fit", "is": "one_of", "value": ["E"]}], "The fit is never “E”: it is A, B, C, D."),
-        ([{"field": "fit", "is": "at_least", "value": ["50"]}], "The fit: write one of A, B, C, D."),
+        ([{"field": "fit", "is": "at_least", "value": ["50"]}], "The fit is never “50”: it is A, B, C, D."),
         (
             [{"field": "fit", "is": "at_least", "value": ["B"]}, {"field": "fit", "is": "at_most", "value": ["C"]}],
             "The fit can’t be at least B and at most C at once",
@@ -228,7 +231,7 @@ def test_a_rule_knows_whether_an_earlier_one_takes_all_that_it_asks_for(first, s
         ([{"field": "campaign", "is": "not_one_of", "value": ["Sprong"]}], "There is no campaign “Sprong”."),
         (
             [{"field": "fields.tongue", "is": "one_of", "value": ["Latin"]}],
-            "Tongue is never “Latin”: it is English, Welsh.",
+            "Tongue: “Latin” is none of its choices: English, Welsh.",
         ),
         ([*SCOTLAND, {"field": "fields.region", "is": "blank"}], "Region can’t be unknown and something else at once"),
         (
@@ -251,7 +254,7 @@ def test_a_rule_knows_whether_an_earlier_one_takes_all_that_it_asks_for(first, s
 def test_conditions_that_can_never_hold_are_refused_with_a_sentence(conditions, sentence, rule, rep, gate):
     with pytest.raises(Refused) as refused:
         rule(conditions=conditions, to=rep)
-    assert sentence in refused.value.errors["conditions"]
+    assert sentence in refused.value.errors[f"conditions.{max(len(conditions) - 1, 0)}"]
     with gate(rep):
         assert not RoutingRule.objects.exists()
 
@@ -276,7 +279,7 @@ def test_a_target_that_can_take_nothing_is_refused(rule, rep, other_rep, viewer,
     assert "of this name already" in refused.value.errors["name"]
     with pytest.raises(Refused) as refused:
         rule("Again", to=rep)
-    assert "“Scotland” asks the same and comes first" in refused.value.errors["conditions"]
+    assert "“Scotland” asks the same and comes first" in refused.value.errors["conditions.0"]
     with pytest.raises(NotForYou):
         rule("Mine", RADIO, to=rep, by=rep)
 
@@ -289,7 +292,7 @@ def test_a_rule_that_asks_the_same_is_found_also_after_rules_were_taken_away(rul
             remove_rule(one, by=owner, at=at)
     with pytest.raises(Refused) as refused:
         rule("Again", to=rep)
-    assert "“Scotland” asks the same and comes first" in refused.value.errors["conditions"]
+    assert "“Scotland” asks the same and comes first" in refused.value.errors["conditions.0"]
 
 
 def test_a_team_that_a_rule_names_stays(rule, rep, owner, gate):

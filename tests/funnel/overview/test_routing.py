@@ -76,7 +76,7 @@ def test_a_comma_is_part_of_a_value_and_read_back_as_it_was_written(how, said, o
     [
         ({"name": " "}, "Give the rule a name"),
         ({"field-0": ""}, "Without a condition everybody would go there."),
-        ({"value-0": " \n "}, "Write what Region is compared with."),
+        ({"value-0": " \n "}, "Say what Region is compared with."),
         ({"target": ""}, "Choose to whom they go."),
         ({"field-1": "fields.region", "is-1": "blank"}, "unknown and something else at once"),
         ({"target": "member-0195e2a0-0000-7000-8000-000000000000"}, "Nobody of this name takes leads here."),
@@ -102,6 +102,21 @@ def test_a_channel_or_campaign_that_there_is_none_of_is_refused_by_its_name(type
     assert (answer.status_code, sentence in answer.content.decode()) == (422, True)
     with gate(owner):
         assert not RoutingRule.objects.exists()
+
+
+def test_a_mistake_stands_at_its_condition_and_a_channel_is_read_back_by_its_name(said, owner, rep, browse, gate):
+    page, asked = browse(owner), {"field-1": "", "field-2": "fit", "is-2": "at_least", "value-2": "E"}
+    answer = page.post(reverse("routing-add"), said | asked)
+    assert answer.context["form"].errors == {"field-2": ["The fit is never “E”: it is A, B, C, D."]}
+    paid = {"field-0": "channel", "is-0": "one_of", "value-0": "Paid search"}
+    assert page.post(reverse("routing-add"), said | paid).status_code == 302
+    with gate(owner):
+        rule = RoutingRule.objects.get()
+    assert rule.conditions[0]["value"] == ["paid_search"]
+    form = page.get(reverse("routing-edit", args=[rule.pk])).content.decode()
+    assert ">\nPaid search</textarea>" in form
+    assert '<option value="fit" data-asked="one_of not_one_of at_least at_most filled blank" data-choices="A\nB' in form
+    assert '<option value="channel" selected data-asked="one_of not_one_of filled blank" data-choices="Organic' in form
 
 
 def test_a_campaign_is_offered_as_its_name_is_written(owner, browse, gate):

@@ -68,11 +68,11 @@ def test_rules_over_events_and_over_fields_of_ones_own(marketer, gate, browse):
         page.post(add, {**FIT, "field": "fields.branch", "when": "one_of", "value": "farm\n\nShop"}).status_code == 302
     )
     assert page.post(f"{add}?of=engagement", EVENT).status_code == 302
-    sent = {**EVENT, "kind": "", "named": "sat_in_our_car", "page": "", "cap": ""}
+    sent = {**EVENT, "kind": "program", "named": "sat_in_our_car", "page": "", "cap": ""}
     assert page.post(f"{add}?of=engagement", sent).status_code == 302
     shown = text(page.get("/rules/"))
     for says in (
-        "Staff is 10 to 49.5", "Branch is one of farm, Shop", "Opened a page with “/prices”", "Sat in our car",
+        "Staff is 10 to 49.5", "Branch is one of Farm, Shop", "Opened a page with “/prices”", "Sat in our car",
     ):  # fmt: skip
         assert says in shown
 
@@ -87,13 +87,15 @@ def test_rules_over_events_and_over_fields_of_ones_own(marketer, gate, browse):
         ("fit", {"field": "workspace_id"}, "Choose one from the list."),
         ("fit", {"field": "name", "when": "business"}, "Only an e-mail address is at a domain."),
         ("fit", {"when": "range", "low": "1"}, "Only a number or a date"),
+        ("fit", {"field": ""}, "Choose what we know of them."),
         ("fit", {"field": "name", "when": "filled"}, "asks the same"),
         ("engagement", {"page": "*" * 9}, "Use up to 120 characters, and * up to 5 times."),
         ("engagement", {"cap": "5"}, "points of a single time"),
         ("engagement", {"cap": "-5"}, "Write a number from 1"),
         ("engagement", {"cap": "0"}, "Write a number from 1"),
-        ("engagement", {"kind": "", "named": ""}, "Choose what they do."),
-        ("engagement", {"kind": "", "named": "moved"}, "Choose what they do."),
+        ("engagement", {"kind": "", "named": "sat_in_our_car"}, "Choose what they do."),
+        ("engagement", {"kind": "program", "named": ""}, "Choose what they do."),
+        ("engagement", {"kind": "program", "named": "moved"}, "Choose what they do."),
         ("engagement", {"page": "x\x00y"}, "This holds a sign that can’t be kept"),
     ],
 )
@@ -103,6 +105,32 @@ def test_a_rule_that_cannot_be_is_told_and_nothing_is_kept(owner, gate, browse, 
     assert says in text(answer)
     with gate(owner):
         assert not RuleDraft.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "refused"),
+    [
+        ("choice", "filled blank is one_of contains", {"range", "business"}),
+        ("yes_no", "filled blank is one_of", {"contains"}),
+        ("number", "filled blank is one_of range", {"contains", "free_mail"}),
+        ("date", "filled blank is one_of range", {"contains", "disposable"}),
+        ("text", "filled blank is one_of contains", {"range"}),
+    ],
+)
+def test_a_field_offers_what_it_can_be_asked_and_the_rest_is_refused_at_the_comparison(
+    marketer, gate, browse, kind, asked, refused
+):
+    with gate(marketer) as at:
+        define("Bill", kind, by=marketer, at=at, choices=["Under £400", "More"] if kind == "choice" else [])
+    page, add = browse(marketer), reverse("rule-add")
+    choices = {"choice": "Under £400\nMore", "yes_no": "Yes\nNo"}.get(kind, "")
+    assert f'<option value="fields.bill" data-asked="{asked}" data-choices="{choices}">' in text(page.get(add))
+    for when in refused:
+        answer = page.post(add, {**FIT, "field": "fields.bill", "when": when})
+        assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["when"])
+    for typed, wanted in (("number", "a number, like 25"), ("date", "a date like"), ("choice", "Under £400, More.")):
+        answer = page.post(add, {**FIT, "field": "fields.bill", "when": "one_of", "value": "12e3"})
+        assert (wanted in text(answer)) == (typed == kind)
 
 
 def test_lines_and_cells_go_into_the_draft_and_no_ready_cell_is_warned_of(owner, gate, browse):
