@@ -81,8 +81,9 @@ else:
     _patience = {name: env.float(name.upper(), default=0.0) for name in ("lock_timeout", "statement_timeout")}
     _options = DATABASES["default"].setdefault("OPTIONS", {})
     _options.setdefault("connect_timeout", 5)
-    if any(_patience.values()):
-        said = [_options.get("options", ""), *(f"-c {name}={wait * 1000:.0f}" for name, wait in _patience.items())]
-        _options["options"] = " ".join(said).strip()
+    # What is kept planned (funnel/workspaces/asking.py) is planned once, not for each value.
+    _said = [_options.get("options", ""), "-c plan_cache_mode=force_generic_plan"]
+    _said += [f"-c {name}={wait * 1000:.0f}" for name, wait in _patience.items() if wait]
+    _options["options"] = " ".join(_said).strip()
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = not SQLITE

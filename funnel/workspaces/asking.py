@@ -1,5 +1,6 @@
 """Ask by statements that are built once. Django builds them anew each time, which at the busy doors and in the worker
-costs more than the database takes to answer."""
+costs more than the database takes to answer. PostgreSQL keeps them too, for as long as the connection lasts: a long one
+takes it five times longer to plan than to answer."""
 
 from __future__ import annotations
 
@@ -25,6 +26,8 @@ STANDINS: dict[type, Callable[[int], Any]] = {
     str: "\x02value{}".format,
     int: lambda place: -0xBA70_0001 - place,
 }
+# What PostgreSQL is told of a value; what words are it finds out by what they are compared with.
+TYPES: dict[type, str] = {UUID: "uuid", datetime: "timestamptz", int: "bigint"}
 
 
 class Asked:
@@ -47,10 +50,7 @@ class Asked:
             raise ScopeError("This query is asked outside of all workspaces.")
         if not all(values):
             return []
-        shape = _built(self, _Shape, self)
-        with shape.connection.cursor() as cursor:
-            cursor.execute(*shape.filled(values))
-            return shape.made(cursor.fetchall())
+        return together([(self, values)])[0]
 
 
 def together(questions: Sequence[tuple[Asked, Sequence[Sequence[Any]]]]) -> list[list[Any]]:
@@ -59,7 +59,7 @@ def together(questions: Sequence[tuple[Asked, Sequence[Sequence[Any]]]]) -> list
     Raises ScopeError where no workspace is open.
     """
     several = tuple(asked for asked, _ in questions)
-    return _built(several, _Several, several).rows([values for _, values in questions])
+    return _built(several, _Statement, several).rows([values for _, values in questions])
 
 
 def _built(key: Any, make: Callable[[Any], Any], what: Any) -> Any:
@@ -75,6 +75,8 @@ class _Shape:
 
     def __init__(self, asked: Asked) -> None:
         standins = [STANDINS[kind](place) for place, kind in enumerate(asked.kinds)]
+        # Of the values and, after them, the workspace.
+        self.kinds = [*asked.kinds, UUID]
         with nullcontext() if asked.outside else scope(workspace=WORKSPACE):
             queryset: Any = asked.build(*standins)
         self.connection = connections[DEFAULT_DB_ALIAS]
@@ -100,20 +102,43 @@ class _Shape:
         if not asked.outside and self.last not in found:
             raise ScopeError("This query isn't kept to a workspace.")
 
-    def filled(self, values: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        """Give the statement with these values, and what goes into its places."""
+    def told(self, values: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """Give the values as the database is told them, and after them the open workspace where it is asked for."""
         told = [[_told(value) for value in some] for some in values]
         if any(place == self.last for place, _ in self.places):
             workspace = get_scope().get("workspace")
             if workspace is None:
                 raise ScopeError("A scope on dimension(s) workspace needs to be active for this query.")
             told.append([_told(workspace)])
-        sql, params = self.pieces[0], []
+        return told
+
+    def filled(self, told: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """Give the statement for so many values, and what goes into its places."""
+        sql = self.pieces[0]
+        params: list[Any] = []
         for (place, always), piece in zip(self.places, self.pieces[1:], strict=True):
             here = [always] if place is None else told[place]
             # Of nothing there is nothing, where it is asked together with others.
             sql += (", ".join(["%s"] * len(here)) or "NULL") + piece
             params += here
+        return sql, params
+
+    def numbered(self, shape: int, numbers: dict[tuple[int, int, bool], int]) -> tuple[str, list[Any]]:
+        """Give the statement for any number of values, each place by its number, and what always stands in others.
+
+        The numbers are by shape, place and whether many may come; new ones are added.
+        """
+        sql = self.pieces[0]
+        params: list[Any] = []
+        for (place, always), piece in zip(self.places, self.pieces[1:], strict=True):
+            if place is None:
+                sql += "%s"
+                params.append(always)
+            else:
+                many = sql.endswith(" IN (")
+                number = numbers.setdefault((shape, place, many), len(numbers) + 1)
+                sql = f"{sql.removesuffix('IN (')}= ANY (${number}" if many else f"{sql}${number}"
+            sql += piece
         return sql, params
 
     def made(self, found: Any) -> list[Any]:
@@ -139,14 +164,38 @@ class _Shape:
         return one
 
 
-class _Several:
-    """One statement for several: each is named before, and their rows stand below each other, told apart by a number.
+class _Statement:
+    """One statement for one query or several: each is named before, and their rows stand below each other, told apart
+    by a number.
 
     Columns of one type share a place. A first part without rows says the types, which a blank alone would not.
     """
 
     def __init__(self, several: Sequence[Asked]) -> None:
-        self.shapes: list[Any] = [_built(asked, _Shape, asked) for asked in several]
+        self.shapes: list[_Shape] = [_built(asked, _Shape, asked) for asked in several]
+        self.connection = connections[DEFAULT_DB_ALIAS]
+        self.heads, self.end = [""], ""
+        if len(several) > 1:
+            self._stack()
+        # PostgreSQL's name for it, the connection that knows it by that name, and what is filled in there.
+        self.name = f"asked_{len(self.connection.__dict__['asked'])}"
+        self.known_to: Any = None
+        self.numbers: dict[tuple[int, int, bool], int] = {}
+
+    def rows(self, several: Sequence[Sequence[Sequence[Any]]]) -> list[list[Any]]:
+        """Give the rows of each query, with its values."""
+        told = [shape.told(values) for shape, values in zip(self.shapes, several, strict=True)]
+        with self.connection.cursor() as cursor:
+            cursor.execute(*(self._spelt(told) if settings.SQLITE else self._kept(told)))
+            rows = cursor.fetchall()
+        if len(self.shapes) == 1:
+            return [self.shapes[0].made(rows)]
+        found: list[list[Any]] = [[] for _ in self.shapes]
+        for row in rows:
+            found[row[0]].append([row[place] for place in self.places[row[0]]])
+        return [shape.made(rows) for shape, rows in zip(self.shapes, found, strict=True)]
+
+    def _stack(self) -> None:
         found = [shape.types() for shape in self.shapes]
         kinds = {kind for types in found for kind in types}
         slots = [kind for kind in sorted(kinds) for _ in range(max(types.count(kind) for types in found))]
@@ -162,24 +211,39 @@ class _Several:
                 free[kind] += 1
             self.places.append(places)
             parts.append(f"SELECT {', '.join([str(number), *columns])} FROM q{number}")  # noqa: S608
-        self.names = [
-            f"q{number}({', '.join(f'c{column}' for column in range(len(types)))})"
+        self.heads = [
+            f"{', ' if number else 'WITH '}q{number}({', '.join(f'c{column}' for column in range(len(types)))}) AS ("
             for number, types in enumerate(found)
         ]
-        self.end = " UNION ALL ".join(parts)
+        self.end = ") " + " UNION ALL ".join(parts)
 
-    def rows(self, several: Sequence[Sequence[Sequence[Any]]]) -> list[list[Any]]:
-        asked, params = [], []
-        for name, shape, values in zip(self.names, self.shapes, several, strict=True):
-            sql, here = shape.filled(values)
-            asked.append(f"{name} AS ({sql})")
-            params += here
-        found: list[list[Any]] = [[] for _ in self.shapes]
-        with self.shapes[0].connection.cursor() as cursor:
-            cursor.execute(f"WITH {', '.join(asked)} {self.end}", params)
-            for row in cursor.fetchall():
-                found[row[0]].append([row[place] for place in self.places[row[0]]])
-        return [shape.made(rows) for shape, rows in zip(self.shapes, found, strict=True)]
+    def _whole(self, pieces: Sequence[tuple[str, list[Any]]]) -> tuple[str, list[Any]]:
+        between = ")" if self.end else ""
+        heads = [head if not number else between + head for number, head in enumerate(self.heads)]
+        sql = "".join(head + piece for head, (piece, _) in zip(heads, pieces, strict=True))
+        return sql + self.end, [value for _, params in pieces for value in params]
+
+    def _spelt(self, told: Sequence[Sequence[Sequence[Any]]]) -> tuple[str, list[Any]]:
+        return self._whole([shape.filled(values) for shape, values in zip(self.shapes, told, strict=True)])
+
+    def _kept(self, told: Sequence[Sequence[Sequence[Any]]]) -> tuple[str, list[Any]]:
+        """Call what PostgreSQL keeps; where this connection doesn't know it yet, tell it first."""
+        if self.known_to is not self.connection.connection:
+            self._tell()
+        places = ", ".join(["%s"] * len(self.numbers))
+        values = [told[at][place] if many else (told[at][place] or [None])[0] for at, place, many in self.numbers]
+        return f"EXECUTE {self.name}" + (f" ({places})" if places else ""), values
+
+    def _tell(self) -> None:
+        sql, params = self._whole([shape.numbered(one, self.numbers) for one, shape in enumerate(self.shapes)])
+        types = [
+            "unknown" if kind is str else TYPES[kind] + "[]" * many
+            for kind, many in ((self.shapes[shape].kinds[place], many) for shape, place, many in self.numbers)
+        ]
+        given = f" ({', '.join(types)})" if types else ""
+        with self.connection.wrap_database_errors, self.connection.connection.cursor() as cursor:
+            cursor.execute(f"PREPARE {self.name}{given} AS {sql}", params)
+        self.known_to = self.connection.connection
 
 
 def _told(value: Any) -> Any:

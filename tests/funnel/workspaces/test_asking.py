@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import Count
 from django_scopes.exceptions import ScopeError
 
@@ -127,3 +128,18 @@ def test_outside_of_all_workspaces_only_those_ask_who_have_taken_the_wall_away(o
         keys.rows(["nobody’s"])
     with gate(owner), pytest.raises(ScopeError):
         keys.rows(["nobody’s"])
+
+
+@pytest.mark.postgres
+def test_postgresql_plans_it_once_and_is_told_again_by_a_new_connection(transactional_db, owner, gate):
+    for _ in range(2):
+        with gate(owner):
+            for _ in range(7):
+                together([(LEADS, [[uuid7()], ["new"]]), (KEYS, [["+44", "+43"]])])
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
+                    " WHERE statement LIKE '%AS (SELECT%funnel_leadkey%'"
+                )
+                assert cursor.fetchall() == [(7, 0)]
+        connection.close()
