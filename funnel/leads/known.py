@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from funnel.leads.models import Lead
 from funnel.workspaces.asking import Asked, together
 
+# What is asked for by something else of the lead than its id.
+BY: dict[Asked, Callable[[Lead], list[Any]]] = {}
+
 
 def ask(lead: Lead, several: Iterable[Asked]) -> None:
-    """Ask for several things at once, each by the lead's id or by nothing; this instance of the lead keeps them."""
+    """Ask for several things at once, each by what it takes of the lead; this instance of the lead keeps them."""
     asked = list(dict.fromkeys(several))
     found = together([(one, _by(one, lead)) for one in asked])
     _kept(lead).update(zip(asked, found, strict=True))
@@ -32,4 +35,6 @@ def _kept(lead: Lead) -> dict[Asked, list[Any]]:
 
 
 def _by(asked: Asked, lead: Lead) -> Sequence[Sequence[Any]]:
+    if by := BY.get(asked):
+        return [by(lead)]
     return [[lead.pk]] if asked.kinds else []

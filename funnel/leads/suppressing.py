@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from funnel.leads import known
 from funnel.leads.identity import Refused, clean_email
 from funnel.leads.models import Consent, Lead, Suppression
 from funnel.workspaces.asking import Asked
@@ -28,6 +29,18 @@ def digest_of(workspace_id: UUID, email: str) -> str:
 def suppression_of(workspace_id: UUID, *emails: str) -> Suppression | None:
     """The suppression of one of these addresses, if there is one."""
     return next(iter(SUPPRESSED.rows([digest_of(workspace_id, email) for email in emails if email])), None)
+
+
+def no_mail(lead: Lead) -> Suppression | None:
+    """The suppression of the lead's address; a page asks once."""
+    return next(iter(known.of(lead, SUPPRESSED, keep=True)), None)
+
+
+def _of_lead(lead: Lead) -> list[str]:
+    return [digest_of(lead.workspace_id, lead.email)] if lead.email else []
+
+
+known.BY[SUPPRESSED] = _of_lead
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ from funnel.leads import known
 from funnel.leads.fields import FIELDS, fields_of
 from funnel.leads.models import Consent, Lead, Suspect
 from funnel.leads.stages import SALES, Stage, side_of
-from funnel.leads.suppressing import suppression_of
+from funnel.leads.suppressing import SUPPRESSED, no_mail
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
 from funnel.overview.lead_scores import SCORE, opened
@@ -76,7 +76,7 @@ ALSO_HERE = Asked(
     UUID,
 )
 # What the lead's page asks at once, and which of it the desk does too; the rest is plugged in.
-THERE = (HANDOFFS, SPOKEN, story.EVENTS, SCORE)
+THERE = (HANDOFFS, SPOKEN, story.EVENTS, SCORE, SUPPRESSED)
 EVERYTHING = (*THERE, CONSENTS, SUSPECTS, ALSO_HERE)
 
 
@@ -241,7 +241,7 @@ def _consents(lead: Lead) -> dict[str, Any]:
     names = [*usual, *(name for name in latest if name not in usual)]
     return {
         "consents": [(usual.get(name, name.capitalize()), latest.get(name)) for name in names],
-        "no_mail": suppression_of(lead.workspace_id, lead.email) if "email" in latest else None,
+        "no_mail": no_mail(lead) if "email" in latest else None,
         "proofs": given,
     }
 

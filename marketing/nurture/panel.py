@@ -11,7 +11,7 @@ from django.urls import reverse
 from funnel.leads import known
 from funnel.leads.models import Consent, Lead, Suppression
 from funnel.leads.stages import Stage
-from funnel.leads.suppressing import suppression_of
+from funnel.leads.suppressing import no_mail
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.roles import may
 from marketing.nurture import actions as nurture
@@ -44,7 +44,7 @@ OPEN = Asked(
 def none_after(lead: Lead) -> str:
     """Why a lead would get no nurture mails once sales gives it back; blank where it would: SLOTS["no_nurture"]."""
     is_on, agreed, has_more = known.of(lead, OPEN)[0]
-    suppressed = suppression_of(lead.workspace_id, lead.email)
+    suppressed = no_mail(lead)
     against = (
         (not is_on, "They are switched off"),
         (suppressed and suppressed.why == Suppression.Why.BOUNCED, Stop.BOUNCED.label),
@@ -66,7 +66,7 @@ def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
     changes = may(request.member, "campaigns.change")
     may_stop = changes or getattr(lead, "changeable", False)
     last_waits = latest is not None and latest.state == EnrollmentState.DONE and latest.waits > 0
-    suppressed = suppression_of(lead.workspace_id, lead.email)
+    suppressed = no_mail(lead)
     could = changes and lead.stage in nurture.WITH_MARKETING and not (latest and latest.is_active)
     why, offers = "", False
     if could and nurture.Mails.objects.filter(is_on=True).exists():
