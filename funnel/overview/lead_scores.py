@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ class Row:
     now: Decimal
     where: str = ""
     rule: str = ""
+    capped: int | None = None
     at: datetime | None = None
     corrected_at: datetime | None = None
 
@@ -100,7 +101,7 @@ def _engagement(
     """The rows of the ledger, and how to draw them with a line."""
     basis = score.basis
     chain = {one.pk: one for one in basis.version.chain()}
-    names = {(pk, rule["key"]): sentence(rule) for pk, one in chain.items() for rule in one.rules["engagement"]}
+    rules = {(pk, rule["key"]): rule for pk, one in chain.items() for rule in one.rules["engagement"]}
     points: list[ScorePoint] = POINTS.rows([lead.pk], list(chain))
     exact = [one.points * basis.weight(one.occurred_at) / basis.weight(at) for one in points[:ROWS]]
     then = [one.points for one in points[:ROWS]]
@@ -115,7 +116,8 @@ def _engagement(
             then=one.points,
             now=now,
             where=_where(one),
-            rule=f"{names[one.version_id, one.rule]} ({chain[one.version_id].number})",
+            rule=f"{sentence(rules[one.version_id, one.rule])} ({chain[one.version_id].number})",
+            capped=_capped(one, rules[one.version_id, one.rule]),
             at=one.occurred_at,
             corrected_at=one.cause.recorded_at if one.cause_id != one.event_id else None,
         )
@@ -127,6 +129,12 @@ def _engagement(
     rest = exact[-1] if len(points) > ROWS else 0.0
     draw = partial(plot_of, acts, rest=rest, half_life=basis.half_life, workspace=lead.workspace, at=at)
     return rows, lambda line: draw(line=line)
+
+
+def _capped(point: ScorePoint, rule: Mapping[str, Any]) -> int | None:
+    """The most that the rule gives in a day, where that is why it gave less this time."""
+    less = point.cause_id == point.event_id and abs(point.points) < abs(rule["points"])
+    return rule.get("cap") if less else None
 
 
 def _where(point: ScorePoint) -> str:

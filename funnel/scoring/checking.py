@@ -74,7 +74,8 @@ def _lines(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _over_field(rule: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) -> Iterator[tuple[str, str]]:
-    name, when, value = rule["field"], rule["when"], rule.get("value") or ""
+    name, when = rule["field"], rule["when"]
+    value: Any = rule.get("value") or ""
     own = own_of(name, fields)
     if own is None and name not in STANDARD:
         yield "field", "There is no field of this name; make it first."

@@ -80,6 +80,15 @@ def test_both_scores_add_up_to_the_numbers_shown(lead, rep, browse, gate, work):
         assert sum(points for _, _, points in seen["fit_rows"]) == seen["fit"] == score.fit
 
 
+def test_a_row_that_gave_less_says_that_the_days_most_was_reached(lead, rep, browse, gate, work):
+    with gate(rep) as at:
+        for minutes in range(7):
+            touch(lead, "page_view", at=at, occurred_at=at - timedelta(days=3, minutes=minutes))
+    work()
+    page = read(browse(rep), lead)
+    assert page.count("Most a day reached: 5 points") == page.count('class="num then">0<') == 2
+
+
 def test_a_number_that_is_shown_never_contradicts_its_band(rep, browse, gate, work):
     """A meeting and a click came to 24, where band 3 begins; half an hour later they are a hair under it."""
     with gate(rep) as at:
