@@ -12,7 +12,7 @@ from funnel.leads.models import FieldDefinition
 from funnel.leads.stages import Stage
 from funnel.templatetags.words import plural
 from funnel.transfer import guessing
-from funnel.transfer.mapping import SOURCES, STAGES, Mapping, WrongMap
+from funnel.transfer.mapping import NO_MAIL, SOURCES, STAGES, Mapping, WrongMap, must_not
 from funnel.transfer.models import Import
 from funnel.workspaces.models import Member
 from funnel.workspaces.slots import slot
@@ -29,6 +29,7 @@ GROUPS = (
     ("Where they are", (
         ("received_at", "First contact"), ("stage", "Stage"), ("customer_holder", "With, customers only"),
     )),
+    ("Do not mail", (("no_mail", "No mail to this person"), ("bounced", "Mail to them comes back"))),
 )  # fmt: skip
 ORDERS = (("dmy", "day/month/year"), ("mdy", "month/day/year"), ("ymd", "year first"))
 KEYS = {"email", "phone", "external_id"}
@@ -120,11 +121,15 @@ class Columns:
         line = Line(place, column["name"], column["eg"], target, own)
         if target in ("stage", "customer_holder"):
             self._values(line, column)
+        elif target in NO_MAIL:
+            self._no_mail(line, column)
         elif target == "received_at" or target in self.dated:
             self._dates(line, column)
         elif not target:
             line.says = "Nothing fits" if column["filled"] else "Empty"
-        line.found = not line.says
+        elif target.startswith("fields.") and guessing.OPT_OUT.search(guessing.plain(line.name)):
+            line.says = "Only noted on the lead’s page; stops no mail"
+        line.found = not (line.says or line.wrong)
         return line
 
     def _values(self, line: Line, column: dict[str, Any]) -> None:
@@ -156,6 +161,15 @@ class Columns:
         line.says = plural(len(line.values), word, many) + (f", {line.open} to choose" if line.open else "")
         if self.posted is not None and not shown:
             self.wrong[f"to-{line.place}"] = f"Look at what stands in “{line.name}” and what each means."
+
+    def _no_mail(self, line: Line, column: dict[str, Any]) -> None:
+        """How many a column keeps from mail, where its words are few enough to tell."""
+        blank = {word.casefold() for word in self._blank()}
+        said = [(must_not(text), many) for text, many in column["values"] or [] if text.casefold() not in blank]
+        if stops := sum(many for stop, many in said if stop):
+            line.says = f"{plural(stops, 'person gets', 'people get')} no mail"
+        if unread := sum(many for stop, many in said if stop is None):
+            line.wrong = f"{plural(unread, 'row says', 'rows say')} neither yes nor no"
 
     def _dates(self, line: Line, column: dict[str, Any]) -> None:
         either = column["dates"].get("either", 0)

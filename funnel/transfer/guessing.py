@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from funnel.leads.stages import Stage
+from funnel.transfer.mapping import MUST_NOT, must_not
 
 # Per target the names of columns without signs and case, the likeliest first: where a file has several, it wins.
 NAMES: dict[str, str] = {
@@ -40,7 +41,11 @@ NAMES: dict[str, str] = {
     "customer_holder": "contact owner|lead owner|account owner|owner|looked after by|salesperson|sales rep|sales agent"
     "|account manager|assigned user|assignedusername|assigned to|person owner|hubspot owner id|rep|betreuer",
 }
-# What says that somebody wants no mail is kept as a field of its own, never read as a consent.
+# What says that somebody must not be mailed; of other ways to reach them it is noted in a field of the business's own.
+BOUNCED = re.compile(
+    r"^(((e ?mail )?(hard )?bounced?|clean time|invalid email.*|emailbounceddate)|.*mail\w*isinvalid)$"
+)
+NOT_MAIL = re.compile(r"phone|call|sms|fax")
 OPT_OUT = re.compile(r"opt(ed)? ?out|unsub|blacklisted|do ?not ?(e ?mail|call|contact)")
 # Where a file's ids come from, by columns that only this program writes.
 SYSTEMS: dict[str, frozenset[str]] = {
@@ -73,7 +78,7 @@ def plain(name: str) -> str:
 def guess(columns: list[dict[str, Any]], own: Mapping[str, str]) -> dict[int, str]:
     """{place of a column: its target}; `own` holds the business's own fields, name by label."""
     names = {place: plain(column["name"]) for place, column in enumerate(columns) if column["filled"]}
-    found: dict[int, str] = {}
+    found = {place: stop for place, name in names.items() if (stop := _stops(name, columns[place]))}
     for target, listed in NAMES.items():
         for likely in listed.split("|"):
             place = next((place for place, name in names.items() if name == likely and place not in found), None)
@@ -92,6 +97,17 @@ def guess(columns: list[dict[str, Any]], own: Mapping[str, str]) -> dict[int, st
         elif place not in found and OPT_OUT.search(name):
             found[place] = f"fields.{slug(columns[place]['name'])}"
     return found
+
+
+def _stops(name: str, column: dict[str, Any]) -> str:
+    """The target of a column that says who must not be mailed, by its name or its words; a blank for any other."""
+    said = [text.casefold() for text, _ in column["values"] or []]
+    read = [must_not(text) is not None for text in said]
+    if NOT_MAIL.search(name) or not (any(read) or column["dates"]):
+        return ""
+    if BOUNCED.search(name):
+        return "bounced"
+    return "no_mail" if OPT_OUT.search(name) or (all(read) and MUST_NOT.intersection(said)) else ""
 
 
 def _fits(target: str, column: dict[str, Any]) -> bool:

@@ -21,9 +21,10 @@ from django.db.models.functions import Coalesce
 from funnel.leads import receiving
 from funnel.leads.fields import MOST_FIELDS
 from funnel.leads.identity import Refused
-from funnel.leads.models import FieldDefinition, Lead
+from funnel.leads.models import FieldDefinition, Lead, Suppression
 from funnel.leads.receiving import Received
 from funnel.leads.stages import MARKETING, Stage
+from funnel.leads.suppressing import digest_of, suppress
 from funnel.outbox.actions import record_all
 from funnel.outbox.drain import AIR
 from funnel.outbox.models import Event, Lane
@@ -46,6 +47,9 @@ class Chunk:
     counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTED, 0)))
     refused: list[RefusedLine] = field(default_factory=list)
     taken: list[tuple[Row, Received, str]] = field(default_factory=list)
+    # Who must not be mailed and wasn't known for it, and how many more have no address that could be kept from it.
+    no_mail: set[UUID] = field(default_factory=set)
+    no_address: int = 0
 
     @property
     def undated(self) -> Counter[Stage | None]:
@@ -130,11 +134,12 @@ class Run:
         )
         earlier = self.seen.earlier([row for row in good if row.capture.keys]) if self.seen else {}
         placed = self._place(good, results, at)
+        self._suppress(chunk, good, results, at)
         for row, result in zip(good, results, strict=True):
             if result.refused:
                 self._refuse(chunk, row.line, row.cells, result.refused)
                 continue
-            moved = result.lead is not None and result.lead.pk in placed
+            moved = result.lead is not None and result.lead.pk in placed | chunk.no_mail
             if row.line in earlier:
                 what = "same" if earlier[row.line] else "changed"
             else:
@@ -151,6 +156,32 @@ class Run:
             named[name if place is None else self.mapping.header[place]] = says
         chunk.counts["refused"] += 1
         chunk.refused.append((line, cells, named))
+
+    def _suppress(self, chunk: Chunk, rows: Sequence[Row], results: Sequence[Received], at: datetime) -> None:
+        """Keep from mail whom a row wants kept from it; nothing in a list ever takes that back."""
+        asked: dict[str, tuple[UUID, Suppression.Why]] = {}
+        for row, result in zip(rows, results, strict=True):
+            if row.no_mail is None or result.lead is None:
+                continue
+            addresses = list(filter(None, {result.lead.email, row.capture.email}))
+            chunk.no_address += not addresses
+            for address in addresses:
+                asked.setdefault(digest_of(self.workspace.pk, address), (result.lead.pk, row.no_mail))
+        if not asked:
+            return
+        known = set(Suppression.objects.filter(digest__in=list(asked)).values_list("digest", flat=True))
+        new = {digest: said for digest, said in asked.items() if digest not in known}
+        for stop in Suppression.Why:
+            suppress(self.workspace.pk, [digest for digest, (_, why) in new.items() if why == stop], stop, at=at)
+        told = dict(new.values())
+        chunk.no_mail = set(told)
+        record_all(
+            [
+                Event(workspace=self.workspace, lead_id=pk, kind=why, occurred_at=at, recorded_at=at, actor=self.by)
+                for pk, why in told.items()
+            ],
+            lane=Lane.BULK,
+        )
 
     def _place(self, rows: Sequence[Row], results: Sequence[Received], at: datetime) -> set[UUID]:
         """Move leads to the stage their row claims, and give customers that nobody looks after to whom it names.

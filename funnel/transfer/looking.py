@@ -34,7 +34,7 @@ class Look:
         self.one = one
         self.found: dict[str, Any] = one.preview or {
             "stages": {}, "with": 0, "new": [], "changed": [], "reasons": [], "ready": 0, "known": {}, "turns": 0,
-            "undated": 0, "customers_of_today": 0,
+            "undated": 0, "customers_of_today": 0, "no_mail": 0, "no_address": 0,
         }  # fmt: skip
         self.path = one.folder / f"seen-{one.duty}"
         self.seen = Seen(self.path)
@@ -62,6 +62,8 @@ class Look:
         self.found["stages"] = stages
         self.found["undated"] += chunk.undated.total()
         self.found["customers_of_today"] += chunk.undated[Stage.CUSTOMER]
+        self.found["no_mail"] += len(chunk.no_mail)
+        self.found["no_address"] += chunk.no_address
         for line, cells, errors in chunk.refused:
             self._reason(line, cells, errors)
         self._ready(chunk, at)
@@ -121,7 +123,7 @@ class Look:
         rows = {result.lead.pk: row for row, result, _ in chunk.taken if result.lead}
         for lead in changed:
             if old := was.get(lead.pk):
-                self.found["changed"].append(_difference(old, lead, rows[lead.pk]))
+                self.found["changed"].append(_difference(old, lead, rows[lead.pk], no_mail=lead.pk in chunk.no_mail))
 
     def end(self) -> None:
         """Share the turns of those whom nobody knows among those who take leads, as the rotation would."""
@@ -150,10 +152,12 @@ def _described(row: Row, one: Import) -> str:
         said.append(Stage(stage).label.lower())
     if capture.holder:
         said.append(f"with {capture.holder.first_name}")
+    if row.no_mail:
+        said.append("no mail")
     return ", ".join(said)[:200]
 
 
-def _difference(old: Lead, new: Lead, row: Row) -> str:
+def _difference(old: Lead, new: Lead, row: Row, *, no_mail: bool) -> str:
     """What would be otherwise with a lead that is here."""
     said = []
     for name, word in COMPARED.items():
@@ -168,4 +172,6 @@ def _difference(old: Lead, new: Lead, row: Row) -> str:
         said.append(f"{old.get_stage_display()} → {row.capture.stage.label}")
     if new.received_at != old.received_at:
         said.append("came earlier than we knew")
+    if no_mail:
+        said.append("no mail any more")
     return f"{old}: {', '.join(said)}"[:300]

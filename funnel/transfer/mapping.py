@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from funnel.leads import fields
 from funnel.leads.identity import Capture, Refused
+from funnel.leads.models import Suppression
 from funnel.leads.stages import Stage
 from funnel.transfer.reading import FAULTY
 from funnel.workspaces.models import Member
@@ -20,8 +22,10 @@ PLAIN = ("name", "email", "phone", "company", "external_id")
 HALVES = ("first_name", "last_name")
 SOURCES = ("source.channel", "source.campaign", "source.placement")
 STAGES = (Stage.CUSTOMER, Stage.NURTURING, Stage.LOST, Stage.DISQUALIFIED)
+# Of these several columns may speak, and one that says so is enough.
+NO_MAIL = {"bounced": Suppression.Why.BOUNCED, "no_mail": Suppression.Why.UNSUBSCRIBED}
 # "customer_holder" is a holder that counts for customers alone; with "holder" it refuses the row of anybody else.
-TARGETS = (*PLAIN, *HALVES, *SOURCES, "received_at", "stage", "holder", "customer_holder")
+TARGETS = (*PLAIN, *HALVES, *SOURCES, *NO_MAIL, "received_at", "stage", "holder", "customer_holder")
 SETTINGS = ("$blank", "$values", "$dates", "$about", "$stage", "$source", "$system")
 ORDERS = {"dmy": (2, 1, 0), "mdy": (2, 0, 1), "ymd": (0, 1, 2)}
 LIKE = {"dmy": "17/11/2026", "mdy": "11/17/2026", "ymd": "2026-11-17 or 2026-11-17T10:42+00:00"}
@@ -31,6 +35,10 @@ DATE = re.compile(
     r"(?:,?[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(am|pm)?)?",
     re.IGNORECASE,
 )
+# What other programs write where somebody must not be mailed, and where nothing speaks against it.
+MUST_NOT = frozenset(("unsubscribed", "opted out", "bounced", "cleaned"))
+YES = MUST_NOT | fields.YES | {"y", "x", "ja", "oui", "si", "sí"}
+NO = fields.NO | {"n", "nein", "non", "subscribed", "opted in", "active", "confirmed", "unconfirmed"}
 # What a spreadsheet would run as a formula; our own files carry it behind an apostrophe.
 FORMULA = re.compile("['’]?[=+\\-@\t\r＝＋－＠]")
 LONGEST_FIELD = 60
@@ -47,6 +55,7 @@ class Row:
     """What one row says."""
 
     capture: Capture
+    no_mail: Suppression.Why | None = None
     line: int = 0
     cells: list[str] = field(default_factory=list)
 
@@ -79,7 +88,7 @@ class Mapping:
             raise WrongMap(f"“{column}” goes to “{target}”, which is no target.")
         if len(own) > LONGEST_FIELD or "\x00" in own:
             raise WrongMap(f"“{column}” goes to a field whose name is longer than {LONGEST_FIELD} characters.")
-        if target in self.places.values():
+        if target in self.places.values() and target not in NO_MAIL:
             raise WrongMap(f"Two columns go to “{target}”.")
         self.places[self.header.index(column)] = target
 
@@ -147,7 +156,7 @@ class Mapping:
             if not (value := self._value(place, cells)):
                 continue
             try:
-                found[target] = self._read(place, target, value)
+                found[target] = self._read(place, target, value) or found.get(target)
             except ValueError as wrong:
                 errors[self.header[place]] = str(wrong)
         stage, holder = found.get("stage", self.stage), found.get("holder")
@@ -177,7 +186,8 @@ class Mapping:
             silent_when_same=True,
             row_key=hashlib.sha256("\x1f".join(cell.strip() for cell in cells).encode(errors="replace")).hexdigest(),
         )
-        return Row(capture, line, cells)
+        no_mail = next((why for target, why in NO_MAIL.items() if found.get(target)), None)
+        return Row(capture, no_mail, line, cells)
 
     def _source(self, name: str, found: dict[str, Any]) -> str:
         return str(found.get(name) or self.source.get(name, ""))
@@ -205,6 +215,10 @@ class Mapping:
             if member is None:
                 raise ValueError(f"“{value}” is nobody’s e-mail address in this business.")
             return member
+        if target in NO_MAIL:
+            if (said := must_not(value)) is None:
+                raise ValueError(f"“{value}” says neither yes nor no.")
+            return said
         if target == "received_at":
             return self._moment(value, self.orders.get(place, "ymd"))
         if place in self.orders:
@@ -236,6 +250,14 @@ def _written(value: str, order: str) -> datetime:
     if found[7]:
         hour = hour % 12 + (12 if found[7].lower() == "pm" else 0)
     return datetime(number, int(month), int(day), hour, int(found[5] or 0), int(found[6] or 0))  # noqa: DTZ001
+
+
+def must_not(value: str) -> bool | None:
+    """Whether a cell says that somebody must not be mailed, by a word or the day of it; None where it says neither."""
+    folded = value.strip().casefold()
+    if folded in YES or DATE.match(folded):
+        return True
+    return False if folded in NO else None
 
 
 def formula_safe(text: str) -> str:
