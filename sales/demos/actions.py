@@ -87,7 +87,7 @@ def book(
     lead = Lead.objects.locked([lead.pk], "holder__user", "company", "workspace")[lead.pk]
     if by is not None:
         _may_book(lead, holder, by)
-    reserve(holder, starts_at, ends_at, past=gone_by)
+    reserve(holder, starts_at, ends_at, past=gone_by, by=by)
     deal = _advance(lead, holder, by=by, at=at, occurred_at=starts_at if gone_by else None)
     pk = pk or uuid7()
     demo = Demo(
@@ -108,7 +108,7 @@ def book(
         made_at=at,
         updated_at=at,
     )
-    with _no_overlap(holder, starts_at):
+    with _no_overlap(demo, by):
         demo.save(force_insert=True)
     _tell(demo, "demo_booked", by=by, at=at, occurred_at=starts_at if gone_by else at)
     return demo
@@ -134,8 +134,8 @@ def move(demo: Demo, changes: dict[str, Any], *, by: Member | None, at: datetime
     if "holder" in was and by is not None and not by.leads_others:
         raise NotYourDemo("Only an owner or a manager gives a demo to somebody else.")
     if {"starts_at", "ends_at", "holder"} & set(was):
-        reserve(now.holder, now.starts_at, now.ends_at, past=now.ends_at <= at, besides=now)
-    _change(now, *was, "wall", at=at, heard=True)
+        reserve(now.holder, now.starts_at, now.ends_at, past=now.ends_at <= at, besides=now, by=by)
+    _change(now, *was, "wall", at=at, heard=True, by=by)
     told = {name: _plain(value) for name, value in was.items()}
     _tell(now, "demo_moved", by=by, at=at, was=told)
     return now
@@ -212,12 +212,12 @@ def _decide(demo: Demo, to: DemoState, *, by: Member, at: datetime, note: str, s
         raise NotYet("This demo has not begun yet.")
     if now.state == DemoState.MISSED:
         # Its time was free again, so something else may stand there.
-        reserve(now.holder, now.starts_at, now.ends_at, past=True, besides=now)
+        reserve(now.holder, now.starts_at, now.ends_at, past=True, besides=now, by=by)
         why = "Not sent: the demo was held after all."
         mail.take_back("demo-missed", lead_ids=[now.lead_id], why=why, demo=str(now.pk))
     was, now.state, now.decided_at = now.state, to, at
     now.note = note or now.note
-    _change(now, "state", "note", "decided_at", at=at)
+    _change(now, "state", "note", "decided_at", at=at, by=by)
     kind = "demo_held" if to == DemoState.HELD else "demo_missed"
     times = Demo.objects.filter(lead=now.lead, state=DemoState.MISSED).count()
     _tell(now, kind, by=by, at=at, occurred_at=min(now.starts_at, at), note=note, was=str(was), times=times)
@@ -250,20 +250,25 @@ def locked(demo: Demo, by: Member | None) -> Demo:
 
 
 def reserve(
-    holder: Member, starts_at: datetime, ends_at: datetime, *, past: bool = False, besides: Demo | None = None
+    holder: Member,
+    starts_at: datetime,
+    ends_at: datetime,
+    *,
+    past: bool = False,
+    besides: Demo | None = None,
+    by: Member | None = None,
 ) -> None:
     """Hold the member's row, so that one after the other looks whether this time is free; raise Taken or CantDemo.
 
-    On SQLite the write lock does that; on PostgreSQL the table refuses an overlap too (`demo_no_overlap`).
+    On SQLite the write lock does that; on PostgreSQL the table refuses an overlap too (`demo_no_overlap`). `by` is who
+    reads a refusal.
     """
     alive = hold(holder)
     if holder.role not in SELLERS or not (alive or past):
         raise CantDemo(f"{holder.name} can’t be booked.", field="holder")
-    found = Demo.objects.clashing(holder, starts_at, ends_at)
-    if besides is not None:
-        found = found.exclude(pk=besides.pk)
-    if found.exists():
-        raise _taken(holder, starts_at)
+    other = _in_the_way(holder, starts_at, ends_at, besides)
+    if other is not None:
+        raise _taken(holder, other, by)
 
 
 def hold(holder: Member) -> bool:
@@ -273,7 +278,7 @@ def hold(holder: Member) -> bool:
 
 
 @contextmanager
-def _no_overlap(holder: Member, starts_at: datetime) -> Iterator[None]:
+def _no_overlap(demo: Demo, by: Member | None) -> Iterator[None]:
     """Turn the table's own refusal of an overlap into its sentence."""
     try:
         with transaction.atomic():
@@ -281,12 +286,26 @@ def _no_overlap(holder: Member, starts_at: datetime) -> Iterator[None]:
     except IntegrityError as error:
         if "demo_no_overlap" not in str(error):
             raise
-        raise _taken(holder, starts_at) from None
+        raise _taken(demo.holder, _in_the_way(demo.holder, demo.starts_at, demo.ends_at, demo), by) from None
 
 
-def _taken(holder: Member, starts_at: datetime) -> Taken:
-    local = holder.workspace.local(starts_at)
-    return Taken(f"{holder.name} has another demo at that time: {day(local.date())}, {local:%H:%M}.", field="starts_at")
+def _in_the_way(holder: Member, starts_at: datetime, ends_at: datetime, besides: Demo | None) -> Demo | None:
+    found = Demo.objects.clashing(holder, starts_at, ends_at).select_related("lead").order_by("starts_at")
+    if besides is not None:
+        found = found.exclude(pk=besides.pk)
+    first: Demo | None = found.first()
+    return first
+
+
+def _taken(holder: Member, other: Demo | None, by: Member | None) -> Taken:
+    """Say what is in the way: from when to when, and to a member with whom; a lead reads no other lead's name."""
+    sentence = f"{holder.name} has another demo at that time"
+    if other is not None:
+        begins, ends = map(holder.workspace.local, (other.starts_at, other.ends_at))
+        sentence += f": {day(begins.date())}, {begins:%H:%M} to {ends:%H:%M}"
+        if by is not None and Lead.objects.visible_to(by).filter(pk=other.lead_id).exists():
+            sentence += f", with {other.lead}"
+    return Taken(f"{sentence}.", field="starts_at")
 
 
 def _times(starts_at: datetime, ends_at: datetime, at: datetime, *, past: bool) -> None:
@@ -332,12 +351,12 @@ def _still_booked(demo: Demo) -> None:
         raise NotBooked(f"This demo was {demo.get_state_display().lower()}.")
 
 
-def _change(demo: Demo, *names: str, at: datetime, heard: bool = False) -> None:
+def _change(demo: Demo, *names: str, at: datetime, heard: bool = False, by: Member | None = None) -> None:
     """Save what changed; `heard` where calendars must hear of it."""
     demo.version += 1
     demo.sequence += heard
     demo.updated_at = at
-    with _no_overlap(demo.holder, demo.starts_at):
+    with _no_overlap(demo, by):
         demo.save(update_fields=[*names, "sequence", "version", "updated_at"])
 
 

@@ -252,8 +252,9 @@ def test_overlapping_times_and_moves_at_once_leave_no_overlap(rep, fifty, gate):
 
 def no_guard(holder, starts_at, ends_at, **_):
     """Look and book without holding the rep's row."""
-    if Demo.objects.clashing(holder, starts_at, ends_at).exists():
-        raise demos._taken(holder, starts_at)
+    other = Demo.objects.clashing(holder, starts_at, ends_at).first()
+    if other is not None:
+        raise demos._taken(holder, other, None)
 
 
 @pytest.mark.postgres
