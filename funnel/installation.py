@@ -64,6 +64,7 @@ except (ValueError, KeyError, ImproperlyConfigured):
         "DATABASE_URL can't be read; write it like postgres://user:password@host:5432/name."
     ) from None
 SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+KEEP_PLANS = not SQLITE and env.bool("KEEP_PLANS", default=False)
 if SQLITE:
     # A page waits at most a second for the one write lock, the worker twenty (design.md, Events and effects).
     # The log is moved into the file by the worker, beside the write lock; a commit does it only when that is away.
@@ -81,9 +82,10 @@ else:
     _patience = {name: env.float(name.upper(), default=0.0) for name in ("lock_timeout", "statement_timeout")}
     _options = DATABASES["default"].setdefault("OPTIONS", {})
     _options.setdefault("connect_timeout", 5)
+    _said = [f"-c {name}={wait * 1000:.0f}" for name, wait in _patience.items() if wait]
     # What is kept planned (funnel/workspaces/asking.py) is planned once, not for each value.
-    _said = [_options.get("options", ""), "-c plan_cache_mode=force_generic_plan"]
-    _said += [f"-c {name}={wait * 1000:.0f}" for name, wait in _patience.items() if wait]
-    _options["options"] = " ".join(_said).strip()
+    _said += ["-c plan_cache_mode=force_generic_plan"] * KEEP_PLANS
+    if _said:
+        _options["options"] = " ".join([_options.get("options", ""), *_said]).strip()
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = not SQLITE

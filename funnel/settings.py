@@ -8,6 +8,7 @@ from funnel.installation import (
     DATABASES,
     HOST,
     HTTPS,
+    KEEP_PLANS,
     PORT,
     PUBLIC,
     PUBLIC_URL,
@@ -16,7 +17,7 @@ from funnel.installation import (
     env,
 )
 
-__all__ = ["DATABASES", "PORT", "SECRET_KEY", "SQLITE"]  # they are read from here
+__all__ = ["DATABASES", "KEEP_PLANS", "PORT", "SECRET_KEY", "SQLITE"]  # they are read from here
 
 REDIS_URL = env.str("REDIS_URL", default="")
 EMAIL_URL = env.str("EMAIL_URL", default="")

@@ -9,6 +9,9 @@ os.environ.setdefault("SQLITE_TIMEOUT", "1")
 # On PostgreSQL, where somebody locks a table, visitors would otherwise wait until no thread is left to answer anybody.
 os.environ.setdefault("LOCK_TIMEOUT", "4")
 os.environ.setdefault("STATEMENT_TIMEOUT", "30")
+# A page's long statements are planned once for each connection. The worker's go with how many are asked and how full
+# the tables are by now, so they are planned each time: a plan from when they were empty cost it four of ten leads.
+os.environ.setdefault("KEEP_PLANS", "1")
 # Each thread has a connection: with the worker’s 64 MiB for each they would hold a gigabyte together, and be no faster.
 os.environ.setdefault("SQLITE_CACHE", "1")
 os.environ.setdefault("SQLITE_STATEMENTS", "40")

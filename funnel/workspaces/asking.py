@@ -1,6 +1,6 @@
 """Ask by statements that are built once. Django builds them anew each time, which at the busy doors and in the worker
-costs more than the database takes to answer. PostgreSQL keeps them too, for as long as the connection lasts: a long one
-takes it five times longer to plan than to answer."""
+costs more than the database takes to answer. For pages PostgreSQL keeps them too, as long as the connection lasts: a
+long one takes it five times longer to plan than to answer."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class _Statement:
         """Give the rows of each query, with its values."""
         told = [shape.told(values) for shape, values in zip(self.shapes, several, strict=True)]
         with self.connection.cursor() as cursor:
-            cursor.execute(*(self._spelt(told) if settings.SQLITE else self._kept(told)))
+            cursor.execute(*(self._kept(told) if settings.KEEP_PLANS else self._spelt(told)))
             rows = cursor.fetchall()
         if len(self.shapes) == 1:
             return [self.shapes[0].made(rows)]

@@ -24,6 +24,12 @@ LEADS = Asked(
 KEYS = Asked(lambda value: LeadKey.objects.filter(value__in=[value], kind="email").values_list("lead_id", "kind"), str)
 
 
+@pytest.fixture(autouse=True, params=["planned each time", "kept planned"])
+def kept(request, settings):
+    """As the worker asks, and as a page does."""
+    settings.KEEP_PLANS = not settings.SQLITE and request.param == "kept planned"
+
+
 @pytest.fixture
 def leads(owner, gate):
     with gate(owner) as at:
@@ -131,9 +137,13 @@ def test_outside_of_all_workspaces_only_those_ask_who_have_taken_the_wall_away(o
 
 
 @pytest.mark.postgres
-def test_postgresql_plans_it_once_and_is_told_again_by_a_new_connection(transactional_db, owner, gate):
+def test_a_page_is_planned_once_and_told_again_to_a_new_connection(transactional_db, owner, gate, settings):
+    settings.KEEP_PLANS = True
     for _ in range(2):
+        connection.close()
         with gate(owner):
+            with connection.cursor() as cursor:
+                cursor.execute("SET plan_cache_mode = force_generic_plan")
             for _ in range(7):
                 together([(LEADS, [[uuid7()], ["new"]]), (KEYS, [["+44", "+43"]])])
             with connection.cursor() as cursor:
@@ -142,4 +152,3 @@ def test_postgresql_plans_it_once_and_is_told_again_by_a_new_connection(transact
                     " WHERE statement LIKE '%AS (SELECT%funnel_leadkey%'"
                 )
                 assert cursor.fetchall() == [(7, 0)]
-        connection.close()
