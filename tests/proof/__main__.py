@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--leads", type=int, default=20_000, help="a year of so many")
-    what.add_argument("--orders", type=int, default=0, help="so many orders of thirty steps instead, beside the model")
+    what.add_argument("--orders", type=int, default=0, help="so many orders of steps instead, beside the model")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     setup_test_environment()

@@ -16,6 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.ledger.models import Revenue
+from funnel.mail.models import Message
+from funnel.outbox.actions import try_again
 from funnel.outbox.drain import drain, handlers
 from funnel.outbox.models import Effect, Event, Lane, State
 from funnel.scoring.models import Basis, LeadScore
@@ -29,11 +31,14 @@ from sales.deals.models import Deal
 from sales.queue.desk import desk_of
 from sales.queue.models import Task
 from tests.conftest import undone
-from tests.proof.model import Desk, Model, No
+from tests.proof.desks import Desk, desk
+from tests.proof.model import Model, No
 from tests.proof.people import Person
 from tests.proof.scores import Rules
 
-WATCHED = ("score", "remind", "escalate", "pass_on", "cool", "ask", "follow", "deals_follow")
+WATCHED = (
+    "score", "notify", "remind", "escalate", "pass_on", "cool", "ask", "follow", "deals_follow", "prompt",
+)  # fmt: skip
 # A Monday of the week before the clocks change.
 BEGINS = datetime(2027, 3, 22, 8, 50, tzinfo=UTC)
 TICK = timedelta(seconds=61)
@@ -58,19 +63,23 @@ class Beside(RuleBasedStateMachine):
         rules = Rules(default_rules(), self.workspace.zone)
         self.model = Model(rules, {owner.pk}, {one.pk for one in reps})
         self.who: dict[int, UUID] = {}
-        self.versions, self.turn = 1, 0
+        self.turn = self.letters = 0
         self.desks: dict[UUID, Desk] = {}
         self.comes: tuple[str, dict[str, Any], int] | None = None
         self.fault: tuple[str, str] | None = None
         self.culprit = 0
+        self.stuck: list[int] = []
         self.differs: AssertionError | None = None
         with self.gate():
             self.seen = max(Effect.objects.values_list("pk", flat=True), default=0)
 
     def teardown(self) -> None:
-        """In the end the worker is through with everything, and check_facts has nothing to say."""
+        """In the end what was stuck is tried again, the worker is through, and check_facts has nothing to say."""
         try:
             self.now += timedelta(hours=1)
+            with self.gate():
+                for pk in Effect.objects.filter(state=State.STUCK).values_list("pk", flat=True):
+                    try_again(pk, at=self.now)
             self.work()
             with self.gate():
                 # Nobody reads these addresses.
@@ -78,6 +87,7 @@ class Beside(RuleBasedStateMachine):
                 self.compare(every=True)
                 found = [one for fact in slot("facts") for one in fact(self.workspace, self.now)]
                 assert not found, found
+                assert Message.objects.count() == self.letters, "a letter that nobody sends"
                 self.happened.update(Event.objects.values_list("kind", flat=True))
                 self.happened.update(Handoff.objects.values_list("outcome", flat=True))
         finally:
@@ -107,7 +117,7 @@ class Beside(RuleBasedStateMachine):
         return answer
 
     def meet(self) -> None:
-        """Let the model learn of new offers, and compare what has become due."""
+        """Let the model learn of new offers, and compare what has become due and who is told of what."""
         for person in self.model.people.values():
             if person.offer is not None and person.offer.pk is None:
                 row = Handoff.objects.get(lead=person.pk, outcome="")
@@ -124,14 +134,18 @@ class Beside(RuleBasedStateMachine):
                 assert (row.opened_at, row.began_at) == (person.offer.opened_at, person.offer.began_at)
                 assert [row.remind_at, row.due_at, row.reroute_at, row.contact_due_at] == list(due.values())
                 self.model.learn(person, row.pk, row.offered_to_id, due)
-        new = (
-            Effect.objects.filter(pk__gt=self.seen).order_by("pk").values_list("pk", "handler", "event__lead", "due_at")
-        )
-        rows = list(new)
+        columns = ("pk", "handler", "event__lead", "due_at", "event__data")
+        rows = list(Effect.objects.filter(pk__gt=self.seen).order_by("pk").values_list(*columns))
         self.seen = max((row[0] for row in rows), default=self.seen)
-        found = Counter(row[1:] for row in rows if row[1] in WATCHED)
+        found = Counter(row[1:4] for row in rows if row[1] in WATCHED)
         owed, self.model.owes = Counter(self.model.owes), []
         assert found == owed, f"due in Baton only: {found - owed}; in the model only: {owed - found}"
+        sent = [UUID(data["message"]) for *_, handler, _, _, data in rows if handler == "send"]
+        letters = Message.objects.filter(pk__in=sent).values_list("pk", "kind", "lead", "member") if sent else []
+        about = {pk: rest for pk, *rest in letters}
+        wrote, told = Counter(tuple(about[pk]) for pk in sent), Counter(self.model.told())
+        assert wrote == told, f"told by Baton only: {wrote - told}; by the model only: {told - wrote}"
+        self.letters += len(sent)
 
     def person(self, number: int, fits: Callable[[Person], Any] = bool) -> Person:
         """Somebody who is there already, in the order of their coming; mostly one of those who fit, where there are."""
@@ -204,6 +218,9 @@ class Beside(RuleBasedStateMachine):
                 self.model.ask(person, at)
             elif name == "follow":
                 self.model.follow_holder(person)
+            elif name == "prompt":
+                for event in told:
+                    self.model.prompt(person, event.data["what"], datetime.fromisoformat(event.data["due"]))
             elif name == "deals_follow":
                 for event in told:
                     # A customer whom nobody looked after has no deals that could follow.
@@ -219,12 +236,16 @@ class Beside(RuleBasedStateMachine):
                     getattr(self.model, name)(person, offer, at)
         self.meet()
 
-    def work(self, fault: tuple[str, str] | None = None, at: datetime | None = None) -> None:
-        """Let the worker do what is due; without a fault nothing that could be done is left."""
-        self.fault, self.culprit = fault, 0
-        moment = at or self.now
+    def work(self, fault: tuple[str, str] | None = None, culprit: int = 0) -> None:
+        """Let the worker do what is due; without a fault nothing that could be done is left.
+
+        A fault meets the `culprit`, or else the first effect of its handler.
+        """
+        self.fault, self.culprit = fault, culprit
+        moment = self.now
         try:
-            drain(at=moment)
+            # However busy the machine is.
+            drain(at=moment, seconds=10**6)
         except Died:
             return
         finally:
@@ -259,17 +280,18 @@ class Beside(RuleBasedStateMachine):
     def compare(self, *, every: bool = False) -> None:
         """What the model says of people, offers, deals, money, steps, scores and desks is what Baton has.
 
-        A desk costs as much as all the rest, so those are looked at that have changed, one more in turn, and in the end
-        `every` one.
+        A desk costs as much as all the rest, so those are looked at that have changed, at every other step one more in
+        turn, and in the end `every` one.
         """
         self._leads()
         self._offers()
         self._deals()
         self._scores()
-        self.turn += 1
+        self.turn = (self.turn + 1) % (2 * len(self.people))
         for place, who in enumerate(self.people):
-            mine = self.model.desk(who.pk, self.now)
-            if every or mine != self.desks.get(who.pk) or place == self.turn % len(self.people):
+            mine = desk(self.model.people.values(), who.pk, self.now, self.workspace.zone)
+            in_turn = self.turn == 2 * place
+            if every or in_turn or mine != self.desks.get(who.pk):
                 self._desk(who, mine)
                 self.desks[who.pk] = mine
 
@@ -286,11 +308,12 @@ class Beside(RuleBasedStateMachine):
             assert theirs == mine, f"Baton has {theirs}, the model {mine}"
 
     def _offers(self) -> None:
-        rows = Handoff.objects.order_by("opened_at", "pk").values_list("lead_id", "pk", "offered_to", "outcome")
-        found = list(rows.values_list("lead_id", "pk", "offered_to", "outcome", "given_back_at"))
+        rows = Handoff.objects.order_by("opened_at", "pk")
+        columns = ("lead_id", "pk", "offered_to", "outcome", "closed_by", "escalated_at", "given_back_at")
+        found = list(rows.values_list(*columns))
         for person in self.model.people.values():
-            mine = [(one.pk, one.to, one.outcome, one.back) for one in person.offers]
-            theirs = [(*row[1:4], row[4] is not None) for row in found if row[0] == person.pk]
+            mine = [(one.pk, one.to, one.outcome, one.closed_by, one.late_at, one.back) for one in person.offers]
+            theirs = [row[1:] for row in found if row[0] == person.pk]
             assert theirs == mine, f"Baton has {theirs}, the model {mine}"
             assert sum(not one.outcome for one in person.offers) <= 1
 
@@ -298,14 +321,18 @@ class Beside(RuleBasedStateMachine):
         columns = ("lead_id", "pk", "holder_id", "stage", "amount", "stage_before", "made_customer")
         found = list(Deal.objects.order_by("made_at", "pk").values_list(*columns))
         steps = list(Task.objects.open().values_list("lead_id", "holder_id", "what", "due_at"))
-        booked: Counter[UUID] = Counter()
-        for deal, amount in Revenue.objects.values_list("deal_id", "amount"):
-            booked[deal] += amount
+        booked: Counter[Any] = Counter()
+        for *whose, amount, worth in Revenue.objects.values_list("lead_id", "deal_id", "amount", "base_amount"):
+            assert amount == worth
+            booked[tuple(whose)] += amount
+        won = {(person.pk, sale.pk): sale.booked for person in self.model.people.values() for sale in person.sales}
+        assert {whose: sum_ for whose, sum_ in booked.items() if sum_} == {
+            whose: sum_ for whose, sum_ in won.items() if sum_
+        }
         for person in self.model.people.values():
             mine = [(s.pk, s.holder, s.stage, s.amount, s.before, s.made_customer) for s in person.sales]
             theirs = [row[1:] for row in found if row[0] == person.pk]
             assert theirs == mine, f"Baton has {theirs}, the model {mine}"
-            assert all(booked[sale.pk] == sale.booked for sale in person.sales)
             planned = sorted((step.holder, step.what, step.due) for step in person.steps)
             open_ = sorted(row[1:] for row in steps if row[0] == person.pk)
             assert open_ == planned, f"Baton has {open_}, the model {planned}"

@@ -7,7 +7,7 @@ doesn't foretell: it learns that, and says whether it may be.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,6 @@ from tests.proof.scores import Rules
 
 GRID = (None, "judged", "date")
 AGAIN = "Call: asked for contact again"
-# By heading, whom each row is about and what it says.
-Desk = dict[str, list[tuple[UUID, str]]]
 
 
 class No(Exception):
@@ -26,12 +24,33 @@ class No(Exception):
 
 
 class Model:
-    """Everybody, and what the worker has to do for them: `owes` are (handler, person, due) of new duties."""
+    """Everybody, and what the worker has to do for them: `owes` are (handler, person, due) of new duties.
+
+    `tells` are (kind, person, whom) of new letters; of several people whom somebody lost at once one letter tells.
+    """
 
     def __init__(self, rules: Rules, leaders: set[UUID], takers: set[UUID]) -> None:
         self.rules, self.leaders, self.takers = rules, leaders, takers
         self.people: dict[UUID, Person] = {}
         self.owes: list[tuple[str, UUID, datetime]] = []
+        self.tells: list[tuple[str, UUID | None, UUID]] = []
+        self.lost: dict[UUID, list[UUID]] = defaultdict(list)
+
+    # ── letters ──
+
+    def tell(self, kind: str, person: Person, whom: Iterable[UUID]) -> None:
+        self.tells += [(kind, person.pk, one) for one in whom]
+
+    def tell_offered(self, kind: str, person: Person, offer: Offer) -> None:
+        """Tell whoever has the offer; what is in the pool everybody who may take it."""
+        self.tell(kind, person, {offer.to} if offer.to else self.leaders | self.takers)
+
+    def told(self) -> list[tuple[str, UUID | None, UUID]]:
+        """The letters since this was asked last."""
+        gone = [("gone-on", who[0] if len(who) == 1 else None, whom) for whom, who in self.lost.items()]
+        said, self.tells = self.tells + gone, []
+        self.lost.clear()
+        return said
 
     # ── offers ──
 
@@ -56,7 +75,7 @@ class Model:
             else to in self.takers - offer.tried or (to is None and self.takers <= offer.tried)
         ), "offered to somebody who had it, or to nobody though somebody had not"
         offer.pk, offer.to, offer.due = pk, to, due
-        self.owes.append(("remind", person.pk, due["remind"]))
+        self.owes += [("notify", person.pk, offer.opened_at), ("remind", person.pk, due["remind"])]
 
     def may_take(self, offer: Offer, by: UUID) -> bool:
         return by in self.leaders or offer.to in (by, None)
@@ -67,7 +86,7 @@ class Model:
             if person.holder == by:
                 return
             raise No
-        offer.outcome = "accepted"
+        offer.close("accepted", by)
         if person.stage == "customer":
             person.holder = by
         else:
@@ -81,12 +100,13 @@ class Model:
         if offer is not None:
             if not self.may_take(offer, by):
                 raise No
-            offer.outcome, offer.back = "given_back", True
+            offer.close("given_back", by)
+            offer.back = at
         else:
             if person.stage not in SALES or (person.holder != by and by not in self.leaders):
                 raise No
             if taken := [one for one in person.offers if one.outcome == "accepted" and not one.back]:
-                taken[-1].back = True
+                taken[-1].back = at
         self.leaves(person, at)
         if person.stage != "customer":
             person.move("nurturing" if way else "disqualified", cool=cool, way=way)
@@ -100,13 +120,13 @@ class Model:
         if not (person.stage == "customer" and person.holder):
             person.steps.clear()
 
-    def set_aside(self, person: Person, at: datetime) -> None:
+    def set_aside(self, person: Person, by: UUID, at: datetime) -> None:
         if person.stage == "customer":
             raise No
         if person.stage == "disqualified":
             return
         if person.offer:
-            person.offer.outcome = "overtaken"
+            person.offer.close("overtaken", by)
         self.leaves(person, at)
         person.move("disqualified")
 
@@ -120,25 +140,39 @@ class Model:
         if person.waits:
             self.open(person, at)
 
-    def pass_by_hand(self, person: Person, at: datetime, to: UUID | None) -> None:
-        """Offer to somebody else what is open, because the owner says so."""
+    def pass_by_hand(self, person: Person, by: UUID, at: datetime, to: UUID | None) -> None:
+        """Offer to somebody else what is open, because a leader says so."""
         assert person.offer
-        self._again(person, person.offer, at, outcome="rerouted", to=to)
+        self._again(person, person.offer, at, outcome="rerouted", by=by, to=to)
 
     def pass_on(self, person: Person, offer: Offer, at: datetime) -> None:
         """The time is over: offer it to somebody else; what all had stays open."""
         if not offer.outcome and offer.to is not None:
-            self._again(person, offer, at, outcome="expired", to=None)
+            self._again(person, offer, at, outcome="expired")
 
-    def _again(self, person: Person, offer: Offer, at: datetime, *, outcome: str, to: UUID | None) -> None:
-        offer.outcome = outcome
+    def _again(
+        self,
+        person: Person,
+        offer: Offer,
+        at: datetime,
+        *,
+        outcome: str,
+        by: UUID | None = None,
+        to: UUID | None = None,
+    ) -> None:
+        offer.close(outcome)
+        if offer.to not in (None, by):
+            self.lost[offer.to].append(person.pk)
         self.open(person, at, follows=offer, to=to)
 
-    def pass_held(self, person: Person, to: UUID, at: datetime) -> None:
+    def pass_held(self, person: Person, to: UUID, by: UUID, at: datetime) -> None:
         if person.stage not in (*SALES, "customer"):
             raise No
         if person.holder == to:
             return
+        if person.holder not in (None, by):
+            self.lost[person.holder].append(person.pk)
+        self.tell("passed-on", person, {to} - {by})
         person.holder = to
         self.owes += [("deals_follow", person.pk, at), ("follow", person.pk, at)]
 
@@ -194,15 +228,23 @@ class Model:
         if person.holder is not None and person.stage in (*SALES, "customer"):
             if all(step.what != AGAIN for step in person.steps):
                 person.steps.append(Step(person.holder, AGAIN, at))
+            self.tell("asked-again", person, {person.holder})
         elif person.stage in ("new", "nurturing", "lost"):
             self.open(person, at)
 
+    def notify(self, person: Person, offer: Offer, at: datetime) -> None:
+        if not offer.outcome:
+            self.tell_offered("handoff", person, offer)
+
     def remind(self, person: Person, offer: Offer, at: datetime) -> None:
         if not offer.outcome:
+            self.tell_offered("handoff-reminder", person, offer)
             self.owes.append(("escalate", person.pk, max(offer.due["late"], at)))
 
     def escalate(self, person: Person, offer: Offer, at: datetime) -> None:
         if not offer.outcome:
+            offer.late_at = at
+            self.tell("handoff-late", person, self.leaders)
             self.owes.append(("pass_on", person.pk, max(offer.due["over"], at)))
 
     def follow_holder(self, person: Person) -> None:
@@ -236,7 +278,7 @@ class Model:
         if offer := person.offer:
             if offer.to not in (None, holder, by) and by not in self.leaders:
                 raise No
-            offer.outcome = "accepted" if offer.to == holder else "overtaken"
+            offer.close("accepted" if offer.to == holder else "overtaken", holder)
 
     def follow(self, person: Person, sale: Sale, by: UUID, cool: datetime | None = None) -> None:
         """Stand where the deals say."""
@@ -315,7 +357,7 @@ class Model:
         if sale.holder != by and by not in self.leaders:
             raise No
 
-    # ── steps, and the desk ──
+    # ── steps ──
 
     def call(self, person: Person, by: UUID, at: datetime, then: Step | None) -> None:
         if person.holder is None or (person.holder != by and by not in self.leaders):
@@ -323,37 +365,9 @@ class Model:
         person.spoken.append(at)
         if then is not None:
             person.steps.append(Step(person.holder, then.what, then.due))
+            self.owes.append(("prompt", person.pk, then.due))
 
-    def desk(self, who: UUID, at: datetime) -> Desk:
-        """What stands on somebody's desk."""
-        found: Desk = defaultdict(list)
-        for person in self.people.values():
-            if person.offer and person.offer.to in (who, None):
-                found["New handoffs"].append((person.pk, ""))
-            mine = person.holder == who or any(one.stage in OPEN and one.holder == who for one in person.sales)
-            steps = [
-                step
-                for step in person.steps
-                if step.holder == who
-                and mine
-                and (
-                    step.holder == person.holder or any(one.stage in OPEN and one.holder == who for one in person.sales)
-                )
-            ]
-            for step in steps:
-                found[self._heading(step.due, at)].append((person.pk, step.what))
-            if person.holder == who and person.stage in SALES and not steps:
-                taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]
-                silent = [one for one in taken if all(moment < one.began_at for moment in person.spoken)]
-                if silent:
-                    late = taken[-1].due["speak"] < at
-                    found["Late" if late else "Today"].append((person.pk, "Call first"))
-                else:
-                    found["Without a next step"].append((person.pk, "Nothing is planned"))
-        return {heading: sorted(rows) for heading, rows in found.items()}
-
-    def _heading(self, due: datetime, at: datetime) -> str:
-        on, today = due.astimezone(self.rules.zone).date(), at.astimezone(self.rules.zone).date()
-        if due < at:
-            return "Late"
-        return "Today" if on == today else "Tomorrow" if on == today + DAY else "Later"
+    def prompt(self, person: Person, what: str, due: datetime) -> None:
+        """A step comes up that is still to be done: whoever has it is reminded."""
+        if person.holder is not None:
+            self.tell("task", person, [one.holder for one in person.steps if (one.what, one.due) == (what, due)])

@@ -42,13 +42,19 @@ class Offer:
     to: UUID | None = None
     due: Mapping[str, datetime] = field(default_factory=dict)
     outcome: str = ""
-    back: bool = False
+    closed_by: UUID | None = None
+    # When it was late and the leaders were told, and when the lead was given back after all.
+    late_at: datetime | None = None
+    back: datetime | None = None
     # The first offer of those that were passed on to this one.
     root: Offer | None = None
 
     @property
     def began_at(self) -> datetime:
         return self.root.opened_at if self.root else self.opened_at
+
+    def close(self, outcome: str, by: UUID | None = None) -> None:
+        self.outcome, self.closed_by = outcome, by
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Steps on marketing's side: who comes, what they do, what is taken back, the rules, and the go."""
+"""Steps on marketing's side: who comes, what they do, what is taken back, who is set aside, the rules, and the go."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from funnel.outbox.models import Event
 from funnel.scoring import changing
 from funnel.scoring.models import RuleVersion
 from funnel.scoring.rules import default_rules
+from funnel.workspaces.models import Member
 from tests.proof.machine import TICK, Beside
 from tests.proof.people import Act, Person
 
 KINDS = ("page_view", "visit", "call", "promo_event", "contact_request")
 # Together more than the highest line, whichever rules are in force.
 HOT = ("call", "call", "visit", "form")
+# What else there is to do, without a visit; together it is ready by most rules.
+WARM = ("call", "call", "form", "promo_event")
+HOW = st.sampled_from(["keen", "slow", "other"])
 # Whom sales has given back or lost, and leaves in peace for a while.
 COOLING = Bundle("cooling")
 # Each is somebody: what they give of themselves.
@@ -115,7 +119,35 @@ class Marketing(Beside):
             self.model.owes.append(("score", person.pk, self.now))
             self.meet()
 
-    @rule(how=st.sampled_from(["keen", "slow", "other"]), again=st.booleans())
+    @precondition(lambda self: self.who)
+    @rule(number=st.integers(0, 9))
+    def set_aside(self, number: int) -> None:
+        self._aside(self.person(number))
+
+    def _aside(self, person: Person) -> None:
+        self.both(
+            lambda: self.model.set_aside(person, self.owner.pk, self.now),
+            lambda: handoff.disqualify(self.lead(person), by=self.owner, at=self.now),
+        )
+
+    @precondition(lambda self: self.who)
+    @rule(number=st.integers(0, 9), to=st.sampled_from([None, 0, 1]))
+    def bring_back(self, number: int, to: int | None) -> None:
+        """The owner lets somebody go on who was set aside, or is for that."""
+        person = self.person(number, lambda one: one.stage == "disqualified")
+        if person.stage != "disqualified":
+            self._aside(person)
+        self._brought_back(person, None if to is None else self.reps[to])
+
+    def _brought_back(self, person: Person, to: Member | None) -> None:
+        def theirs() -> None:
+            handoff.bring_back(self.lead(person), by=self.owner, at=self.now, to=to)
+            event = Event.objects.filter(kind="brought_back").latest("pk")
+            person.acts.append(Act(event.pk, "brought_back", self.now, self.now))
+
+        self.both(lambda: self.model.bring_back(person, self.now, to.pk if to else None), theirs)
+
+    @rule(how=HOW, again=st.booleans())
     def publish(self, how: str, again: bool) -> None:
         """The owner changes the rules."""
         if self.comes is not None or changed(how) == self.model.rules.now:
@@ -128,27 +160,43 @@ class Marketing(Beside):
             changing.publish(again=again, why="", by=self.owner, at=self.now)
         self.comes = ("again" if again else "now", changed(how), 0)
 
-    @precondition(lambda self: self.versions > 1 and self.comes is None)
-    @rule(back=st.integers(1, 3))
-    def go_back(self, back: int) -> None:
-        """The owner goes back to earlier rules."""
+    @rule(how=HOW, again=st.booleans(), back=st.integers(1, 3))
+    def go_back(self, how: str, again: bool, back: int) -> None:
+        """The owner goes back to earlier rules, or changes them for that."""
+        if self.model.rules.number == 1:
+            self.publish(how, again)
+            self.work()
+        if self.comes is not None:
+            return
         self.now += TICK
-        to = max(1, self.versions - back)
+        to = max(1, self.model.rules.number - back)
         with self.gate():
             changing.go_back(RuleVersion.objects.get(number=to), by=self.owner, at=self.now)
         self.comes = ("back", self.model.rules.versions[to], to)
+        self.happened["went back"] += 1
 
-    @precondition(lambda self: any(one.waits for one in self.model.people.values()))
-    @rule()
-    def go(self) -> None:
-        """The owner gives the go for all who wait."""
-        waiting = [one for one in self.model.people.values() if one.waits]
+    @rule(number=st.integers(0, 9))
+    def go(self, number: int) -> None:
+        """The owner gives the go for all who wait; where nobody does, somebody is told of who did much days ago."""
+        if self.who and not self._waiting():
+            fitting = self.person(number, lambda one: not one.customer and self.model.rules.fit(one) in "AB")
+            if fitting.stage not in ("new", "nurturing") or fitting.cool:
+                self._aside(fitting)
+                self._brought_back(fitting, None)
+            for kind in (*HOT, "promo_event"):
+                self._touched(fitting, kind, timedelta(days=2))
+            self.work()
+        waiting = self._waiting()
 
         def ours() -> None:
             for person in waiting:
                 self.model.go(person, self.now)
 
-        self.both(
+        opened = self.both(
             ours,
             lambda: handoff.go([one.pk for one in waiting], by=self.owner, workspace=self.workspace, at=self.now),
         )
+        self.happened["gave a go"] += bool(opened)
+
+    def _waiting(self) -> list[Person]:
+        return [one for one in self.model.people.values() if one.waits]

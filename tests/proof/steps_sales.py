@@ -11,7 +11,6 @@ from hypothesis.stateful import multiple, precondition, rule
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
 from funnel.handoff.models import GiveBackReason, Handoff
-from funnel.outbox.models import Event
 from funnel.workspaces.models import Member
 from sales.close import actions as close
 from sales.deals import actions as deals
@@ -19,10 +18,12 @@ from sales.deals.models import Deal, DealStage, LostReason
 from sales.queue import actions as queue
 from sales.queue.models import CallOutcome
 from tests.proof.machine import TICK
-from tests.proof.people import DAY, OPEN, SALES, Act, Offer, Person, Sale, Step
-from tests.proof.steps_marketing import COOLING, Marketing
+from tests.proof.people import DAY, OPEN, SALES, Person, Sale, Step
+from tests.proof.steps_marketing import COOLING, WARM, Marketing
 
 # How a sale in vain ends: the deal is lost, the lead given back, or the deal won and that undone.
+# By which reason somebody comes back by a way of their own.
+OWN = {"touch": "visit", "engagement": "keen"}
 SALE_ENDS = st.sampled_from(["lost", "given back", "undone"])
 
 
@@ -35,7 +36,9 @@ class Sales(Marketing):
     @rule(number=st.integers(0, 9), by=st.integers(0, 5))
     def accept(self, number: int, by: int) -> None:
         person = self.person(number, lambda one: one.offer)
-        who = self.whoever(person, by)
+        self._accepted(person, self.whoever(person, by))
+
+    def _accepted(self, person: Person, who: Member) -> None:
         self.both(
             lambda: self.model.accept(person, who.pk), lambda: handoff.accept(self.lead(person), by=who, at=self.now)
         )
@@ -72,20 +75,44 @@ class Sales(Marketing):
             lambda: handoff.give_back(self.lead(person), reason=reason, by=who, at=self.now, until=until),
         )
 
+    @precondition(lambda self: self.who)
+    @rule(number=st.integers(0, 9), way=st.sampled_from(["touch", "engagement"]))
+    def comes_back(self, number: int, way: str) -> None:
+        """Somebody is given back who comes by a way of their own: by nothing else, and then by that."""
+        person = self.person(number, lambda one: not one.customer)
+        if person.offer is None:
+            self._opened(person, self.owner, "demo", 100)
+        with self.gate():
+            why = next(n for n, one in enumerate(GiveBackReason.objects.all()) if one.key == OWN[way])
+        self._given_back(person, self.owner, why, 0)
+        if person.cool is None:
+            return
+        self.passes(person.cool)
+        first, then = (WARM, ("visit",)) if way == "touch" else (("call", "visit"), WARM)
+        for kinds in (first, then):
+            early = person.offer is not None
+            for kind in kinds:
+                self._touched(person, kind)
+            self.work()
+        self.happened[f"came back by {way}"] += person.offer is not None and not early
+
     def _cools(self, person: Person) -> Any:
         """What a rule adds to those who cool."""
         return person.pk if person.cool else multiple()
 
-    def _offered(self) -> list[Offer]:
-        """The open offers of which somebody has to decide."""
-        return [one.offer for one in self.model.people.values() if one.offer and one.offer.to]
-
-    @precondition(lambda self: self._offered())
+    @precondition(lambda self: self.who)
     @rule(number=st.integers(0, 9))
     def expire(self, number: int) -> None:
-        """Nobody decides: the worker is there at each moment that was set, until somebody else is asked."""
-        offered = self._offered()
-        self.passes(max(self.now, offered[number % len(offered)].due["over"]) + TICK)
+        """Whoever was asked doesn't decide, and others may not: the worker comes until somebody else is asked."""
+        person = self.person(number, lambda one: one.offer and one.offer.to)
+        if person.offer is None:
+            person = self.person(number, lambda one: one.stage in ("new", "nurturing", "lost", "customer"))
+            self._touched(person, "contact_request")
+            self.work()
+        if offer := person.offer:
+            if offer.to:
+                self._accepted(person, next(one for one in self.reps if one.pk != offer.to))
+            self.passes(max(self.now, offer.due["over"]) + TICK)
 
     @precondition(lambda self: any(one.offer for one in self.model.people.values()))
     @rule(number=st.integers(0, 9), to=st.sampled_from([None, 0, 1]))
@@ -95,8 +122,11 @@ class Sales(Marketing):
         person, who = waiting[number % len(waiting)], None if to is None else self.reps[to]
         if who is not None and person.offer.to == who.pk:  # type: ignore[union-attr]
             return
+        self._passed(person, who)
+
+    def _passed(self, person: Person, who: Member | None) -> None:
         self.both(
-            lambda: self.model.pass_by_hand(person, self.now, who.pk if who else None),
+            lambda: self.model.pass_by_hand(person, self.owner.pk, self.now, who.pk if who else None),
             lambda: passing.pass_several(
                 list(Handoff.objects.open().filter(lead=person.pk)), reason="Knows them", by=self.owner, at=self.now,
                 workspace=self.workspace, to=who,
@@ -106,33 +136,13 @@ class Sales(Marketing):
     @precondition(lambda self: self.who)
     @rule(number=st.integers(0, 9), to=st.integers(0, 1))
     def pass_held(self, number: int, to: int) -> None:
-        person, who = self.person(number, lambda one: one.holder), self.reps[to]
+        self._held_passed(self.person(number, lambda one: one.holder), self.reps[to])
+
+    def _held_passed(self, person: Person, who: Member) -> None:
         self.both(
-            lambda: self.model.pass_held(person, who.pk, self.now),
+            lambda: self.model.pass_held(person, who.pk, self.owner.pk, self.now),
             lambda: passing.pass_lead(self.lead(person), to=who, by=self.owner, at=self.now),
         )
-
-    @precondition(lambda self: self.who)
-    @rule(number=st.integers(0, 9))
-    def set_aside(self, number: int) -> None:
-        person = self.person(number)
-        self.both(
-            lambda: self.model.set_aside(person, self.now),
-            lambda: handoff.disqualify(self.lead(person), by=self.owner, at=self.now),
-        )
-
-    @precondition(lambda self: any(one.stage == "disqualified" for one in self.model.people.values()))
-    @rule(number=st.integers(0, 9), to=st.sampled_from([None, 0, 1]))
-    def bring_back(self, number: int, to: int | None) -> None:
-        aside = [one for one in self.model.people.values() if one.stage == "disqualified"]
-        person, who = aside[number % len(aside)], None if to is None else self.reps[to]
-
-        def theirs() -> None:
-            handoff.bring_back(self.lead(person), by=self.owner, at=self.now, to=who)
-            event = Event.objects.filter(kind="brought_back").latest("pk")
-            person.acts.append(Act(event.pk, "brought_back", self.now, self.now))
-
-        self.both(lambda: self.model.bring_back(person, self.now, who.pk if who else None), theirs)
 
     # ── sales ──
 
@@ -142,13 +152,15 @@ class Sales(Marketing):
         """Somebody is called, and a next step is planned."""
         held = [one for one in self.model.people.values() if one.holder]
         person = held[number % len(held)]
-        who = self.whoever(person, by)
+        self._called(person, self.whoever(person, by), ahead)
+
+    def _called(self, person: Person, who: Member, ahead: int | None) -> None:
         due = None if ahead is None else self.now + timedelta(hours=ahead)
         self.both(
             lambda: self.model.call(person, who.pk, self.now, Step(who.pk, "Call", due) if due else None),
             lambda: queue.log_call(
                 self.lead(person), CallOutcome.SPOKE, by=who, at=self.now,
-                then=queue.NextStep("Call", due) if due else None,
+                then=queue.NextStep("Call", due, remind_at=due) if due else None,
             ),
         )  # fmt: skip
 
@@ -171,6 +183,25 @@ class Sales(Marketing):
             return None
         sale.pk = made.pk
         return sale
+
+    @precondition(lambda self: self.who)
+    @rule(number=st.integers(0, 9), pounds=st.integers(1, 900))
+    def is_sold(self, number: int, pounds: int) -> None:
+        """All goes well: somebody asks, is passed on, taken and called, goes to a colleague, asks again, and buys."""
+        person = self.person(number, lambda one: one.stage in ("new", "nurturing", "lost"))
+        self._touched(person, "contact_request")
+        self.work()
+        if (offer := person.offer) is None:
+            return
+        one, other = sorted(self.reps, key=lambda rep: rep.pk == offer.to)
+        self._passed(person, one)
+        self._accepted(person, one)
+        self._called(person, one, 3)
+        self._held_passed(person, other)
+        self._touched(person, "contact_request")
+        self.work()
+        if sale := self._opened(person, other, "negotiation", pounds):
+            self._won(person, sale, other)
 
     def _sale(self, number: int, is_open: bool = True) -> tuple[Person, Sale] | None:
         """A deal, mostly an open one, or one that has ended."""
@@ -216,7 +247,7 @@ class Sales(Marketing):
         end=SALE_ENDS,
     )
     def sell_in_vain(self, number: int, why: int, days: int, end: str) -> Any:
-        """The owner opens a deal with somebody, and at once loses it, gives them back, or wins it and undoes that."""
+        """The owner opens a deal and at once loses it, gives the lead back, or wins it (twice) and undoes that."""
         person = self.person(number)
         sale = self._opened(person, self.owner, "demo", 100)
         if sale is not None and end == "lost":
@@ -224,6 +255,7 @@ class Sales(Marketing):
         elif sale is not None and end == "given back":
             self._given_back(person, self.owner, why, days)
         elif sale is not None:
+            self._won(person, sale, self.owner)
             self._won(person, sale, self.owner)
             self._undone(person, sale, self.owner)
         return self._cools(person)

@@ -1,0 +1,42 @@
+"""What stands on somebody's desk, by the model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from tests.proof.people import DAY, OPEN, SALES, Person
+
+# By heading, whom each row is about and what it says.
+Desk = dict[str, list[tuple[UUID, str]]]
+
+
+def desk(people: Iterable[Person], who: UUID, at: datetime, zone: ZoneInfo) -> Desk:
+    """The offers, steps and silences of one member at a moment."""
+    found: Desk = defaultdict(list)
+    for person in people:
+        if person.offer and person.offer.to in (who, None):
+            found["New handoffs"].append((person.pk, ""))
+        sells = any(one.stage in OPEN and one.holder == who for one in person.sales)
+        steps = [step for step in person.steps if step.holder == who and (sells or who == person.holder)]
+        for step in steps:
+            found[_heading(step.due, at, zone)].append((person.pk, step.what))
+        if person.holder == who and person.stage in SALES and not steps:
+            taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]
+            silent = [one for one in taken if all(moment < one.began_at for moment in person.spoken)]
+            if silent:
+                late = taken[-1].due["speak"] < at
+                found["Late" if late else "Today"].append((person.pk, "Call first"))
+            else:
+                found["Without a next step"].append((person.pk, "Nothing is planned"))
+    return {heading: sorted(rows) for heading, rows in found.items()}
+
+
+def _heading(due: datetime, at: datetime, zone: ZoneInfo) -> str:
+    on, today = due.astimezone(zone).date(), at.astimezone(zone).date()
+    if due < at:
+        return "Late"
+    return "Today" if on == today else "Tomorrow" if on == today + DAY else "Later"
