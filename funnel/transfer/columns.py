@@ -44,6 +44,7 @@ class Choice:
     text: str
     count: int
     means: str
+    wrong: str = ""
 
 
 @dataclass
@@ -134,7 +135,10 @@ class Columns:
 
     def _values(self, line: Line, column: dict[str, Any]) -> None:
         if column["values"] is None:
-            line.wrong = line.says = "Too many different values for this"
+            line.wrong = "Too many different values for this"
+            self.wrong[f"to-{line.place}"] = (
+                f"“{line.name}” has too many different values for this; let it go elsewhere."
+            )
             return
         shown = self.posted is not None and self.posted.get(f"shown-{line.place}") == line.target
         kept = {str(old).casefold(): new for old, new in self.kept.get("$values", {}).get(line.name, {}).items()}
@@ -159,7 +163,13 @@ class Columns:
         word = "person" if line.target == "customer_holder" else "value"
         many = "people" if word == "person" else "values"
         line.says = plural(len(line.values), word, many) + (f", {line.open} to choose" if line.open else "")
-        if self.posted is not None and not shown:
+        if shown:
+            asks = "Choose what “{}” in “{}” means" if line.target == "stage" else "Choose who “{}” in “{}” is"
+            for one in line.values:
+                if not one.means:
+                    one.wrong = asks.format(one.text, line.name) + ", or “Says nothing”."
+                    self.wrong[one.name] = one.wrong
+        elif self.posted is not None:
             self.wrong[f"to-{line.place}"] = f"Look at what stands in “{line.name}” and what each means."
 
     def _no_mail(self, line: Line, column: dict[str, Any]) -> None:

@@ -98,7 +98,7 @@ def test_what_would_happen_is_told_with_reasons_and_examples(desk: Any, gate: An
     one.bring_in()
     changed = [*ALAN]
     changed[3] = "alan@new.example"
-    wrong = ["10484", "Al", "Cor", "al@@cor.example", "Paused", "", "31/02/2021", ""]
+    wrong = ["10484", "Al", "Cor", "al@@cor.example", "Enquiry", "", "31/02/2021", ""]
     two = desk()
     two.upload(people(changed, ANN, wrong, ["10485", "X", "Y", "x@@y.example", "Enquiry", "", "14/03/2019", ""]))
     two.choose()
@@ -107,16 +107,21 @@ def test_what_would_happen_is_told_with_reasons_and_examples(desk: Any, gate: An
     }  # fmt: skip
     page = two.page
     assert "e-mail alan@corbett.example → alan@new.example" in page
-    assert "“<bdi>Paused</bdi>”" in page
+    assert "“<bdi>31/02/2021</bdi>”: “31/02/2021”: this day does not exist." in page
     assert "row 4" in page
     with gate(owner):
         assert Lead.objects.get(external_id="10482").email == "alan@corbett.example"
 
 
-def test_a_value_without_a_meaning_gets_one_by_hand(desk: Any, gate: Any, owner: Member) -> None:
+def test_a_value_without_a_meaning_is_asked_for_and_gets_one_by_hand(desk: Any, gate: Any, owner: Member) -> None:
     one = desk()
     one.upload(people([*ALAN[:4], "Paused", *ALAN[5:]], ANN))
     assert "1 to choose" in one.page
+    refused = one.choose()
+    assert refused.status_code == 422
+    says = "Choose what “Paused” in “Status” means, or “Says nothing”."
+    assert f'<p class="invalid-feedback" id="v-4-0-wrong">{says}</p>' in refused.content.decode()
+    assert one.one.state == State.COLUMNS
     one.choose(v_4_0="lost")
     one.bring_in()
     with gate(owner):
@@ -324,3 +329,14 @@ def test_a_fair_list_says_where_everybody_came_from(desk: Any, gate: Any, owner:
     with gate(owner):
         lead = Lead.objects.select_related("source").get()
         assert (lead.source.channel, lead.source.campaign, lead.stage) == ("event", "Spring fair", Stage.CUSTOMER)
+
+
+def test_somebody_nobody_knows_is_asked_for_at_their_own_field(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(people([*ALAN[:5], "Kim", *ALAN[6:]]))
+    refused = one.choose()
+    assert refused.context["form"].wrong == {"v-5-0": "Choose who “Kim” in “Looked after by” is, or “Says nothing”."}
+    one.choose(v_5_0="-")
+    one.bring_in()
+    with gate(owner):
+        assert Lead.objects.get().holder is None
