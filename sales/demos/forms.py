@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.db.models import QuerySet
 
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from sales.demos.models import MEETING, BookingPage, Demo
@@ -30,6 +31,12 @@ def moment_on(day: date, hour: time, zone: ZoneInfo) -> datetime | None:
 
 def _minutes(values: tuple[int, ...]) -> list[tuple[int, str]]:
     return [(value, f"{value} minutes" if value else "none") for value in values]
+
+
+def sellers() -> QuerySet[Member]:
+    """Those with whom a demo can be booked."""
+    found = Member.objects.active().filter(role__in=SELLERS).select_related("user", "workspace")
+    return found.order_by("joined_at")
 
 
 class DemoForm(forms.Form):
@@ -59,8 +66,11 @@ class DemoForm(forms.Form):
         lengths = sorted({*LENGTHS, int(self.initial.get("minutes") or LENGTHS[2])})
         self.fields["minutes"].choices = _minutes(tuple(lengths))  # type: ignore[attr-defined]
         if by.leads_others:
-            sellers = Member.objects.active().filter(role__in=SELLERS).select_related("user", "workspace")
-            self.fields["holder"].queryset = sellers.order_by("joined_at")  # type: ignore[attr-defined]
+            self.fields["holder"].queryset = sellers()  # type: ignore[attr-defined]
+            # Whose free times stand beside the form follows the choice.
+            self.fields["holder"].widget.attrs = {
+                "hx-get": "?", "hx-target": "#free", "hx-select": "#free", "hx-swap": "outerHTML",
+            }  # fmt: skip
         else:
             del self.fields["holder"]
 
@@ -101,7 +111,6 @@ class DemoForm(forms.Form):
                 "minutes": int(demo.length.total_seconds() // 60),
                 "title": demo.title,
                 "place": demo.place,
-                "holder": demo.holder_id,
             }
         if page is None:
             return {"minutes": 30, "title": MEETING}

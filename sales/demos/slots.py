@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from funnel.templatetags import words
 from funnel.workspaces.hours import spans
 from funnel.workspaces.models import Member, TimeOff, Workspace
 from sales.demos.models import TAKES_TIME, BookingPage, Demo
@@ -128,3 +129,20 @@ def _busy(member: Member, begin: datetime, end: datetime, besides: Demo | None) 
 def is_away(member: Member, moment: datetime, workspace: Workspace) -> bool:
     """Whether the member has taken that day off."""
     return bool(TimeOff.objects.on(workspace.local(moment).date()).filter(member=member).exists())
+
+
+def unusual(holder: Member, starts_at: datetime, ends_at: datetime, *, by: Member, workspace: Workspace) -> str:
+    """What speaks against a time that `by` chose for a member's demo, as a sentence; blank where nothing does."""
+    begins, ends = workspace.local(starts_at), workspace.local(ends_at)
+    on = words.day(begins.date())
+    if is_away(holder, starts_at, workspace):
+        return f"{'You are' if holder == by else f'{holder.first_name} is'} off on {on}."
+    if begins.date() in workspace.holidays:
+        name = workspace.closed[begins.date().isoformat()]
+        return f"{on} is a holiday: {name}." if name else f"{on} is a holiday."
+    if not workspace.hours[begins.weekday()]:
+        return f"{on} is no working day."
+    opens, closes = next(spans(workspace, starts_at))
+    if opens == starts_at and ends_at <= closes:
+        return ""
+    return f"{begins:%H:%M} to {ends:%H:%M} on {on} is outside working hours."

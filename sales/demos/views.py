@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,10 +24,10 @@ from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 from sales.demos import actions as verbs
 from sales.demos import booking
-from sales.demos.forms import BookingPageForm, DemoForm
+from sales.demos.forms import BookingPageForm, DemoForm, sellers
 from sales.demos.models import BookingPage, Demo
 from sales.demos.panel import may_book
-from sales.demos.slots import offer
+from sales.demos.slots import offer, unusual
 from sales.demos.week import week_of
 
 # What a refusal is about, where the form names it otherwise.
@@ -49,14 +50,14 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
     lead: Lead = get_object_or_404(
         Lead.objects.visible_to(member).select_related("holder__user", "holder__workspace", "company"), pk=pk
     )
-    rep = lead.holder if lead.holder is not None and lead.holder.active else member
+    rep = _chosen_rep(request) or (lead.holder if lead.holder is not None and lead.holder.active else member)
     own = BookingPage.objects.filter(member=rep).first()
-    start = DemoForm.start(None, own, workspace) | {"holder": rep.pk} | _chosen(request)
+    start = DemoForm.start(None, own, workspace) | _chosen(request) | {"holder": rep.pk}
     form = DemoForm(request.POST or None, workspace=workspace, by=member, initial=start)
-    status = 200
+    status, asks = 200, ""
     if request.method == "POST":
         status = 422
-        if form.is_valid():
+        if form.is_valid() and not (asks := _asks(request, form, form.cleaned_data.get("holder") or member)):
             holder = form.cleaned_data.get("holder") or member
             try:
                 with transaction.atomic():
@@ -68,7 +69,8 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
                 messages.success(request, f"Booked: {day_time(made.starts_at)}. {told}")
                 return redirect(reverse("lead", args=[lead.pk]) + "#demos")
     said = f"With {lead}" + (f", {lead.company_name}" if lead.company_name and lead.name else "")
-    context = {"lead": lead, "form": form, "may": may_book(member, lead), "says": said, **_free(request, rep, own)}
+    free = _free(request, rep, own)
+    context = {"lead": lead, "form": form, "may": may_book(member, lead), "says": said, "asks": asks, **free}
     return render(request, "sales/demo_book.html", context, status=status)
 
 
@@ -78,12 +80,13 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Move a demo to another time, place or rep."""
     member, workspace = _member(request), _workspace(request)
     demo = _demo(request, pk)
-    start = DemoForm.start(demo, None, workspace) | _chosen(request)
+    rep = _chosen_rep(request) or demo.holder
+    start = DemoForm.start(demo, None, workspace) | _chosen(request) | {"holder": rep.pk}
     form = DemoForm(request.POST or None, workspace=workspace, by=member, initial=start)
-    status = 200
+    status, asks = 200, ""
     if request.method == "POST":
         status = 422
-        if form.is_valid():
+        if form.is_valid() and not (asks := _asks(request, form, form.cleaned_data.get("holder") or demo.holder, demo)):
             changes = form.values()
             if form.cleaned_data.get("holder"):
                 changes["holder"] = form.cleaned_data["holder"]
@@ -99,10 +102,10 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
                 )
                 messages.success(request, said)
                 return redirect(reverse("lead", args=[demo.lead_id]) + "#demos")
-    own = BookingPage.objects.filter(member=demo.holder).first()
+    own = BookingPage.objects.filter(member=rep).first()
     said = f"With {demo.lead}, now {day_time(demo.starts_at)}"
-    free = _free(request, demo.holder, own, demo)
-    context = {"lead": demo.lead, "demo": demo, "form": form, "may": True, "says": said, **free}
+    free = _free(request, rep, own, demo)
+    context = {"lead": demo.lead, "demo": demo, "form": form, "may": True, "says": said, "asks": asks, **free}
     return render(request, "sales/demo_book.html", context, status=status)
 
 
@@ -185,6 +188,26 @@ def _demo(request: HttpRequest, pk: UUID) -> Demo:
 def _chosen(request: HttpRequest) -> dict[str, str]:
     """A free time that was chosen by its link."""
     return {name: request.GET[name][:10] for name in ("on", "hour") if request.GET.get(name)}
+
+
+def _chosen_rep(request: HttpRequest) -> Member | None:
+    """Whom an owner or a manager chose for the demo."""
+    said = request.POST.get("holder") or request.GET.get("holder")
+    if not said or not _member(request).leads_others:
+        return None
+    try:
+        return sellers().filter(pk=said).first()
+    except ValidationError:
+        return None
+
+
+def _asks(request: HttpRequest, form: DemoForm, holder: Member, demo: Demo | None = None) -> str:
+    """What speaks against the time, unless this was said before and it is to be booked anyway."""
+    given, member = form.cleaned_data, _member(request)
+    if demo and (given["starts_at"], given["ends_at"], holder) == (demo.starts_at, demo.ends_at, demo.holder):
+        return ""
+    found = unusual(holder, given["starts_at"], given["ends_at"], by=member, workspace=_workspace(request))
+    return "" if request.POST.get("anyway") == found else found
 
 
 def _free(request: HttpRequest, rep: Member, own: BookingPage | None, demo: Demo | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Booking by hand: what is in the way is said, by its time and its lead."""
+"""Booking by hand: what is in the way is said, and what is unusual is asked about once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from funnel.people import away
+from funnel.templatetags import words
 from sales.demos import actions as demos
 from sales.demos.models import Demo
-from tests.sales.demos.conftest import HALF
+from tests.sales.demos.conftest import HALF, slot
 
 pytestmark = pytest.mark.django_db
 
@@ -38,3 +40,71 @@ def test_a_refused_time_says_when_the_other_demo_is_and_with_whom(rep, demo_of, 
         with pytest.raises(demos.Taken) as taken:
             demos.move(later, {"starts_at": first.starts_at, "ends_at": first.starts_at + HALF}, by=None, at=at)
     assert "Ann" not in taken.value.sentence, "a lead that moves its own reads nobody's name"
+
+
+def test_a_day_off_is_said_and_asked_about_once(owner, rep, catch, browse, gate):
+    lead = catch(rep)
+    with gate(rep) as at:
+        starts = slot(rep, at)
+        day = rep.workspace.local(starts).date()
+        away.take_off(rep, day, day, by=rep, at=at)
+    form, given = reverse("sales:demo-book", args=[lead.pk]), typed(rep, starts, holder=str(rep.pk))
+    asked = browse(owner).post(form, given)
+    says = f"Rita is off on {words.day(day)}."
+    assert (asked.status_code, says in text(asked), "Book it anyway" in text(asked)) == (422, True, True)
+    with gate(rep):
+        assert not Demo.objects.exists()
+    assert f"You are off on {words.day(day)}." in text(browse(rep).post(form, typed(rep, starts)))
+    assert browse(owner).post(form, given | {"anyway": says}).status_code == 302
+    with gate(rep):
+        demo = Demo.objects.get()
+        assert (demo.starts_at, demo.holder) == (starts, rep)
+    move = reverse("sales:demo-move", args=[demo.pk])
+    assert browse(rep).post(move, typed(rep, starts, place="Upstairs")).status_code == 302, "the time stays"
+    later = browse(rep).post(move, typed(rep, starts + HALF))
+    assert (later.status_code, "Move it anyway" in text(later)) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("days", "hour", "says"),
+    [
+        (0, "20:00", "20:00 to 20:30 on {} is outside working hours."),
+        (0, "08:45", "08:45 to 09:15 on {} is outside working hours."),
+        (5, "09:00", "{} is no working day."),
+        (1, "09:00", "{} is a holiday: Founders’ Day."),
+    ],
+)
+def test_a_time_at_which_nobody_works_is_said_and_asked_about(rep, owner, catch, browse, gate, days, hour, says):
+    lead = catch(rep)
+    with gate(owner) as at:
+        local = rep.workspace.local(at).date()
+        monday = local + timedelta(days=14 - local.weekday())
+        away.close(
+            rep.workspace, monday + timedelta(days=1), monday + timedelta(days=1), "Founders’ Day", by=owner, at=at
+        )
+    day = monday + timedelta(days=days)
+    given = {"on": day.isoformat(), "hour": hour, "minutes": "30", "title": "Visit", "place": ""}
+    form, says = reverse("sales:demo-book", args=[lead.pk]), says.format(words.day(day))
+    asked = browse(rep).post(form, given)
+    assert (asked.status_code, says in text(asked)) == (422, True)
+    other = browse(rep).post(form, given | {"anyway": "Something else."})
+    assert other.status_code == 422, "only what was read counts as answered"
+    assert browse(rep).post(form, given | {"anyway": says}).status_code == 302
+
+
+def test_the_api_books_at_any_time_as_before(rep, catch, api, gate):
+    with gate(rep) as at:
+        starts = slot(rep, at, 22)
+    body = {"lead": str(catch(rep).pk), "starts_at": starts.isoformat(), "ends_at": (starts + HALF).isoformat()}
+    assert api(rep).post("/api/v1/demos/", body, content_type="application/json").status_code == 201
+
+
+def test_whose_free_times_are_shown_follows_who_is_chosen(owner, rep, other_rep, catch, browse):
+    form = reverse("sales:demo-book", args=[catch(rep).pk])
+    page = browse(owner).get(form, {"holder": str(other_rep.pk)})
+    assert f"When {other_rep.first_name} is free" in text(page)
+    assert f"&amp;holder={other_rep.pk}" in text(page), "a free time that is chosen keeps with whom"
+    assert f'<option value="{other_rep.pk}" selected' in text(page)
+    for odd in ("x", str(owner.workspace_id)):
+        assert "When Olga is free" in text(browse(owner).get(form, {"holder": odd}))
+    assert "When Rita is free" in text(browse(rep).get(form, {"holder": str(other_rep.pk)})), "a rep books one’s own"
