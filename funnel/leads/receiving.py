@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.fields.json import KT
 
 from funnel.leads.fields import FieldBook
 from funnel.leads.identity import Capture, Key, Refused, business_domain, clean
@@ -39,11 +40,15 @@ FILLED = ("name", "email", "phone", "external_system", "external_id")
 
 @dataclass(slots=True)
 class Received:
-    """What became of one capture; `refused` holds a sentence per field and leaves the rest empty."""
+    """What became of one capture; `refused` holds a sentence per field and leaves the rest empty.
+
+    `told` says that the lead is as it is by this very row of a list, so that nothing is to be done.
+    """
 
     lead: Lead | None = None
     created: bool = False
     changed: bool = False
+    told: bool = False
     event: Event | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -91,6 +96,7 @@ class _Desk:
         self.suspects: set[tuple[UUID, UUID]] = set()
         self.consents: list[tuple[Lead, Event, dict[str, str]]] = []
         self.told: set[tuple[UUID, int, datetime]] = set()
+        self.rows: dict[UUID, set[str]] = {}
 
     def take(self, captures: Sequence[Capture]) -> list[Received]:
         book = FieldBook()
@@ -110,6 +116,7 @@ class _Desk:
         )
         companies = self._companies([capture for capture, _ in good])
         self._recall([capture for capture, _ in good])
+        self._recall_rows([capture for capture, _ in good])
         for capture, result in good:
             self._one(capture, result, sources, companies)
         self._write()
@@ -134,6 +141,22 @@ class _Desk:
                 lead__in=list(self.keys_of), kind=RECEIVED, occurred_at__in=list(moments)
             )
             self.told = set(known.values_list("lead_id", "source_id", "occurred_at"))
+
+    def _recall_rows(self, captures: list[Capture]) -> None:
+        """Note by which rows of the latest list known leads are as they are, where nothing was told of them since.
+
+        Of several rows about one person each would change what the one before it said, whenever they come again.
+        """
+        this = next((one.data["list"] for one in captures if "row" in one.data), None)
+        if this is None or not self.keys_of:
+            return
+        told = Event.objects.in_force().filter(lead__in=list(self.keys_of), kind__in=(RECEIVED, "edited"))
+        latest: dict[UUID, str | None] = {}
+        for lead_id, list_, row in told.order_by("id").values_list("lead_id", KT("data__list"), KT("data__row")):
+            if list_ is None or list_ != latest.get(lead_id):
+                latest[lead_id], self.rows[lead_id] = list_, set()
+            if list_ != this:
+                self.rows[lead_id].add(row)
 
     def _remember(self, lead: Lead, key: Key) -> None:
         self.by_key.setdefault(key, []).append(lead)
@@ -193,6 +216,9 @@ class _Desk:
         source = sources[Source.key_of(capture.channel, capture.campaign, capture.placement)]
         lead = self._match(capture)
         differs: dict[str, Any] = {}
+        if lead and capture.data.get("row") in self.rows.get(lead.pk, ()):
+            result.lead, result.told = lead, True
+            return
         if lead is None:
             moment = capture.occurred_at or capture.about or moment
             lead = row_of(
@@ -220,6 +246,7 @@ class _Desk:
                 if source.is_known or not lead.source.is_known:
                     lead.source = source
             if result.changed and lead.pk not in self.created:
+                self.rows.pop(lead.pk, None)
                 lead.updated_at = self.at
                 self.changed[lead.pk] = lead
         company = companies.get(business_domain(capture.email)) if lead.company_id is None else None

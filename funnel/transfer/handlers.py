@@ -119,7 +119,8 @@ def _next_slice(
 
 
 def _bring(one: Import, lines: list[Line], ends: bool, at: datetime) -> Chunk:
-    run = Run(one.workspace, by=one.by, mapping=lists.mapping_of(one, one.mapping), hand_over=one.hand_over)
+    mapping = lists.mapping_of(one, one.mapping)
+    run = Run(one.workspace, by=one.by, mapping=mapping, name=one.pk.hex, hand_over=one.hand_over)
     chunk = run.chunk(lines, at=at)
     RefusedRow.objects.bulk_create(
         [

@@ -101,7 +101,10 @@ def _key(key: tuple[str, str]) -> bytes:
 
 
 class Run:
-    """Brings in rows of one list, as one map says; with `seen` it is tried out, and whoever calls takes it back."""
+    """Brings in rows of one list, as one map says; with `seen` it is tried out, and whoever calls takes it back.
+
+    `name` tells this list from every other, another time of the same file too.
+    """
 
     def __init__(
         self,
@@ -109,10 +112,11 @@ class Run:
         *,
         by: Member | None,
         mapping: Mapping,
+        name: str,
         hand_over: bool = False,
         seen: Seen | None = None,
     ) -> None:
-        self.workspace, self.by, self.mapping = workspace, by, mapping
+        self.workspace, self.by, self.mapping, self.name = workspace, by, mapping, name
         self.hand_over, self.seen = hand_over, seen
 
     def chunk(self, lines: Sequence[Line], *, at: datetime) -> Chunk:
@@ -124,6 +128,8 @@ class Run:
                 good.append(self.mapping.row(line, cells))
             except Refused as refused:
                 self._refuse(chunk, line, cells, refused.errors)
+            else:
+                good[-1].capture.data["list"] = self.name
         results = receiving.receive(
             self.workspace,
             [row.capture for row in good],
@@ -140,7 +146,9 @@ class Run:
                 self._refuse(chunk, row.line, row.cells, result.refused)
                 continue
             moved = result.lead is not None and result.lead.pk in placed | chunk.no_mail
-            if row.line in earlier:
+            if result.told:
+                what = "same"
+            elif row.line in earlier:
                 what = "same" if earlier[row.line] else "changed"
             else:
                 what = "new" if result.created else "changed" if result.changed or moved else "same"
@@ -161,7 +169,7 @@ class Run:
         """Keep from mail whom a row wants kept from it; nothing in a list ever takes that back."""
         asked: dict[str, tuple[UUID, Suppression.Why]] = {}
         for row, result in zip(rows, results, strict=True):
-            if row.no_mail is None or result.lead is None:
+            if row.no_mail is None or result.lead is None or result.told:
                 continue
             addresses = list(filter(None, {result.lead.email, row.capture.email}))
             chunk.no_address += not addresses
@@ -192,7 +200,7 @@ class Run:
         gifts: dict[Member, list[UUID]] = {}
         for row, result in zip(rows, results, strict=True):
             lead, stage, holder = result.lead, row.capture.stage, row.capture.holder
-            if lead is None or stage is None:
+            if lead is None or stage is None or result.told:
                 continue
             if lead.stage in MARKETING and lead.stage != stage:
                 about = None if row.capture.occurred_at else row.capture.about

@@ -47,7 +47,7 @@ class Look:
 
     def run(self, mapping: Mapping) -> Run:
         """What tries the rows out."""
-        return Run(self.one.workspace, by=self.one.by, mapping=mapping, seen=self.seen)
+        return Run(self.one.workspace, by=self.one.by, mapping=mapping, name=self.one.pk.hex, seen=self.seen)
 
     def see(self, chunk: Chunk, at: datetime) -> None:
         """Take in a chunk while what it wrote is still there."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -79,6 +80,7 @@ class Mapping:
             self._place(column, target)
         self._settings(given)
         self._judge()
+        self.given = json.dumps(given, sort_keys=True)
 
     def _place(self, column: str, target: Any) -> None:
         if column not in self.header:
@@ -184,7 +186,8 @@ class Mapping:
             fields={target[7:].strip(): value for target, value in found.items() if target.startswith("fields.")},
             overwrite=True,
             silent_when_same=True,
-            row_key=hashlib.sha256("\x1f".join(cell.strip() for cell in cells).encode(errors="replace")).hexdigest(),
+            row_key=_digest(cells),
+            data={"row": _digest([self.given, *cells])[:16]},
         )
         no_mail = next((why for target, why in NO_MAIL.items() if found.get(target)), None)
         return Row(capture, no_mail, line, cells)
@@ -234,6 +237,10 @@ class Mapping:
                 raise ValueError(f"“{value}”: this day does not exist.") from None
             raise ValueError(f"“{value}” is no date; write it like {LIKE[order]}.") from None
         return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
+
+
+def _digest(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\x1f".join(text.strip() for text in texts).encode(errors="replace")).hexdigest()
 
 
 def _written(value: str, order: str) -> datetime:

@@ -18,6 +18,7 @@ from funnel.transfer.reading import Reading
 from funnel.transfer.refused import write_refused
 from funnel.transfer.spool import rows_of, spool
 from funnel.workspaces.gate import tenant
+from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import Member, Role, Workspace
 from funnel.workspaces.refusals import Refusal
 
@@ -77,6 +78,7 @@ class Command(BaseCommand):
             workspace,
             by=owner,
             mapping=Mapping(given, header, zone=workspace.zone, members=members_by_mail(people)),
+            name=uuid7().hex,
             hand_over=options["hand_over"],
             seen=Seen() if options["dry_run"] else None,
         )
