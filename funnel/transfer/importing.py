@@ -19,8 +19,8 @@ from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Coalesce
 
 from funnel.leads import receiving
-from funnel.leads.fields import MOST_FIELDS
-from funnel.leads.identity import Refused
+from funnel.leads.fields import MOST_FIELDS, FieldBook
+from funnel.leads.identity import Refused, clean
 from funnel.leads.models import FieldDefinition, Lead, Suppression
 from funnel.leads.receiving import Received
 from funnel.leads.stages import MARKETING, Stage
@@ -121,15 +121,19 @@ class Run:
 
     def chunk(self, lines: Sequence[Line], *, at: datetime) -> Chunk:
         """Bring these rows in, within the gate that is open."""
-        chunk, good = Chunk(), list[Row]()
+        chunk, good, book = Chunk(), list[Row](), FieldBook()
         for line, cells in lines:
             chunk.counts["rows"] += 1
             try:
-                good.append(self.mapping.row(line, cells))
+                row = self.mapping.row(line, cells)
             except Refused as refused:
                 self._refuse(chunk, line, cells, refused.errors)
-            else:
-                good[-1].capture.data["list"] = self.name
+                continue
+            if row.errors:
+                self._refuse(chunk, line, cells, self._wrong(row, book, at))
+                continue
+            row.capture.data["list"] = self.name
+            good.append(row)
         results = receiving.receive(
             self.workspace,
             [row.capture for row in good],
@@ -155,6 +159,14 @@ class Run:
             chunk.counts[what] += 1
             chunk.taken.append((row, result, what))
         return chunk
+
+    def _wrong(self, row: Row, book: FieldBook, at: datetime) -> dict[str, str]:
+        """All that is wrong with a row of which a column can't be read."""
+        try:
+            clean(row.capture, region=self.workspace.country, book=book, at=at)
+        except Refused as refused:
+            return {**refused.errors, **row.errors}
+        return row.errors
 
     def _refuse(self, chunk: Chunk, line: int, cells: list[str], errors: dict[str, str]) -> None:
         """Keep a row with its sentences, by the names of its own columns."""

@@ -65,12 +65,12 @@ class Look:
         self.found["no_mail"] += len(chunk.no_mail)
         self.found["no_address"] += chunk.no_address
         for line, cells, errors in chunk.refused:
-            self._reason(line, cells, errors)
+            for column, says in errors.items():
+                self._reason(line, cells, column, says)
         self._ready(chunk, at)
 
-    def _reason(self, line: int, cells: list[str], errors: dict[str, str]) -> None:
+    def _reason(self, line: int, cells: list[str], column: str, says: str) -> None:
         """Count a reason once per row, with its first example; what it quotes does not make it another one."""
-        column, says = next(iter(errors.items()))
         kind = f"{column}: {re.sub('“[^”]*”|[0-9]+ cells', '…', says)}"
         for known in self.found["reasons"]:
             if known["kind"] == kind:

@@ -53,9 +53,10 @@ class WrongMap(Refusal):
 
 @dataclass(slots=True)
 class Row:
-    """What one row says."""
+    """What one row says; `errors` holds a sentence per column that can't be read."""
 
     capture: Capture
+    errors: dict[str, str]
     no_mail: Suppression.Why | None = None
     line: int = 0
     cells: list[str] = field(default_factory=list)
@@ -148,7 +149,7 @@ class Mapping:
         return next((place for place, target in self.places.items() if target in wanted), None)
 
     def row(self, line: int, cells: list[str]) -> Row:
-        """Read one row; raise Refused with a sentence per column."""
+        """Read one row; raise Refused where its cells aren't those of the header."""
         wide = len(self.header)
         if not wide - 1 <= len(cells) <= wide and (len(cells) < wide or any(cell.strip() for cell in cells[wide:])):
             raise Refused({"row": f"This row has {len(cells)} cells, the header {wide}."})
@@ -166,8 +167,6 @@ class Mapping:
             errors["holder"] = "Only a customer comes with a holder."
         elif stage == Stage.CUSTOMER:
             holder = holder or found.get("customer_holder")
-        if errors:
-            raise Refused(errors)
         halves = " ".join(found[half] for half in HALVES if half in found)
         capture = Capture(
             name=found.get("name", halves),
@@ -190,7 +189,7 @@ class Mapping:
             data={"row": _digest([self.given, *cells])[:16]},
         )
         no_mail = next((why for target, why in NO_MAIL.items() if found.get(target)), None)
-        return Row(capture, no_mail, line, cells)
+        return Row(capture, errors, no_mail, line, cells)
 
     def _source(self, name: str, found: dict[str, Any]) -> str:
         return str(found.get(name) or self.source.get(name, ""))

@@ -105,12 +105,20 @@ def test_what_would_happen_is_told_with_reasons_and_examples(desk: Any, gate: An
     assert {name: two.one.counts[name] for name in ("new", "changed", "same", "refused")} == {
         "new": 0, "changed": 1, "same": 1, "refused": 2,
     }  # fmt: skip
+    with gate(owner):
+        assert Lead.objects.get(external_id="10482").email == "alan@corbett.example"
     page = two.page
     assert "e-mail alan@corbett.example → alan@new.example" in page
     assert "“<bdi>31/02/2021</bdi>”: “31/02/2021”: this day does not exist." in page
     assert "row 4" in page
-    with gate(owner):
-        assert Lead.objects.get(external_id="10482").email == "alan@corbett.example"
+    # Each fault of a row is told, and counted by itself.
+    assert {(why["column"], why["count"]) for why in two.one.preview["reasons"]} == {
+        ("E-mail", 2), ("First contact", 1),
+    }  # fmt: skip
+    two.bring_in()
+    refused = b"".join(two.client.get(reverse("import-refused", args=[two.pk])).streaming_content).decode()
+    assert "E-mail: This is not an e-mail address." in refused
+    assert "First contact: “31/02/2021”: this day does not exist." in refused
 
 
 def test_a_value_without_a_meaning_is_asked_for_and_gets_one_by_hand(desk: Any, gate: Any, owner: Member) -> None:
