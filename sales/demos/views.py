@@ -26,7 +26,7 @@ from sales.demos import actions as verbs
 from sales.demos import booking
 from sales.demos.forms import BookingPageForm, DemoForm, sellers
 from sales.demos.models import BookingPage, Demo
-from sales.demos.panel import may_book
+from sales.demos.panel import demos_of, may_book
 from sales.demos.slots import offer, unusual
 from sales.demos.week import week_of
 
@@ -136,11 +136,13 @@ def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
     demo = _demo(request, pk)
     before = Demo.objects.filter(lead=demo.lead, state="missed").exclude(pk=demo.pk).exists()
     verbs.no_show(demo, by=_member(request), at=request.at, note=_note(request), seen=_seen(request))  # type: ignore[attr-defined]
-    then = (
-        "This was not the first time; you can give the lead back."
-        if before
-        else _told(_workspace(request), "They get a link to book again.", "ask them for another time yourself.")
-    )
+    yourself = "ask them for another time yourself."
+    if demos_of(request, Lead.objects.select_related("holder").get(pk=demo.lead_id))["give_back"]:
+        then = "This was not the first time; you can give the lead back."
+    elif before:
+        then = f"This was not the first time: {yourself}"
+    else:
+        then = _told(_workspace(request), "They get a link to book again.", yourself)
     return _done(request, f"Noted: {demo.lead} did not come. {then}", demo)
 
 

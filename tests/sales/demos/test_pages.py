@@ -198,6 +198,24 @@ def test_a_second_no_show_suggests_to_give_the_lead_back_with_one_click(rep, pas
     assert "Missed 2 demos:" not in text(client.get(where))
 
 
+def test_giving_back_is_spoken_of_only_where_it_is_offered(rep, past_demo, demo_of, browse):
+    first = past_demo(rep, hours=50)
+    second = past_demo(rep, lead=first.lead, hours=2)
+    demo_of(rep, lead=first.lead)
+    client, offer = browse(rep), "This was not the first time; you can give the lead back."
+    client.post(reverse("sales:demo-missed", args=[first.pk]))
+    page = text(client.post(reverse("sales:demo-missed", args=[second.pk]), follow=True))
+    assert "This was not the first time: ask them for another time yourself." in page, "one more is to come"
+    assert (offer in page, "Missed 2 demos" in page) == (False, False)
+    third = past_demo(rep, "Ben Bell", hours=50)
+    fourth = past_demo(rep, lead=third.lead, hours=2)
+    client.post(reverse("sales:demo-missed", args=[third.pk]))
+    page = text(client.post(reverse("sales:demo-missed", args=[fourth.pk]), follow=True))
+    assert (offer in page, "Missed 2 demos" in page) == (True, True)
+    page = text(client.get(reverse("lead", args=[third.lead_id])))
+    assert (offer in page, "Missed 2 demos" in page) == (False, True), "it stands until somebody acts"
+
+
 def test_my_week_shows_mine_and_a_leader_everybodys(rep, other_rep, owner, demo_of, browse, gate):
     mine = demo_of(rep, "Ann Bell")
     demo_of(other_rep, "Ben Bell")
