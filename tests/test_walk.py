@@ -68,6 +68,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "import-stop": ("POST", MARKETING, "list"),
     "import-go-on": ("POST", MARKETING, "list"),
     "import-leave": ("POST", MARKETING, "list"),
+    "import-remove": ("POST", MARKETING, "list"),
     "import-refused": ("GET", MARKETING, "list"),
     "handoffs": ("GET", ALL, ""),
     "handoffs-go": ("POST", LEADING, ""),

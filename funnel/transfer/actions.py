@@ -161,6 +161,18 @@ def forget(one: Import, *, at: datetime) -> None:
     transaction.on_commit(lambda: shutil.rmtree(one.folder, ignore_errors=True))
 
 
+@transaction.atomic
+def remove(one: Import, *, by: Member, at: datetime) -> None:
+    """Take an upload away of which nothing was brought in."""
+    one = Import.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=one.pk)
+    if not one.is_unbegun:
+        raise Elsewhere("This list was brought in by now, so it stays here.")
+    _audit(one, "list removed", by, at)
+    folder = one.folder
+    one.delete()
+    transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 def _audit(one: Import, action: str, by: Member, at: datetime) -> None:
     AuditEntry.objects.create(
         workspace=one.workspace, at=at, actor=by, action=action, target=one.file_name[:120],

@@ -36,6 +36,8 @@ NEXT: dict[State, frozenset[State]] = {
     State.STOPPED: frozenset({State.RUNNING, State.DONE}),
     State.DONE: frozenset(),
 }
+# Nothing of it was ever written yet.
+UNBEGUN = (State.READING, State.UNREADABLE, State.COLUMNS, State.LOOKING, State.LOOKED)
 # In these the worker has it, in the others a person.
 AT_WORK = (State.READING, State.LOOKING, State.RUNNING)
 
@@ -92,6 +94,11 @@ class Import(TenantRow):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def is_unbegun(self) -> bool:
+        """Whether nothing of it was brought in; what became unreadable on the way in has its map."""
+        return self.state in UNBEGUN and not (self.state == State.UNREADABLE and self.mapping)
 
     @property
     def header(self) -> list[str]:

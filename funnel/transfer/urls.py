@@ -14,5 +14,6 @@ urlpatterns = [
     path("<uuid:pk>/stop/", views.import_act, {"verb": "stop"}, name="import-stop"),
     path("<uuid:pk>/go-on/", views.import_act, {"verb": "go-on"}, name="import-go-on"),
     path("<uuid:pk>/leave/", views.import_act, {"verb": "leave"}, name="import-leave"),
+    path("<uuid:pk>/remove/", views.import_remove, name="import-remove"),
     path("<uuid:pk>/refused.csv", views.import_refused, name="import-refused"),
 ]

@@ -50,7 +50,7 @@ def imports(request: Any) -> HttpResponse:
             return redirect("import", lists.upload(file, by=request.member, at=request.at).pk)
         except Unreadable as refusal:
             wrong, status = refusal.sentence, refusal.status
-    recent = list(Import.objects.recent().defer("columns", "mapping", "preview")[:SHOWN])
+    recent = list(Import.objects.recent().defer("columns", "preview")[:SHOWN])
     return render(request, "funnel/transfer/imports.html", {"wrong": wrong, "recent": recent}, status=status)
 
 
@@ -208,6 +208,20 @@ def import_act(request: Any, pk: UUID, verb: str) -> HttpResponse:
     one = _list(pk)
     act = {"change": lists.change, "stop": lists.stop, "go-on": lists.go_on, "leave": lists.leave}[verb]
     return _act(request, one, lambda: act(one, by=request.member, at=request.at))
+
+
+@require_POST
+@allow("import")
+def import_remove(request: Any, pk: UUID) -> HttpResponse:
+    """Take an upload away that was never brought in."""
+    one = _list(pk)
+    try:
+        lists.remove(one, by=request.member, at=request.at)
+    except lists.Elsewhere as refusal:
+        messages.warning(request, refusal.sentence)
+    else:
+        messages.success(request, f"“{one.file_name}” is removed.")
+    return redirect("imports")
 
 
 def _act(request: Any, one: Import, act: Any) -> HttpResponse:

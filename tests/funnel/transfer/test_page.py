@@ -316,7 +316,7 @@ def test_another_business_finds_no_list(desk: Any, outsider: Member) -> None:
     other.pk = one.pk
     for name in ("import", "import-refused"):
         assert other.client.get(reverse(name, args=[one.pk])).status_code == 404
-    for name in ("columns", "read", "begin", "stop", "go-on", "leave", "change"):
+    for name in ("columns", "read", "begin", "stop", "go-on", "leave", "change", "remove"):
         assert other.post(f"import-{name}").status_code == 404
     assert "list.csv" not in other.client.get(reverse("imports")).content.decode()
 
@@ -348,3 +348,33 @@ def test_somebody_nobody_knows_is_asked_for_at_their_own_field(desk: Any, gate: 
     one.bring_in()
     with gate(owner):
         assert Lead.objects.get().holder is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_that_was_never_brought_in_can_be_removed(desk: Any, gate: Any, owner: Member, work: Any) -> None:
+    one, other = desk(), desk()
+    one.upload(people(ALAN))
+    one.choose(to_7="new")
+    other.upload(people(ANN), name="kept.csv")
+    page = one.client.get(reverse("imports")).content.decode()
+    assert f'action="{reverse("import-remove", args=[one.pk])}"' in page
+    folder = one.one.folder
+    assert folder.exists()
+    answer = one.client.post(reverse("import-remove", args=[one.pk]), follow=True).content.decode()
+    assert "“list.csv” is removed." in answer
+    assert not folder.exists()
+    work()
+    with gate(owner):
+        assert [kept.file_name for kept in Import.objects.all()] == ["kept.csv"]
+
+
+def test_a_list_that_was_brought_in_stays(desk: Any) -> None:
+    one = desk()
+    one.upload(people(ALAN, ANN))
+    one.choose()
+    one.bring_in()
+    assert "import-remove" not in one.page
+    page = one.client.post(reverse("import-remove", args=[one.pk]), follow=True).content.decode()
+    assert "This list was brought in by now" in page
+    assert reverse("import-remove", args=[one.pk]) not in page
+    assert one.one.state == State.DONE
