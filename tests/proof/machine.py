@@ -69,6 +69,7 @@ class Beside(RuleBasedStateMachine):
         self.fault: tuple[str, str] | None = None
         self.culprit = 0
         self.stuck: list[int] = []
+        self.waits: set[int] = set()
         self.differs: AssertionError | None = None
         with self.gate():
             self.seen = max(Effect.objects.values_list("pk", flat=True), default=0)
@@ -87,6 +88,8 @@ class Beside(RuleBasedStateMachine):
                 self.compare(every=True)
                 found = [one for fact in slot("facts") for one in fact(self.workspace, self.now)]
                 assert not found, found
+                waits = Effect.objects.filter(pk__in=self.waits, state=State.DONE)
+                assert not waits.exists(), "something counts as done that nobody did"
                 assert Message.objects.count() == self.letters, "a letter that nobody sends"
                 self.happened.update(Event.objects.values_list("kind", flat=True))
                 self.happened.update(Handoff.objects.values_list("outcome", flat=True))
@@ -120,7 +123,8 @@ class Beside(RuleBasedStateMachine):
         """Let the model learn of new offers, and compare what has become due and who is told of what."""
         for person in self.model.people.values():
             if person.offer is not None and person.offer.pk is None:
-                row = Handoff.objects.get(lead=person.pk, outcome="")
+                row = Handoff.objects.filter(lead=person.pk, outcome="").first()
+                assert row is not None, "the model has an open offer, Baton none"
                 promise = self.workspace.promise(self.model.rules.fit(person) if person.scored else "")
                 hours = promise["accept"]
                 due = {
@@ -138,6 +142,7 @@ class Beside(RuleBasedStateMachine):
         rows = list(Effect.objects.filter(pk__gt=self.seen).order_by("pk").values_list(*columns))
         self.seen = max((row[0] for row in rows), default=self.seen)
         found = Counter(row[1:4] for row in rows if row[1] in WATCHED)
+        self.waits |= {row[0] for row in rows if row[1] in WATCHED}
         owed, self.model.owes = Counter(self.model.owes), []
         assert found == owed, f"due in Baton only: {found - owed}; in the model only: {owed - found}"
         sent = [UUID(data["message"]) for *_, handler, _, _, data in rows if handler == "send"]
@@ -204,6 +209,7 @@ class Beside(RuleBasedStateMachine):
             self.model.judge_all(at)
         if name not in WATCHED:
             return
+        self.waits -= {one.pk for one in effects}
         events = Event.objects.filter(pk__in=[one.event_id for one in effects]).order_by("pk")
         by_person: dict[UUID, list[Event]] = {}
         for event in events:
@@ -325,11 +331,10 @@ class Beside(RuleBasedStateMachine):
         for *whose, amount, worth in Revenue.objects.values_list("lead_id", "deal_id", "amount", "base_amount"):
             assert amount == worth
             booked[tuple(whose)] += amount
-        won = {(person.pk, sale.pk): sale.booked for person in self.model.people.values() for sale in person.sales}
-        assert {whose: sum_ for whose, sum_ in booked.items() if sum_} == {
-            whose: sum_ for whose, sum_ in won.items() if sum_
-        }
-        for person in self.model.people.values():
+        people = self.model.people.values()
+        won = Counter({(person.pk, sale.pk): sale.booked for person in people for sale in person.sales})
+        assert booked == won, f"Baton has booked {booked}, the model {won}"
+        for person in people:
             mine = [(s.pk, s.holder, s.stage, s.amount, s.before, s.made_customer) for s in person.sales]
             theirs = [row[1:] for row in found if row[0] == person.pk]
             assert theirs == mine, f"Baton has {theirs}, the model {mine}"

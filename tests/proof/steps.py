@@ -37,7 +37,7 @@ TALES: dict[str, Callable[[Any, int], Any]] = {
     "by touch": lambda self, number: self.comes_back(number, "touch"),
     "by engagement": lambda self, number: self.comes_back(number, "engagement"),
     "go": lambda self, number: self.go(number),
-    "back": lambda self, number: self.go_back("keen", True, number),
+    "back": lambda self, number: self.go_back("keen", False, 1),
     "expires": lambda self, number: self.expire(number),
     "stuck": lambda self, number: (self.gets_stuck(number), self.try_again()),
     "sold": lambda self, number: self.is_sold(number, 100),

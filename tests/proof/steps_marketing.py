@@ -162,9 +162,13 @@ class Marketing(Beside):
 
     @rule(how=HOW, again=st.booleans(), back=st.integers(1, 3))
     def go_back(self, how: str, again: bool, back: int) -> None:
-        """The owner goes back to earlier rules, or changes them for that."""
+        """The owner goes back to earlier rules, or changes them for that, after a visit that some count otherwise."""
         if self.model.rules.number == 1:
-            self.publish(how, again)
+            if self.who:
+                self._touched(self.person(back), "visit")
+            for one in ("other", how):
+                self.work()
+                self.publish(one, again)
             self.work()
         if self.comes is not None:
             return
