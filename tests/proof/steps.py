@@ -128,7 +128,7 @@ def crew() -> tuple[Member, list[Member]]:
         # The weekly letters would be most of what there is to do.
         Effect.objects.all().delete()
         GiveBackReason.objects.bulk_create(
-            [GiveBackReason(workspace=owner.workspace, cool_days=2, position=9, **one) for one in OWN_WAYS]
+            [GiveBackReason(workspace=owner.workspace, cool_days=1, position=9, **one) for one in OWN_WAYS]
         )
     return owner, [make_member(owner.workspace, Role.REP, name, takes_leads=True) for name in ("Rita Rep", "Otto Rep")]
 
