@@ -17,7 +17,7 @@ from funnel.handoff.wayback import follows
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.overview.rules_forms import PublishForm, seen_of
-from funnel.overview.rules_shown import changes, in_short, shown, stand_alike
+from funnel.overview.rules_shown import changes, dashed, in_short, shown, stand_alike
 from funnel.scoring import changing
 from funnel.scoring.checking import is_never_ready
 from funnel.scoring.models import Basis, RuleDraft, RuleVersion
@@ -64,7 +64,7 @@ def rules(request: Any) -> HttpResponse:
     context = {
         "version": version,
         "draft": draft,
-        "caption": f"{caption} A dashed cell is changed." if draft else caption,
+        "caption": f"{caption} A dashed cell is changed." if dashed(told) else caption,
         **told,
         "cooling": Lead.objects.filter(stage=Stage.NURTURING, cool_until__gt=request.at).count(),
         "going": going,
@@ -91,13 +91,14 @@ def one_version(request: Any, pk: int) -> HttpResponse:
     draft = RuleDraft.objects.first()
     free = may(request.member, "rules.change") and not (found is not None and found.goes_live)
     before = _published().filter(number__lt=one.number).order_by("-number").first()
-    dashed = f" A dashed cell said otherwise in version {before.number}." if before is not None else ""
+    told = shown(one.rules, before.rules if before is not None else None)
+    otherwise = f" A dashed cell said otherwise in version {before.number}." if before and dashed(told) else ""
     context = {
-        **shown(one.rules, before.rules if before is not None else None),
+        **told,
         "version": _words_of(one, before),
         "against": f"Version {before.number}" if before is not None else "",
         "in_force": now.version,
-        "caption": f"What version {one.number} says of each cell.{dashed}",
+        "caption": f"What version {one.number} says of each cell.{otherwise}",
         "may_go_back": free and one.pk != now.version_id,
         "draft": draft,
         "seen": seen_of(draft.rules if draft is not None else None),

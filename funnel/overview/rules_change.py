@@ -202,7 +202,7 @@ def sets(request: Any) -> HttpResponse:
     return render(request, "funnel/overview/rule_sets.html", context, status=422 if form.errors else 200)
 
 
-def _done(request: Any, verb: Callable[[], Any], says: str, place: str) -> HttpResponse:
+def _done(request: Any, verb: Callable[[], Any], says: str) -> HttpResponse:
     """Do what ends the draft, but not with another draft than was seen."""
     _rules(request)
     try:
@@ -213,7 +213,7 @@ def _done(request: Any, verb: Callable[[], Any], says: str, place: str) -> HttpR
         messages.error(request, str(refusal))
     else:
         messages.success(request, says)
-    return redirect(f"{reverse('rules')}{place}")
+    return redirect("rules")
 
 
 @require_POST
@@ -241,7 +241,6 @@ def publish(request: Any) -> HttpResponse:
         request,
         lambda: changing.publish(again=again, why=why, by=request.member, at=request.at),
         "The new version is on its way into force.",
-        "#versions",
     )
 
 
@@ -249,7 +248,7 @@ def publish(request: Any) -> HttpResponse:
 @allow("rules.change")
 def dropped(request: Any) -> HttpResponse:
     """Throw the draft away."""
-    return _done(request, lambda: changing.drop_draft(by=request.member, at=request.at), "The draft is dropped.", "")
+    return _done(request, lambda: changing.drop_draft(by=request.member, at=request.at), "The draft is dropped.")
 
 
 @require_POST
@@ -261,7 +260,6 @@ def back(request: Any, pk: int) -> HttpResponse:
         request,
         lambda: changing.go_back(version, by=request.member, at=request.at),
         f"Version {version.number}’s rules are on their way back into force.",
-        "#versions",
     )
 
 

@@ -42,6 +42,11 @@ def shown(says: dict[str, Any], before: dict[str, Any] | None = None) -> dict[st
     }
 
 
+def dashed(told: dict[str, Any]) -> bool:
+    """Whether `shown` marks any cell of the grid as changed."""
+    return any(cell["new"] for row in told["grid"] for cell in row["cells"])
+
+
 def changes(says: dict[str, Any], before: dict[str, Any]) -> dict[str, int]:
     """How many things `shown` marks as changed, of each kind."""
     marks = [row["was"] for part in HEADS for row in _rows(part, says, before)]
@@ -52,7 +57,8 @@ def changes(says: dict[str, Any], before: dict[str, Any]) -> dict[str, int]:
         "changed": sum(map(bool, marks)) - new - gone,
         "taken away": gone,
         "the bands of fit": _lines("fit", says) != _lines("fit", before),
-        "the bands or the fading of engagement": _lines("engagement", says) != _lines("engagement", before),
+        "the bands of engagement": says["engagement_cuts"] != before["engagement_cuts"],
+        "how fast engagement fades": says["half_life_days"] != before["half_life_days"],
         "the order": sum(_is_moved(part, says, before) for part in HEADS),
         "the grid": sum(_is_ready(says, *cell) != _is_ready(before, *cell) for cell in cells),
     }
@@ -76,7 +82,7 @@ def in_short(says: dict[str, Any], before: dict[str, Any]) -> str:
     """What a version changed: "3 new, 2 changed, 1 taken away; the grid"; its set's name only where that is another."""
     many = changes(says, before)
     rules = [f"{number(many[what])} {what}" for what in ("new", "changed", "taken away") if many[what]]
-    beside = [what for what, count in many.items() if what.startswith("the ") and count]
+    beside = [what for what, count in many.items() if what not in ("new", "changed", "taken away") and count]
     told = "; ".join(", ".join(part) for part in (rules, beside) if part)
     if says["name"] == before["name"]:
         return told.capitalize() or says["name"]

@@ -312,6 +312,10 @@ def test_a_version_shows_and_counts_what_it_changed_of_the_one_before(owner, vie
 def test_a_version_of_the_same_rules_in_another_order_says_so(owner, gate, browse, work):
     page = browse(owner)
     move(page, "phone", "up")
+    assert "A dashed cell" not in text(page.get("/rules/")), "none is"
     page.post(reverse("rules-publish"), {"again": "", "why": ""})
     work()
     assert '<td class="pull">The order</td>' in text(page.get("/rules/"))
+    with gate(owner):
+        second = RuleVersion.objects.latest("number")
+    assert "A dashed cell" not in text(page.get(reverse("rules-version", args=[second.pk])))
