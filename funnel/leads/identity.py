@@ -52,7 +52,8 @@ class Capture:
     `asks` says that the person asked for contact; `handover` False keeps this capture from opening a handoff;
     `overwrite` is for doors that know better than what is there (a key, a member), never with a blank. `stage` and
     `holder` are where a new lead begins, and with whom; whoever is here already stays where they are. `about` is when a
-    new lead came as far as anybody remembers; of one who is here already better is known.
+    new lead came as far as anybody remembers; of one who is here already better is known. `customer_since` goes with
+    the stage of a customer.
     """
 
     kind: str = "received"
@@ -67,6 +68,7 @@ class Capture:
     placement: str = ""
     occurred_at: datetime | None = None
     about: datetime | None = None
+    customer_since: datetime | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     consents: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -111,11 +113,14 @@ def clean(capture: Capture, *, region: str, book: FieldBook, at: datetime) -> Ca
         capture.phone = clean_phone(capture.phone, region)
     except Refused as refused:
         errors.update(refused.errors)
-    moment = capture.occurred_at or capture.about
-    if moment and moment > at + AHEAD:
-        errors["occurred_at"] = "This lies in the future; send when it happened."
-    elif moment and moment < EARLIEST:
-        errors["occurred_at"] = "This is too long ago."
+    for name, moment in (
+        ("occurred_at", capture.occurred_at or capture.about),
+        ("customer_since", capture.customer_since),
+    ):
+        if moment and moment > at + AHEAD:
+            errors[name] = "This lies in the future; send when it happened."
+        elif moment and moment < EARLIEST:
+            errors[name] = "This is too long ago."
     try:
         capture.fields = book.clean(capture.fields)
     except Refused as refused:

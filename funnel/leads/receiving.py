@@ -18,7 +18,7 @@ from funnel.leads.fields import FieldBook
 from funnel.leads.identity import Capture, Key, Refused, business_domain, clean
 from funnel.leads.models import Company, Consent, Lead, LeadKey, Source, Suspect, moved_event
 from funnel.leads.sources import sources_for
-from funnel.leads.stages import Stage
+from funnel.leads.stages import MARKETING, Stage
 from funnel.outbox.actions import record_all
 from funnel.outbox.models import Event, Lane
 from funnel.workspaces.asking import Asked
@@ -143,10 +143,8 @@ class _Desk:
             self.told = set(known.values_list("lead_id", "source_id", "occurred_at"))
 
     def _recall_rows(self, captures: list[Capture]) -> None:
-        """Note by which rows of the latest list known leads are as they are, where nothing was told of them since.
-
-        Of several rows about one person each would change what the one before it said, whenever they come again.
-        """
+        """Note by which rows of the latest list known leads are as they are, where nothing was told of them since."""
+        # Of several rows about one person each would change what the one before it said, whenever they come again.
         this = next((one.data["list"] for one in captures if "row" in one.data), None)
         if this is None or not self.keys_of:
             return
@@ -220,7 +218,7 @@ class _Desk:
             result.lead, result.told = lead, True
             return
         if lead is None:
-            moment = capture.occurred_at or capture.about or moment
+            moment = capture.occurred_at or capture.customer_since or capture.about or moment
             lead = row_of(
                 Lead,
                 workspace_id=self.workspace.pk,
@@ -231,6 +229,7 @@ class _Desk:
                 company_name=capture.company,
                 fields=dict(capture.fields),
                 stage=capture.stage or Stage.NEW,
+                customer_since=capture.customer_since,
                 holder_id=capture.holder.pk if capture.holder else None,
                 **{name: getattr(capture, name) for name in FILLED},
             )
@@ -245,6 +244,9 @@ class _Desk:
                 lead.received_at, result.changed = moment, True
                 if source.is_known or not lead.source.is_known:
                     lead.source = source
+            since = capture.customer_since
+            if since and lead.stage in (*MARKETING, Stage.CUSTOMER) and since < (lead.customer_since or self.at):
+                lead.customer_since, result.changed = since, True
             if result.changed and lead.pk not in self.created:
                 self.rows.pop(lead.pk, None)
                 lead.updated_at = self.at
@@ -332,9 +334,8 @@ class _Desk:
     def _write(self) -> None:
         for lead in (*self.created.values(), *self.changed.values()):
             lead.search = lead.search_text()
-        for lead in self.created.values():
             if lead.stage == Stage.CUSTOMER:
-                lead.customer_since = lead.received_at
+                lead.customer_since = lead.customer_since or lead.received_at
         if self.changed:
             # An upsert by primary key: one statement where bulk_update writes a CASE per row and column.
             Lead.objects.bulk_create(
@@ -343,7 +344,7 @@ class _Desk:
                 unique_fields=["id"],
                 update_fields=[
                     *FILLED, "company_name", "company", "fields", "search",
-                    "received_at", "source", "updated_at", "version",
+                    "received_at", "customer_since", "source", "updated_at", "version",
                 ],
                 batch_size=500,
             )  # fmt: skip

@@ -12,7 +12,7 @@ from funnel.leads.models import FieldDefinition
 from funnel.leads.stages import Stage
 from funnel.templatetags.words import plural
 from funnel.transfer import guessing
-from funnel.transfer.mapping import NO_MAIL, SOURCES, STAGES, Mapping, WrongMap, must_not
+from funnel.transfer.mapping import NO_MAIL, SOURCES, STAGES, WHEN, Mapping, WrongMap, must_not
 from funnel.transfer.models import Import
 from funnel.workspaces.models import Member
 from funnel.workspaces.slots import slot
@@ -28,6 +28,7 @@ GROUPS = (
     )),
     ("Where they are", (
         ("received_at", "First contact"), ("stage", "Stage"), ("customer_holder", "With, customers only"),
+        ("customer_since", "Customer since"),
     )),
     ("Do not mail", (("no_mail", "No mail to this person"), ("bounced", "Mail to them comes back"))),
 )  # fmt: skip
@@ -124,7 +125,7 @@ class Columns:
             self._values(line, column)
         elif target in NO_MAIL:
             self._no_mail(line, column)
-        elif target == "received_at" or target in self.dated:
+        elif target in WHEN or target in self.dated:
             self._dates(line, column)
         elif not target:
             line.says = "Nothing fits" if column["filled"] else "Empty"
@@ -225,7 +226,7 @@ class Columns:
             return (
                 "This day is still to come." if day > self.today else "This is too long ago." if day.year < 1901 else ""
             )
-        if any(line.target == "received_at" for line in self.lines):
+        if any(line.target in WHEN for line in self.lines):
             return ""
         counts = [one.count for line in self.lines for one in line.values if one.means == Stage.CUSTOMER]
         if not counts and self.everybody != Stage.CUSTOMER:
@@ -283,7 +284,11 @@ class Columns:
             raise WrongMap(
                 "Say which column holds an e-mail, a phone or their number in another program; or a name and a company."
             )
-        if "customer_holder" in targets and "stage" not in targets and mapping.stage != Stage.CUSTOMER:
+        if (
+            targets & {"customer_holder", "customer_since"}
+            and "stage" not in targets
+            and mapping.stage != Stage.CUSTOMER
+        ):
             raise WrongMap("Say who is a customer: by a column with their stage, or everybody in this file.")
 
 

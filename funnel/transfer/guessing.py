@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from funnel.leads.stages import Stage
-from funnel.transfer.mapping import MUST_NOT, must_not
+from funnel.transfer.mapping import MUST_NOT, WHEN, must_not
 
 # Per target the names of columns without signs and case, the likeliest first: where a file has several, it wins.
 NAMES: dict[str, str] = {
@@ -35,8 +35,10 @@ NAMES: dict[str, str] = {
     "|campaña|campagne",
     "source.placement": "placement|ad name|adset name|utm content",
     "received_at": "create date|created date|createddate|createdate|created at|createdat|created time|created on"
-    "|created|date created|person created|first contact|first seen|customer since|since|added time|date added"
+    "|created|date created|person created|first contact|first seen|since|added time|date added"
     "|date registered|optin time|confirm time|received|angelegt am|erstellt am|datum|date",
+    "customer_since": "became a customer date|customer since|converted date|converteddate|converted at|convertedat"
+    "|won time|kunde seit",
     "stage": "lifecycle stage|lifecyclestage|lead status|stage|status|converted|is customer|customer|iscustomer",
     "customer_holder": "contact owner|lead owner|account owner|owner|looked after by|salesperson|sales rep|sales agent"
     "|account manager|assigned user|assignedusername|assigned to|person owner|hubspot owner id|rep|betreuer",
@@ -114,7 +116,7 @@ def _fits(target: str, column: dict[str, Any]) -> bool:
     """Whether what stands in the column can be what its name says."""
     if target in ("stage", "customer_holder"):
         return column["values"] is not None
-    if target == "received_at":
+    if target in WHEN:
         return bool(column["dates"])
     return target != "email" or "@" in column["eg"]
 

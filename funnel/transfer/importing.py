@@ -55,7 +55,7 @@ class Chunk:
     def undated(self) -> Counter[Stage | None]:
         """New people by stage of whom nobody says when they came, so that they count as of today."""
         new = (row.capture for row, _, what in self.taken if what == "new")
-        return Counter(one.stage for one in new if not (one.occurred_at or one.about))
+        return Counter(one.stage for one in new if not (one.occurred_at or one.customer_since or one.about))
 
 
 class Seen:

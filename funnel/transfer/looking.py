@@ -146,7 +146,7 @@ def _described(row: Row, one: Import) -> str:
     if capture.company and capture.company != said[0]:
         said.append(capture.company)
     stage = capture.stage or Stage.NURTURING
-    if stage == Stage.CUSTOMER and (since := capture.occurred_at or capture.about):
+    if stage == Stage.CUSTOMER and (since := capture.customer_since or capture.occurred_at or capture.about):
         said.append(f"customer since {short_day(one.workspace.local(since).date())}")
     else:
         said.append(Stage(stage).label.lower())
@@ -170,6 +170,8 @@ def _difference(old: Lead, new: Lead, row: Row, *, no_mail: bool) -> str:
             said.append(f"{name} {had} → {value}" if had is not None else f"{name} {value} added")
     if row.capture.stage and row.capture.stage != old.stage:
         said.append(f"{old.get_stage_display()} → {row.capture.stage.label}")
+    if old.customer_since and new.customer_since != old.customer_since:
+        said.append("a customer for longer than we knew")
     if new.received_at != old.received_at:
         said.append("came earlier than we knew")
     if no_mail:

@@ -26,7 +26,8 @@ STAGES = (Stage.CUSTOMER, Stage.NURTURING, Stage.LOST, Stage.DISQUALIFIED)
 # Of these several columns may speak, and one that says so is enough.
 NO_MAIL = {"bounced": Suppression.Why.BOUNCED, "no_mail": Suppression.Why.UNSUBSCRIBED}
 # "customer_holder" is a holder that counts for customers alone; with "holder" it refuses the row of anybody else.
-TARGETS = (*PLAIN, *HALVES, *SOURCES, *NO_MAIL, "received_at", "stage", "holder", "customer_holder")
+WHEN = ("received_at", "customer_since")
+TARGETS = (*PLAIN, *HALVES, *SOURCES, *NO_MAIL, *WHEN, "stage", "holder", "customer_holder")
 SETTINGS = ("$blank", "$values", "$dates", "$about", "$stage", "$source", "$system")
 ORDERS = {"dmy": (2, 1, 0), "mdy": (2, 0, 1), "ymd": (0, 1, 2)}
 LIKE = {"dmy": "17/11/2026", "mdy": "11/17/2026", "ymd": "2026-11-17 or 2026-11-17T10:42+00:00"}
@@ -167,6 +168,7 @@ class Mapping:
             errors["holder"] = "Only a customer comes with a holder."
         elif stage == Stage.CUSTOMER:
             holder = holder or found.get("customer_holder")
+        since = found.get("customer_since") if stage == Stage.CUSTOMER else None
         halves = " ".join(found[half] for half in HALVES if half in found)
         capture = Capture(
             name=found.get("name", halves),
@@ -180,6 +182,7 @@ class Mapping:
             placement=self._source("source.placement", found),
             occurred_at=found.get("received_at"),
             about=self.about,
+            customer_since=since,
             stage=stage,
             holder=holder,
             fields={target[7:].strip(): value for target, value in found.items() if target.startswith("fields.")},
@@ -221,7 +224,7 @@ class Mapping:
             if (said := must_not(value)) is None:
                 raise ValueError(f"“{value}” says neither yes nor no.")
             return said
-        if target == "received_at":
+        if target in WHEN:
             return self._moment(value, self.orders.get(place, "ymd"))
         if place in self.orders:
             return self._moment(value, self.orders[place]).date().isoformat()

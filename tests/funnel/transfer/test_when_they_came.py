@@ -91,3 +91,51 @@ def test_who_is_here_already_keeps_when_they_came(desk: Any, gate: Any, owner: M
     assert again.client.get(reverse("import", args=[again.pk])).context["form"].about == ""
     again.choose(about="2020-01-01")
     assert again.one.counts["same"] == 2
+
+
+COLUMNS = ["E-mail", "Lifecycle Stage", "Create Date", "Became a Customer Date"]
+ANN, BEN = ["ann@yew.example", "Customer", "2021-03-05", "2023-09-01"], ["ben@fir.example", "Lead", "2022-04-06", ""]
+
+
+def test_since_when_somebody_is_a_customer_has_a_column_of_its_own(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(text_of(COLUMNS, [ANN, BEN, ["cat@elm.example", "Customer", "", "2020-02-03"]]))
+    one.choose()
+    assert "customer since 1 Sep 2023" in one.page
+    one.bring_in()
+    assert since(gate, owner) == {
+        "ann": (date(2021, 3, 5), date(2023, 9, 1)),
+        "ben": (date(2022, 4, 6), None),
+        "cat": (date(2020, 2, 3), date(2020, 2, 3)),
+    }
+
+
+def test_a_customer_of_too_late_a_day_is_put_right_by_a_list(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(text_of(COLUMNS[:3], [ANN[:3], BEN[:3]]))
+    one.choose()
+    one.bring_in()
+    assert since(gate, owner)["ann"] == (date(2021, 3, 5), date(2021, 3, 5))
+    two = desk()
+    two.upload(text_of(COLUMNS, [[*ANN[:3], "2019-01-01"], [BEN[0], "Customer", BEN[2], "2023-07-01"]]))
+    two.choose()
+    assert "a customer for longer than we knew" in two.page
+    two.bring_in()
+    assert two.one.counts["changed"] == 2
+    assert since(gate, owner) == {
+        "ann": (date(2021, 3, 5), date(2019, 1, 1)),
+        "ben": (date(2022, 4, 6), date(2023, 7, 1)),
+    }
+    later = desk()
+    later.upload(text_of(COLUMNS, [ANN]))
+    later.choose()
+    assert later.one.counts["same"] == 1
+
+
+def test_who_is_a_customer_is_asked_where_only_their_day_is_known(desk: Any) -> None:
+    one = desk()
+    one.upload(text_of(["E-mail", "Customer since"], [["ann@yew.example", "2020-02-03"]]))
+    answer = one.choose()
+    assert answer.status_code == 422
+    assert "Say who is a customer" in answer.content.decode()
+    assert one.choose(everybody="customer").status_code == 302
