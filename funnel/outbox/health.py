@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from funnel.outbox.drain import handlers
 from funnel.outbox.models import Effect, Heartbeat, State
-from funnel.templatetags.words import span
+from funnel.templatetags.words import plural, span
 from funnel.workspaces.gate import database_now, everywhere
 
 LATE = 60.0
@@ -75,7 +75,7 @@ def _migrations() -> Part:
         return Part(
             "migrations",
             False,
-            f"{len(missing)} changes are missing, the first is {missing[0][0]}.",
+            f"{plural(len(missing), 'change is', 'changes are')} missing, the first is {missing[0][0]}.",
         )
     return Part("migrations", True, "Up to date.")
 

@@ -52,11 +52,14 @@ def rules(request: Any) -> HttpResponse:
     going = Lead.objects.filter(waits_since__isnull=False).count()
     listed = list(_published().order_by("-number")[: VERSIONS + 1])
     if known:
-        ready = sum(cell["people"] for cell in cells if cell["ready"])
+        ready, everybody = sum(cell["people"] for cell in cells if cell["ready"]), sum(people.values())
         caption = (
             f"Each figure is people with marketing or in handoff{', by the draft' if draft else ''}: {number(ready)} of"
-            f" {number(sum(people.values()))} are in ready cells{'' if draft else ' now'}."
+            f" {number(everybody)} {'is' if ready == 1 else 'are'} in {'a ready cell' if ready == 1 else 'ready cells'}"
+            f"{'' if draft else ' now'}."
         )
+        if not everybody:
+            caption = "Each figure will be the people with marketing or in handoff; there is nobody yet."
     elif found is not None:
         caption = "How many people stand in each cell by the draft is being counted."
     else:

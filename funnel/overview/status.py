@@ -73,14 +73,14 @@ def _why(effect: Effect) -> str:
     """Why it is stuck, in a sentence; the kind of error stands there without what was in it."""
     error = effect.error.rpartition(".")[2]
     if not error:
-        return f"It was tried {effect.attempts} times and did not come to an end."
+        return f"It was tried {plural(effect.attempts, 'time')} and did not come to an end."
     known = {
         "OperationalError": "The database was busy or away each time.",
         "IntegrityError": "What it wanted to write contradicts what is there.",
         "TryLater": "The mail server did not take it.",
         "MemoryError": "There was not enough memory.",
     }
-    return f"{known.get(error, 'Baton itself failed with it.')} Tried {effect.attempts} times ({error})."
+    return f"{known.get(error, 'Baton itself failed with it.')} Tried {plural(effect.attempts, 'time')} ({error})."
 
 
 @require_safe

@@ -153,7 +153,8 @@ class Mapping:
         """Read one row; raise Refused where its cells aren't those of the header."""
         wide = len(self.header)
         if not wide - 1 <= len(cells) <= wide and (len(cells) < wide or any(cell.strip() for cell in cells[wide:])):
-            raise Refused({"row": f"This row has {len(cells)} cells, the header {wide}."})
+            cell = "cell" if len(cells) == 1 else "cells"
+            raise Refused({"row": f"This row has {len(cells)} {cell}, the header {wide}."})
         found: dict[str, Any] = {}
         errors: dict[str, str] = {}
         for place, target in self.places.items():

@@ -48,6 +48,7 @@ def test_three_forms_of_one_day_by_a_known_caller_from_a_firm_are_ready(owner, g
 
 def test_the_rules_say_what_else_decides(viewer, browse):
     page = browse(viewer).get("/rules/").content.decode()
+    assert "there is nobody yet" in page
     yours = page[page.index("Beside the rules</h2>") :]
     for where in ("/marketing/forms/", "/handoffs/#go", "/fields/"):
         assert f'href="{where}"' in yours

@@ -188,7 +188,9 @@ def test_a_draft_is_looked_at_published_and_gone_back_from(owner, marketer, gate
     assert "Looking at what the draft would change" in text(page.get("/rules/"))
     work()
     assert page.get("/rules/?watch=1").headers["HX-Refresh"] == "true"
-    assert "This would make <em>1 more lead ready</em>: 1 instead of 0." in text(page.get("/rules/"))
+    assert "This would make <em>1 more lead ready</em>: 1 instead of 0." in (shown := text(page.get("/rules/")))
+    assert "The one person with marketing and in handoff was judged" in shown
+    assert "by the draft: 1 of 1 is in a ready cell." in shown
     listed = text(page.get(reverse("rules-changed")))
     assert "Ann" in listed
     assert "now ready: only the cell is changed" in listed

@@ -58,7 +58,7 @@ def test_ragged_rows_are_refused_with_their_line(bring_in: Bring) -> None:
     # A last cell that is left out and blank ones behind the last lose nothing.
     assert (told["new"], told["refused"]) == (3, 2)
     reasons = Path(told["refused_file"]).read_text("utf-8-sig")
-    assert "1 cells, the header 3" in reasons
+    assert "1 cell, the header 3" in reasons
     assert "4 cells, the header 3" in reasons
 
 
