@@ -12,9 +12,8 @@ function press(card, stage) {
 // The card goes back to its place at once: only the answer of the server moves it for good.
 function dropped(event) {
   const { item, from, to, oldIndex } = event;
-  if (from === to) return;
   from.insertBefore(item, from.children[oldIndex] ?? null);
-  document.querySelectorAll(".drop.is-over").forEach((drop) => drop.classList.remove("is-over"));
+  if (to.dataset.stage === from.dataset.stage) return;
   if (to.dataset.drop) item.querySelector(`[data-ends="${to.dataset.drop}"]`).click();
   else press(item, to.dataset.stage);
 }
@@ -28,10 +27,9 @@ function begin() {
   for (const list of document.querySelectorAll("#board .cards")) {
     if (!Sortable.get(list)) Sortable.create(list, { ...shared, group: "deals" });
   }
-  for (const drop of document.querySelectorAll("#board .drop")) {
-    if (!Sortable.get(drop)) Sortable.create(drop, { ...shared, group: { name: "deals", pull: false } });
-    drop.addEventListener("dragenter", () => drop.classList.add("is-over"));
-    drop.addEventListener("dragleave", () => drop.classList.remove("is-over"));
+  // A column takes a card wherever it is let go: on its heading and below its last card too.
+  for (const column of document.querySelectorAll("#board .col[data-stage], #board [data-drop]")) {
+    if (!Sortable.get(column)) Sortable.create(column, { ...shared, group: { name: "deals", pull: false } });
   }
 }
 

@@ -109,6 +109,25 @@ def test_every_page_of_a_business_that_begins(window, stack):
     assert walk(one, places(one.page, "owner"), {390: ("light",), 1280: ("dark",)}) == []
 
 
+def test_a_card_let_go_on_the_heading_of_a_column_moves_there_or_opens_its_form(window):
+    owner = window("owner")
+    page = owner.page
+    page.set_viewport_size({"width": 1280, "height": 2000})
+    page.goto("/sales/board/")
+    card = page.locator("#cards-negotiation .card-deal[data-moves]").first
+    named = f"#{card.get_attribute('id')}"
+    grip = {"x": 20, "y": 40}
+    card.drag_to(page.locator("#h-demo"), source_position=grip)
+    page.locator(f"#cards-demo {named}").wait_for()
+    page.locator(named).drag_to(page.locator("#h-demo"), source_position=grip)
+    page.locator(f"#cards-demo {named}").wait_for()
+    below = {"x": 20, "y": page.locator("#c-qualified").bounding_box()["height"] - 5}
+    page.locator(named).drag_to(page.locator("#c-qualified"), source_position=grip, target_position=below)
+    page.locator(f"#cards-qualified {named}").wait_for()
+    page.locator(named).drag_to(page.locator("#h-lost"), source_position=grip)
+    page.get_by_role("heading", name="is lost?").wait_for()
+
+
 @pytest.mark.parametrize("role", ["marketer", "rep"])
 def test_where_the_navigation_leads_others(window, role):
     one = window(role)
