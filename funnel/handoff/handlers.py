@@ -44,6 +44,7 @@ def _rounds(events: list[Event]) -> list[list[Event]]:
     each: list[Event] = []
     for event in events:
         if event.kind == "received_batch":
+            ended = set(event.data.get("ended", ()))
             each += [
                 row_of(
                     Event,
@@ -51,7 +52,7 @@ def _rounds(events: list[Event]) -> list[list[Event]]:
                     kind=event.kind,
                     occurred_at=event.occurred_at,
                     recorded_at=event.recorded_at,
-                    data={"go": event.data.get("go", False)},
+                    data={"go": event.data.get("go", False), "ended": one in ended},
                 )
                 for one in event.data["leads"]
             ]

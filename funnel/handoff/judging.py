@@ -28,12 +28,17 @@ OURS = ("voided", "edited", "brought_back")
 def is_live(event: Event) -> bool:
     """Whether an event may open a handoff by itself: fresh, and not told to hold back; a batch only with a go."""
     if event.kind == "received_batch":
-        return bool(event.data.get("go"))
+        return bool(event.data.get("go")) and not _ended(event)
     return (
         event.recorded_at - event.occurred_at <= PAST
         and event.data.get("handover") is not False
         and event.kind not in OURS
     )
+
+
+def _ended(event: Event) -> bool:
+    """Whether a list tells by this of somebody with whom it ended, which is nothing that they did."""
+    return event.kind == "received_batch" and bool(event.data.get("ended"))
 
 
 def asks(event: Event) -> bool:
@@ -109,7 +114,7 @@ def judge(
 def _one(lead: Lead, events: Sequence[Event], ready: bool, busy: bool, found: _Verdicts, at: datetime) -> None:
     live = [event for event in events if is_live(event)]
     asked = any(asks(event) for event in live)
-    touched = any(event.kind not in OURS for event in events)
+    touched = any(event.kind not in OURS and not _ended(event) for event in events)
     if lead.stage == Stage.DISQUALIFIED:
         if touched:
             found.again.append((lead, "came_back"))

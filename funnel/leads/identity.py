@@ -84,6 +84,11 @@ class Capture:
     recorded_at: datetime | None = None
     keys: list[Key] = field(default_factory=list)
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether it tells of somebody that it ended with them."""
+        return self.stage in (Stage.LOST, Stage.DISQUALIFIED)
+
 
 def clean(capture: Capture, *, region: str, book: FieldBook, at: datetime) -> Capture:
     """Normalise a capture in place and fill its keys; raise Refused with a sentence for each wrong field.

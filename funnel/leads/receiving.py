@@ -97,6 +97,8 @@ class _Desk:
         self.consents: list[tuple[Lead, Event, dict[str, str]]] = []
         self.told: set[tuple[UUID, int, datetime]] = set()
         self.rows: dict[UUID, set[str]] = {}
+        # Whom somebody says to be lost or no lead at all: that is nothing they did, so it brings nobody back.
+        self.ended: set[UUID] = set()
 
     def take(self, captures: Sequence[Capture]) -> list[Received]:
         book = FieldBook()
@@ -263,6 +265,8 @@ class _Desk:
                 )
                 self._remember(lead, key)
         result.lead = lead
+        if capture.is_ended:
+            self.ended.add(lead.pk)
         is_told = capture.kind == RECEIVED and not capture.consents and (lead.pk, source.pk, moment) in self.told
         if not result.changed and (capture.silent_when_same or is_told):
             return
@@ -355,45 +359,40 @@ class _Desk:
         insert_all(
             [
                 Consent(
-                    workspace=self.workspace,
-                    lead=lead,
-                    channel=channel,
-                    text=text,
-                    given_at=event.occurred_at,
-                    event=event,
+                    workspace=self.workspace, lead=lead, channel=channel, text=text,
+                    given_at=event.occurred_at, event=event,
                 )
                 for lead, event, consents in self.consents
                 for channel, text in consents.items()
             ]
-        )
+        )  # fmt: skip
         if self.suspects:
             Suspect.objects.bulk_create(
                 [
                     Suspect(
-                        workspace=self.workspace,
-                        first_id=first,
-                        second_id=second,
-                        why="One capture had keys of both.",
-                        filed_at=self.at,
+                        workspace=self.workspace, first_id=first, second_id=second,
+                        why="One capture had keys of both.", filed_at=self.at,
                     )
                     for first, second in sorted(self.suspects)
                 ],
                 ignore_conflicts=True,
-            )
+            )  # fmt: skip
 
     def _record_chunks(self) -> None:
-        touched = list(dict.fromkeys(str(event.lead_id) for event in self.events))
+        touched = list(dict.fromkeys(event.lead_id for event in self.events))
+        chunks = [touched[start : start + CHUNK] for start in range(0, len(touched), CHUNK)]
         record_all(
             [
                 Event(
-                    workspace=self.workspace,
-                    kind="received_batch",
-                    occurred_at=self.at,
-                    recorded_at=self.at,
+                    workspace=self.workspace, kind="received_batch", occurred_at=self.at, recorded_at=self.at,
                     actor=self.by,
-                    data={"leads": touched[start : start + CHUNK], **({"go": True} if self.go else {})},
+                    data={
+                        "leads": [str(pk) for pk in chunk],
+                        **({"ended": ended} if (ended := [str(pk) for pk in chunk if pk in self.ended]) else {}),
+                        **({"go": True} if self.go else {}),
+                    },
                 )
-                for start in range(0, len(touched), CHUNK)
+                for chunk in chunks
             ],
             lane=Lane.BULK,
-        )
+        )  # fmt: skip

@@ -90,11 +90,18 @@ class Look:
 
     def _ready(self, chunk: Chunk, at: datetime) -> None:
         """Who would be handed over: scored and judged as the worker would, and taken back with the rest."""
-        touched = {result.lead.pk: result for _, result, what in chunk.taken if result.lead and result.event}
+        touched = {result.lead.pk: result for _, result, _ in chunk.taken if result.lead and result.event}
+        ended = {result.lead.pk for row, result, _ in chunk.taken if result.lead and row.capture.is_ended}
         if not touched:
             return
         events = [
-            Event(lead_id=pk, kind="received_batch", occurred_at=at, recorded_at=at, data={"go": True})
+            Event(
+                lead_id=pk,
+                kind="received_batch",
+                occurred_at=at,
+                recorded_at=at,
+                data={"go": True, "ended": pk in ended},
+            )
             for pk in touched
         ]
         score_and_judge(

@@ -281,6 +281,30 @@ def test_hand_over_hands_over_nobody_who_is_not_ready(
         assert not Handoff.objects.exists()
 
 
+@pytest.mark.parametrize("words", [(), ("--hand-over",)])
+def test_whom_a_list_calls_lost_or_no_fit_stays_so(
+    bring_in: Bring, gate: Any, owner: Member, rep: Member, work: Any, words: tuple[str, ...]
+) -> None:
+    _over_the_line(gate, owner)
+    header, mapping = ["Mail", "State"], {"Mail": "email", "State": "stage"}
+    rows = [["a@oak.example", "lost"], ["b@elm.example", "disqualified"], ["c@fir.example", "nurturing"]]
+    bring_in(rows, *words, header=header, mapping=mapping)
+    work()
+    with gate(owner):
+        found = {one.email[:1]: one.stage for one in Lead.objects.all()}
+        assert (found["a"], found["b"]) == (Stage.LOST, Stage.DISQUALIFIED)
+        assert found["c"] == (Stage.READY if words else Stage.NURTURING)
+        assert [one.email[:1] for one in Lead.objects.filter(waits_since__isnull=False)] == ([] if words else ["c"])
+        assert Handoff.objects.count() == len(words)
+        assert not Event.objects.filter(kind="came_back").exists()
+        assert LeadScore.objects.in_force().count() == 3
+    # Another list that knows nothing of it brings a lost one back: a new touch.
+    bring_in([["a@oak.example", "Ann"]], header=["Mail", "Name"], mapping={"Mail": "email", "Name": "name"})
+    work()
+    with gate(owner):
+        assert Lead.objects.get(email="a@oak.example").waits_since is not None
+
+
 def test_another_business_sees_nothing_of_it(bring_in: Bring, gate: Any, outsider: Member) -> None:
     bring_in(rows_of(5))
     with gate(outsider):

@@ -246,7 +246,8 @@ def test_who_is_ready_is_counted_per_rep_and_handed_over_when_said(
 ) -> None:
     _everybody_is_ready(gate, owner)
     one = desk()
-    one.upload(text_of(["E-mail"], [[f"p{number}@oak{number}.example"] for number in range(5)]))
+    rows = [[f"p{number}@oak{number}.example", "Lost" if number > 4 else "Lead"] for number in range(7)]
+    one.upload(text_of(["E-mail", "Status"], rows))
     one.choose()
     assert one.one.preview["ready"] == 5
     assert sorted(count for _, count in one.one.preview["shares"]) == [2, 3]
