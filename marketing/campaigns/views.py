@@ -94,7 +94,7 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
         "page": PAGE,
         "back": told(back, at=request.at),
         "reasons": by_reason(back),
-        "lost": told_losses(lost),
+        "lost": told_losses(lost, at=request.at),
         "lost_reasons": losses_by_reason(lost),
         "may_change": may(request.member, "campaigns.change"),
     }

@@ -12,6 +12,7 @@ from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
 from funnel.outbox.models import Event
 from funnel.overview.rows import channel_words
+from funnel.templatetags.words import short_day
 
 SHOWN = 10
 
@@ -50,7 +51,7 @@ def by_reason(back: QuerySet[Handoff]) -> list[tuple[str, int]]:
 
 @dataclass(slots=True)
 class Lost:
-    """One deal that sales lost: why, to whom, in whose words."""
+    """One deal that sales lost: why, to whom, in whose words, and what follows."""
 
     lead: Lead
     words: str
@@ -58,6 +59,7 @@ class Lost:
     at: datetime
     reason: str
     rival: str
+    then: str
 
 
 def losses(leads: QuerySet[Lead]) -> QuerySet[Event]:
@@ -65,7 +67,7 @@ def losses(leads: QuerySet[Lead]) -> QuerySet[Event]:
     return Event.objects.in_force().filter(kind="deal_lost", lead__in=leads.order_by().values("pk"))
 
 
-def told_losses(lost: QuerySet[Event]) -> list[Lost]:
+def told_losses(lost: QuerySet[Event], *, at: datetime) -> list[Lost]:
     """The latest of them with the rep's words."""
     rows = lost.select_related("lead", "actor__user").order_by("-occurred_at", "-id")[:SHOWN]
     return [
@@ -76,10 +78,21 @@ def told_losses(lost: QuerySet[Event]) -> list[Lost]:
             at=one.occurred_at,
             reason=one.data.get("reason", ""),
             rival=one.data.get("competitor", ""),
+            then=_after(one, at),
         )
         for one in rows
         if one.lead is not None
     ]
+
+
+def _after(lost: Event, at: datetime) -> str:
+    """Until when the lead is left alone, or that it is for good; blank once that is over."""
+    if not lost.data.get("until"):
+        return "Ended, unless they ask"
+    until = datetime.fromisoformat(lost.data["until"])
+    if until <= at:
+        return ""
+    return f"{'To be called again on' if lost.data.get('promised') else 'With marketing until'} {short_day(until)}"
 
 
 def losses_by_reason(lost: QuerySet[Event]) -> list[tuple[str, int]]:

@@ -56,8 +56,9 @@ def win(
 ) -> Deal:
     """Win a deal for an amount in minor units, by default what it is worth; the lead is a customer from then on.
 
-    Its revenue is booked once. Won again for the same amount changes nothing; raises AlreadyWon for another, Refused
-    without an amount, NotYourDeal, and what the ledger raises.
+    From the earliest win on, that is, in whatever order they are recorded. Its revenue is booked once. Won again for
+    the same amount changes nothing; raises AlreadyWon for another, Refused without an amount, NotYourDeal, and what the
+    ledger raises.
     """
     now = locked(deal, by)
     amount = now.amount if amount is None else amount
@@ -69,7 +70,7 @@ def win(
     if amount is None:
         raise Refused({"amount": "Say for how much it was won."})
     moment = ledger.moment_of(occurred_at, at)
-    first = now.lead.customer_since is None
+    first = _made_customer(now.lead, moment)
     before = now.stage if now.is_open else now.stage_before
     if not now.is_open:
         _took_back(now, by=by, at=at)
@@ -88,6 +89,15 @@ def win(
     since = {"customer_since": moment} if first else {}
     follow(now.lead, now, by=by, at=at, occurred_at=moment, **since)
     return now
+
+
+def _made_customer(lead: Lead, moment: datetime) -> bool:
+    """Whether a win at this moment makes the lead a customer; a later one that had done so gives that up."""
+    if lead.customer_since is None:
+        return True
+    return moment < lead.customer_since and bool(
+        Deal.objects.filter(lead=lead, made_customer=True).update(made_customer=False)
+    )
 
 
 @transaction.atomic
@@ -155,7 +165,8 @@ def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
         raise TooLate("This deal is open, so there is nothing to undo.")
     if now.undo_until is not None and at > now.undo_until:
         raise TooLate("This ended more than a day ago. Open a new deal instead.")
-    made_customer = now.made_customer
+    # A better date that came since, by a list say, stays.
+    made_customer = now.made_customer and now.lead.customer_since == now.closed_at
     _took_back(now, by=by, at=at)
     if now.stage == DealStage.WON:
         for booked in Revenue.objects.filter(deal_id=now.pk, corrects=None, corrected_by=None):

@@ -34,15 +34,17 @@ def dealt_with(lead_ids: Collection[UUID]) -> dict[UUID, UUID]:
 
 
 def leads_follow_deals(workspace: Workspace, at: datetime) -> Iterator[Difference]:
-    """Somebody with a won deal is a customer; somebody with an open one is a customer or with sales."""
+    """Somebody with a won deal is a customer, from the first that made them one; who has an open one is with sales."""
     deals = Deal.objects.filter(lead=OuterRef("pk"))
+    won = deals.filter(stage=DealStage.WON)
     wrong = Lead.objects.filter(
-        (Q(Exists(deals.filter(stage=DealStage.WON))) & ~Q(stage=Stage.CUSTOMER))
+        (Q(Exists(won)) & ~Q(stage=Stage.CUSTOMER))
         | (Q(Exists(deals.filter(stage__in=OPEN))) & ~Q(stage__in=[*SALES, Stage.CUSTOMER]))
         | (Q(stage=Stage.CUSTOMER, customer_since=None))
+        | Q(Exists(won.filter(made_customer=True)), Exists(won.filter(closed_at__lt=OuterRef("customer_since"))))
     )
     for pk, stage in wrong.values_list("pk", "stage")[:100]:
-        yield "stage by deals", f"lead {pk} is {stage}, and its deals say something else"
+        yield "stage by deals", f"lead {pk} is {stage}, and its deals say something else, or since when"
 
 
 def revenue_follows_deals(workspace: Workspace, at: datetime) -> Iterator[Difference]:

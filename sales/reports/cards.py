@@ -22,14 +22,15 @@ def counted(request: Any) -> Asked:
 def headline(request: Any, known: Known) -> dict[str, Any] | None:
     """What was won against what was to be won, and below it day by day. SLOTS["home_headline"].
 
-    None in a business that has neither yet.
+    None in a business that has neither yet, in a month's quarter either.
     """
     workspace, at, period = request.workspace, request.at, asked(request)
     # Beside a month stands its quarter.
     wider = periods_at(at, workspace)["quarter"] if period.key == "month" else None
     book = Book.of(period, workspace, wider=wider)
     now, days = book.pace(period, at=at), book.by_day()
-    if now.target is None and not days:
+    around = book.pace(wider, at=at) if wider else None
+    if now.is_empty and not days and (around is None or around.is_empty):
         return None
     drawn = {
         "template": "sales/_won_by_day.html",
@@ -43,7 +44,7 @@ def headline(request: Any, known: Known) -> dict[str, Any] | None:
         "template": "sales/_pace.html",
         "context": {
             "pace": now,
-            "wider": book.pace(wider, at=at) if wider else None,
+            "wider": around,
             "customers": known.counts["customers"][""],
             "each": book.each(known.people.values()),
             "won": book.won(known.people),

@@ -45,6 +45,11 @@ class Pace:
     is_ended: bool
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was won, and nothing was to be."""
+        return self.target is None and not self.won
+
+    @property
     def even(self) -> int | None:
         """What an even pace would have brought by now."""
         if self.target is None or not self.days:

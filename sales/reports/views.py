@@ -23,15 +23,16 @@ def month(request: Any) -> HttpResponse:
     wider = periods_at(at, workspace)["quarter"] if period.key == "month" else None
     book = Book.of(period, workspace, member, wider=wider)
     now, found = book.pace(period, at=at), book.by_day()
+    around = book.pace(wider, at=at) if wider else None
     own = {"pace": now, "currency": workspace.currency}
     context = {
         "period": period,
         "periods": periods_at(at, workspace).values(),
         "today": workspace.local(at),
-        "nothing": now.target is None and not now.won,
+        "nothing": now.is_empty and (around is None or around.is_empty),
         "card": own
         | {
-            "wider": book.pace(wider, at=at) if wider else None,
+            "wider": around,
             "customers": new_customers(period, workspace, member).count(),
             "won": book.won({member.pk: member}),
             "may_set": member.leads_others,

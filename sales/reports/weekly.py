@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Sum
 
+from funnel.leads.models import Lead
 from funnel.ledger.models import Revenue
 from funnel.outbox.models import Event
 from funnel.overview.rows import channel_words
@@ -15,6 +16,7 @@ from funnel.templatetags.words import about, money, number, plural
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.months import periods_at
 from sales.negotiation.models import QuoteVersion
+from sales.reports.cards import open_by_stage
 from sales.reports.pace import Book, Pace
 
 ROWS = 12
@@ -22,15 +24,18 @@ SOON = timedelta(days=7)
 
 
 def of_sales(workspace: Workspace, week: Week, at: datetime) -> dict[str, Any]:
-    """How the month goes, which quotes end, and what last week brought. SLOTS["weekly"]."""
-    month = periods_at(at, workspace)["month"]
-    now = Book.of(month, workspace).pace(month, at=at)
+    """How the month and its quarter go, which quotes end, what is open, and what last week brought. SLOTS["weekly"]."""
+    periods = periods_at(at, workspace)
+    book = Book.of(periods["month"], workspace, wider=periods["quarter"])
+    now, quarter = book.pace(periods["month"], at=at), book.pace(periods["quarter"], at=at)
     booked = [Revenue.objects.filter(**one.within("occurred_at", workspace)) for one in (week, week.before)]
     won = [rows.aggregate(sum=Sum("base_amount"))["sum"] or 0 for rows in booked]
     found: dict[str, Any] = {
         "rows": [
+            ["Qualified", *_arrived("qualified_at", week, workspace)],
             ["Demos held", *_happened("demo_held", week, workspace)],
             ["Quotes sent", *_happened("quote_sent", week, workspace)],
+            ["New customers", *_arrived("customer_since", week, workspace)],
             ["Won", *(money(amount, workspace.currency) for amount in won)],
         ],
         "needs": list(_ending(workspace, at)),
@@ -38,8 +43,17 @@ def of_sales(workspace: Workspace, week: Week, at: datetime) -> dict[str, Any]:
     }
     if found["needs"]:
         found["tail"] = found["needs"][0].pop("tail")
-    if now.target is not None or now.won:
-        found |= _said(now, workspace) | {"sub": _sub(now, booked[0], won[0], workspace)}
+    worth = open_by_stage(workspace)["all"]
+    subs = []
+    if not now.is_empty:
+        found |= _said(now, workspace)
+        subs.append(_sub(now, booked[0], won[0], workspace))
+    if not quarter.is_empty:
+        subs.append(_quarter(quarter, workspace.currency))
+    if worth.many:
+        subs.append(f"{plural(worth.many, 'open deal')}" + (f", worth {worth.words}." if worth.words else "."))
+    if subs:
+        found["sub"] = " ".join(subs)
     return found
 
 
@@ -55,6 +69,15 @@ def _said(now: Pace, workspace: Workspace) -> dict[str, str]:
     return {"head": head, "say": f"{head}. That is {words}."}
 
 
+def _quarter(quarter: Pace, currency: str) -> str:
+    said = f"The quarter: {about(quarter.won, currency)}"
+    if quarter.target:
+        said += f" of {about(quarter.target, currency)}"
+    if quarter.target and quarter.ahead is not None:
+        said += f", {about(abs(quarter.ahead), currency)} {'ahead' if quarter.ahead >= 0 else 'behind'}"
+    return f"{said}."
+
+
 def _sub(now: Pace, rows: Any, won: int, workspace: Workspace) -> str:
     said = ""
     if now.even is not None:
@@ -62,6 +85,10 @@ def _sub(now: Pace, rows: Any, won: int, workspace: Workspace) -> str:
         said = f"{over}; even pace would be {about(now.even, workspace.currency)}. "
     customers = rows.filter(corrects=None, corrected_by=None).values("lead").distinct().count()
     return f"{said}Last week brought {plural(customers, 'sale')} and {about(won, workspace.currency)}."
+
+
+def _arrived(column: str, week: Week, workspace: Workspace) -> list[str]:
+    return [number(Lead.objects.filter(**one.within(column, workspace)).count()) for one in (week, week.before)]
 
 
 def _happened(kind: str, week: Week, workspace: Workspace) -> list[str]:

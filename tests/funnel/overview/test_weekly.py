@@ -84,10 +84,11 @@ def test_the_letter_says_what_the_home_says(owner, rep, monday, gate, work):
             ],
             at=noon,
         )
-        first, second, _ = (one.lead for one in came)
+        first, second, third = (one.lead for one in came)
         set_target(monday.astimezone(zone).date(), 1_000_00, member=None, by=owner, at=noon)
         close.win(deals.open_deal(first, by=rep, at=noon), by=rep, at=noon, amount=250_50)
         handoff.open_for([second], why={second.pk: "Asked"}, workspace=owner.workspace, at=noon, to=rep)
+        deals.open_deal(third, by=rep, at=noon + timedelta(days=8), amount=77_00)
         reason = GiveBackReason.objects.get(key="no-budget")
         handoff.give_back(second, reason=reason, by=rep, at=noon, note="Wants <b>nothing</b>")
     work(monday + timedelta(minutes=1))
@@ -99,6 +100,10 @@ def test_the_letter_says_what_the_home_says(owner, rep, monday, gate, work):
     assert "Last week brought 1 sale and £250." in text.replace("\n", " ")
     for label, now, before in (("New leads", "3", "0"), ("Ready for sales", "1", "0"), ("Won", "£250.50", "£0")):
         assert f"{label:<42}{now:>14}{before:>14}" in text
+    for label, now, before in (("Qualified", "1", "0"), ("New customers", "1", "0")):
+        assert f"{label:<42}{now:>14}{before:>14}" in text
+    assert "1 open deal, worth £77. " in f"{text} ".replace("\n", " ")
+    assert "The quarter: £" in text
     assert f"LAST WEEK, {Week(last - timedelta(days=last.weekday())).words.upper()}" in text
     assert "Ann Bell0 (Rita)" in text
     assert "1 lead came back." in text

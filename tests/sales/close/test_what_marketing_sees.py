@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 from funnel.leads.identity import Capture
 from funnel.leads.receiving import receive
+from funnel.templatetags.words import short_day
 from marketing.campaigns.models import Campaign
 from sales.close import actions as close
 from sales.deals import actions as deals
@@ -33,6 +37,12 @@ def test_the_campaign_s_page_says_why_its_deals_were_lost_until_one_is_won_after
     told = page()
     assert "Twice what she has" in told
     assert "Sunny Roofs" in told
+    # What the reason says follows.
+    with gate(rep) as at:
+        days = [short_day(at + timedelta(days=one.cool_days)) for one in (price, rival)]
+    read = " ".join(re.sub(r"<[^>]+>", "", told).split())
+    assert f"Too expensive. With marketing until {days[0]}." in read
+    assert f"Sunny Roofs. With marketing until {days[1]}." in read
     assert "Not of this campaign" not in told
     with gate(rep) as at:
         close.win(first, by=rep, at=at)

@@ -99,6 +99,23 @@ def test_a_second_win_keeps_the_customer_when_the_first_is_undone(lead, rep, gat
     assert stage(lead, gate) == (Stage.QUALIFIED, rep.pk, False)
 
 
+def test_the_earliest_win_makes_the_customer_in_whatever_order_they_are_recorded(lead, rep, gate):
+    def since():
+        return Lead.objects.get(pk=lead.pk).customer_since
+
+    with gate(rep) as at:
+        later, earlier = (deals.open_deal(lead, by=rep, at=at, amount=10_00) for _ in range(2))
+        close.win(later, by=rep, at=at, occurred_at=at - timedelta(days=10))
+        assert since() == at - timedelta(days=10)
+        close.win(earlier, by=rep, at=at, occurred_at=at - timedelta(days=60))
+        assert since() == at - timedelta(days=60)
+        close.undo(earlier, by=rep, at=at)
+        assert since() == at - timedelta(days=10)
+        Lead.objects.filter(pk=lead.pk).update(customer_since=at - timedelta(days=90))
+        close.undo(later, by=rep, at=at)
+        assert since() == at - timedelta(days=90)
+
+
 def test_a_lost_deal_cools_the_lead_and_the_promised_day_brings_it_back(lead, rep, gate, work):
     with gate(rep) as at:
         deal = deals.open_deal(lead, by=rep, at=at)

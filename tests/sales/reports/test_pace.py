@@ -105,6 +105,15 @@ def test_without_a_target_and_a_win_the_home_says_who_waits(owner, browse, catch
     assert "won" not in page.split("What the channels brought")[0]
 
 
+def test_a_month_without_either_still_says_how_the_quarter_goes(owner, catch, gate, browse, on_that_day):
+    lead = catch(owner)
+    with gate(owner):
+        deal = deals.open_deal(lead, by=owner, at=NOW)
+        close.win(deal, by=owner, at=NOW, amount=4_321_00, occurred_at=datetime(2026, 10, 20, tzinfo=UTC))
+    for path in ("/", "/sales/month/"):
+        assert "The quarter: £4,321" in text(browse(owner), path)
+
+
 def test_my_month_is_mine(november, rep, other_rep, owner, marketer, browse):
     mine = text(browse(rep), "/sales/month/")
     assert "£45,130 won of £66,000. That is £10,559 ahead of an even pace." in mine
