@@ -42,7 +42,7 @@ def won(request: HttpRequest, pk: UUID) -> HttpResponse:
     except Refusal as refusal:
         return _sheet(request, deal, "won", form, refusal)
     sum_ = money(given["amount"], form.worth["currency"], exact=True)
-    return _done(request, deal, f"Booked: {sum_} from {deal.lead}.")
+    return _done(request, deal, f"Booked: {sum_} from the {deal.named}.")
 
 
 @allow("deals.change")
@@ -57,7 +57,7 @@ def lost(request: HttpRequest, pk: UUID) -> HttpResponse:
         actions.lose(deal, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _sheet(request, deal, "lost", form, refusal)
-    return _done(request, deal, f"The deal with {deal.lead} has ended.")
+    return _done(request, deal, f"The {deal.named} has ended.")
 
 
 @allow("deals.change")
@@ -70,7 +70,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     except actions.TooLate as refusal:
         messages.warning(request, refusal.sentence)
     else:
-        messages.success(request, f"Taken back. The deal is in {now.get_stage_display()} again.")
+        messages.success(request, f"Taken back. The {now.named} is in {now.get_stage_display()} again.")
     return go_back(request, reverse("sales:deal", args=[pk]))
 
 

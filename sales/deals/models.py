@@ -131,6 +131,12 @@ class Deal(TenantRow):
         return self.title
 
     @property
+    def named(self) -> str:
+        """The deal in a sentence, one among several of a lead: “deal “Battery” with Ann Bell”."""
+        lead = str(self.lead)
+        return f"deal with {lead}" if self.title == lead[:200] else f"deal “{self.title}” with {lead}"
+
+    @property
     def is_open(self) -> bool:
         return self.stage in OPEN
 

@@ -97,7 +97,7 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
     except actions.NotOpen as refusal:
         messages.warning(request, refusal.sentence)
     else:
-        messages.success(request, f"{found.lead} is in {DealStage(stage).label} now.")
+        messages.success(request, f"The {found.named} is in {DealStage(stage).label} now.")
     return go_back(request, back)
 
 
@@ -135,7 +135,7 @@ def open_with(request: HttpRequest, pk: UUID) -> HttpResponse:
         except Refusal as refusal:
             trouble = refusal.sentence
         else:
-            messages.success(request, f"A deal with {lead} is open.")
+            messages.success(request, f"The {made.named} is open.")
             return redirect("sales:deal", made.pk)
     context = {"form": form, "lead": lead, "trouble": trouble, "back": reverse("lead", args=[lead.pk])}
     return render(request, "sales/deal_form.html", context, status=422 if form.errors or trouble else 200)
@@ -163,7 +163,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         except Refusal as refusal:
             trouble = refusal.sentence
         else:
-            messages.success(request, "The deal is changed.")
+            messages.success(request, f"The {found.named} is changed.")
             return go_back(request, reverse("sales:deal", args=[pk]))
     back = way_back(request) or reverse("sales:deal", args=[pk])
     context = {"form": form, "deal": found, "lead": found.lead, "trouble": trouble, "back": back}

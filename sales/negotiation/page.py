@@ -21,6 +21,7 @@ from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
 from sales.deals.board import may_change
 from sales.deals.models import Deal
+from sales.deals.page import deals_of
 from sales.negotiation.document import changed, document_of, in_words, write
 from sales.negotiation.forms import QuoteForm, Row, SendForm, kept_rows, new_row, usual_rates
 from sales.negotiation.links import path_of, url_of
@@ -182,7 +183,13 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     rows = _told(known.of(lead, QUOTES), at)
     if not rows and not makes:
         return None
-    context = {"rows": rows, "lead": lead if makes else None}
+    open_deals = [one for one in deals_of(lead) if one.is_open and may_change(member, one)] if makes else []
+    context = {
+        "rows": rows,
+        "lead": lead if makes else None,
+        "deal": open_deals[0] if len(open_deals) == 1 else None,
+        "deals": open_deals if len(open_deals) > 1 else [],
+    }
     return {"side": "right", "template": "sales/_quotes_panel.html", "context": context}
 
 

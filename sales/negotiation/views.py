@@ -59,8 +59,11 @@ def add(request: HttpRequest, pk: UUID) -> HttpResponse:
 @allow("deals.change")
 @require_POST
 def add_with(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Begin a quote for a lead: for the deal that is furthest, else for a new one."""
+    """Begin a quote for a lead: for its open deal, else for a new one; of several a person chooses."""
     lead: Lead = get_object_or_404(Lead.objects.visible_to(_member(request)).select_related("holder__user"), pk=pk)
+    if Deal.objects.open().changeable_by(_member(request)).filter(lead=lead).count() > 1:
+        messages.warning(request, f"{lead} has several open deals. Choose the one that the quote is for.")
+        return redirect(reverse("lead", args=[pk]) + "#quotes")
     deal = deals.advance(lead, DealStage.QUALIFIED, by=_member(request), at=request.at)  # type: ignore[attr-defined]
     return _begin(request, deal)
 

@@ -37,7 +37,7 @@ def test_a_win_is_booked_and_taken_back_by_the_button_that_says_so(rep, browse, 
     answer = client.post(f"/sales/deals/{deal.pk}/won/", body)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/sales/board/")
     page = client.get("/sales/board/").content.decode()
-    assert "Booked: £34,000.00 from Ann Bell." in page
+    assert "Booked: £34,000.00 from the deal with Ann Bell." in page
     assert f'action="/sales/deals/{deal.pk}/undo/"' in page
     won = row(gate, deal)
     assert (won["stage"], won["amount"], won["reason"]) == ("won", 3_400_000, "The fixed price")

@@ -66,7 +66,7 @@ def test_a_card_moves_by_its_menu_and_a_colleague_s_stays(rep, other_rep, browse
     answer = client.post(f"/sales/deals/{mine.pk}/move/", {"stage": "negotiation", "next": back})
     assert (answer.status_code, answer.headers["Location"]) == (302, back)
     assert row(gate, mine)["stage"] == "negotiation"
-    assert "Ann Bell is in Negotiation now." in board(client)
+    assert "The deal with Ann Bell is in Negotiation now." in board(client)
     before = row(gate, theirs)
     assert client.post(f"/sales/deals/{theirs.pk}/move/", {"stage": "demo"}).status_code == 403
     for stage in ("won", "lost", "", "x"):

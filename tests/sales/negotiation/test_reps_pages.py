@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from funnel.workspaces.models import Workspace
 from sales.close import actions as close
-from sales.deals.models import Deal, LostReason
+from sales.deals import actions as deals
+from sales.deals.models import Deal, DealStage, LostReason
 from sales.negotiation import actions as quotes
 from sales.negotiation import answers, pricelist
 from sales.negotiation.links import url_of
@@ -54,6 +55,26 @@ def test_a_rep_makes_a_quote_from_the_leads_page_and_a_deal_is_open(catch, rep, 
     with gate(rep):
         assert Deal.objects.get().stage == "qualified"
         assert Quote.objects.get().name == ""
+
+
+def test_of_several_open_deals_the_rep_chooses_which_the_quote_is_for(deal_with, rep, browse, gate):
+    first = deal_with(rep, title="Roof")
+    with gate(rep) as at:
+        second = deals.open_deal(first.lead, by=rep, at=at, title="Battery", amount=2000_00, stage=DealStage.DEMO)
+    client, page = browse(rep), reverse("lead", args=[first.lead_id])
+    shown = client.get(page).content.decode()
+    for deal in (first, second):
+        assert f'formaction="{reverse("sales:quote-add", args=[deal.pk])}"' in shown
+    assert "<bdi>Battery</bdi>, demo, £2,000.00" in shown
+    asked = client.post(reverse("sales:quote-with", args=[first.lead_id]), follow=True).content.decode()
+    assert "Ann Bell has several open deals. Choose the one that the quote is for." in asked
+    with gate(rep):
+        assert not Quote.objects.exists()
+    client.post(reverse("sales:quote-add", args=[first.pk]))
+    with gate(rep):
+        assert Quote.objects.get().deal == first
+    moved = client.post(reverse("sales:deal-move", args=[first.pk]), {"stage": "demo"}, follow=True).content.decode()
+    assert "The deal “Roof” with Ann Bell is in Demo now." in moved
 
 
 def test_lines_are_typed_reckoned_saved_and_sent(drafted, rep, browse, gate):
