@@ -22,7 +22,7 @@ from funnel.leads.stages import ENDED, MARKETING, SALES, Stage
 from funnel.outbox.models import Event
 from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.overview.rows import basis_in_force, rows_of
-from funnel.scoring.models import BANDS, LeadScore
+from funnel.scoring.models import BANDS, Basis, LeadScore
 from funnel.workspaces import asking
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import allow, may
@@ -135,8 +135,11 @@ def leads_of(asked: Asked, member: Member, at: datetime) -> LeadQuerySet:
 def page_of(asked: Asked, member: Member, at: datetime, after: str) -> tuple[list[Lead], str]:
     """One page of leads in the order asked for, and the cursor of the next or a blank."""
     found = leads_of(asked, member, at)
-    if asked.order != "newest" or asked.band:
+    if asked.order != "newest":
         return _ranked(asked, found, at, after)
+    if asked.band:
+        scores = LeadScore.objects.within(basis_in_force(), at, fit=asked.fit, engagement=int(asked.engagement or 0))
+        found = found.filter(pk__in=scores.values("lead_id"))
     newest = found.select_related("holder__user").only(*SHOWN).order_by("-received_at", "-id")
     if (place := read("leads.newest", after, 2)) is not None:
         newest = newest.filter(beyond("received_at", "id", place, falling=True))
@@ -152,29 +155,29 @@ def _ranked(asked: Asked, found: LeadQuerySet, at: datetime, after: str) -> tupl
     scores = LeadScore.objects.within(basis, at, fit=asked.fit, engagement=int(asked.engagement or 0))
     if asked.words or asked.kind:
         scores = scores.filter(lead__in=found)
-    place = read(f"leads.scored.{asked.order}", after, 3)
-    if asked.order == "fit":
-        scores = scores.order_by("fit_band", "-total", "lead_id")
-        if place is not None:
-            later = Q(fit_band=place[0]) & beyond("total", "lead_id", place[1:], falling=True, key_falling=False)
-            scores = scores.filter(Q(fit_band__gt=place[0]) | later)
-    elif asked.order == "engagement":
-        scores = scores.order_by("-total", "lead_id")
-        if place is not None:
-            scores = scores.filter(beyond("total", "lead_id", place[1:], falling=True, key_falling=False))
-    else:
-        scores = scores.order_by("-lead__received_at", "-lead_id")
-        if place is not None:
-            scores = scores.filter(beyond("lead__received_at", "lead_id", place[1:], falling=True))
-    ranked = list(scores.values_list("fit_band", "total", "lead__received_at", "lead_id")[: PAGE + 1])
-    by_id = Lead.objects.select_related("holder__user").only(*SHOWN).in_bulk([row[-1] for row in ranked[:PAGE]])
-    following = ""
-    if len(ranked) > PAGE:
-        fit, total, received_at, pk = ranked[PAGE - 1]
-        following = cursor(
-            f"leads.scored.{asked.order}", fit, received_at.isoformat() if asked.order == "newest" else total, pk
-        )
-    return [by_id[row[-1]] for row in ranked[:PAGE]], following
+    fields = ["fit_band"] if asked.order == "fit" else []
+    if (place := _place(asked, after, basis)) is not None:
+        fit, total, pk = place
+        later = beyond("total", "lead_id", [total, pk], falling=True, key_falling=False)
+        scores = scores.filter(Q(fit_band__gt=fit) | Q(fit_band=fit) & later if fields else later)
+    ordered = scores.order_by(*fields, "-total", "lead_id").values_list("fit_band", "total", "lead_id")
+    ranked = list(ordered[: PAGE + 1])
+    following = cursor(f"leads.{asked.order}", *ranked[PAGE - 1], basis.pk) if len(ranked) > PAGE else ""
+    ids = [row[-1] for row in ranked[:PAGE]]
+    by_id = Lead.objects.select_related("holder__user").only(*SHOWN).in_bulk(ids)
+    return [by_id[pk] for pk in ids], following
+
+
+def _place(asked: Asked, after: str, basis: Basis) -> tuple[str, float, str] | None:
+    """Where the page before ended; None for the first page, also where its last lead has no score any more."""
+    if (place := read(f"leads.{asked.order}", after, 4)) is None:
+        return None
+    fit, total, pk, of = place
+    if of != str(basis.pk):
+        # Another basis took over since: S is another there, so the place is where that lead stands now.
+        scored = LeadScore.objects.filter(basis=basis, lead=pk).values_list("fit_band", "total").first()
+        return (*scored, pk) if scored else None
+    return fit, total, pk
 
 
 class Counted(Subquery):
