@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Case, Exists, IntegerField, Min, OuterRef, QuerySet, Value, When
+from django.db.models import Case, Exists, IntegerField, Min, OuterRef, QuerySet, Subquery, Value, When
 
 from funnel.handoff.models import Handoff
 from funnel.handoff.standing import in_ready_cells
@@ -92,8 +92,10 @@ def _past(step: str, told: dict[str, Any], now: Basis, then: Basis, workspace: W
     if step == "customers":
         leads = leads.filter(customer_since__gte=at - BACK, customer_since__lte=at)
     elif step == "losses":
-        ended = Event.objects.filter(lead=OuterRef("pk"), kind="moved", occurred_at__gte=at - BACK)
-        leads = leads.filter(Exists(ended), stage__in=[Stage.LOST, Stage.DISQUALIFIED])
+        ends = [Stage.LOST, Stage.DISQUALIFIED]
+        ended = Event.objects.filter(lead=OuterRef("pk"), kind="moved", data__to__in=ends).order_by("-occurred_at")
+        leads = leads.annotate(lost_at=Subquery(ended.values("occurred_at")[:1]))
+        leads = leads.filter(stage__in=ends, lost_at__gte=at - BACK)
     else:
         lately = Event.objects.filter(lead=OuterRef("pk"), occurred_at__gte=at - WINDOW)
         leads = leads.filter(Exists(lately))
@@ -112,11 +114,16 @@ def _past(step: str, told: dict[str, Any], now: Basis, then: Basis, workspace: W
         _customers(told, moments)
     elif step == "losses":
         told["all"] += len(found)
-        told["now"] += sum(was is not None for _, was, _ in moments)
-        told["handed"] += sum(would is not None for _, _, would in moments)
+        told["now"] += sum(_by_then(was, lead.lost_at) is not None for lead, was, _ in moments)
+        told["handed"] += sum(_by_then(would, lead.lost_at) is not None for lead, _, would in moments)
     else:
         told["now"] += sum(was is not None and at - WINDOW <= was <= at for _, was, _ in moments)
         told["then"] += sum(would is not None and at - WINDOW <= would <= at for _, _, would in moments)
+
+
+def _by_then(moment: datetime | None, end: datetime | None) -> datetime | None:
+    """A moment at which somebody would have been ready; None where it came after the `end`."""
+    return None if moment is not None and end is not None and moment > end else moment
 
 
 def _customers(told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | None, datetime | None]]) -> None:
@@ -125,8 +132,7 @@ def _customers(told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | No
     first = dict(opened.values_list("lead").annotate(first=Min("opened_at")))
     for lead, _, would in moments:
         was = first.get(lead.pk) or lead.ready_at
-        if would is not None and lead.customer_since is not None and would > lead.customer_since:
-            would = None
+        would = _by_then(would, lead.customer_since)
         told["all"] += 1
         told["handed"] += would is not None
         days = None

@@ -44,11 +44,11 @@ def acts_of(
 def first_ready(lead: Lead, acts: Sequence[Act], rules: Mapping[str, Any]) -> datetime | None:
     """When a lead would first have been ready by these rules, or asked for contact; None for never.
 
-    What we know of them is taken as it is now: when we learned it isn't kept.
+    What we know of them is taken as it is now: when we learned it isn't kept. Everybody begins in engagement 1.
     """
     ready = set(rules["ready"].get(fit_band(fit_of(lead, dict(rules)), dict(rules)), []))
-    if 1 in ready and acts:
-        return acts[0].event.occurred_at
+    if 1 in ready:
+        return lead.received_at
     given: Counter[tuple[str, Any]] = Counter()
     value, last = 0.0, None
     for act in acts:

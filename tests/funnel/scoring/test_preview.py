@@ -95,6 +95,32 @@ def test_how_many_a_week_would_come_to_sales_and_what_they_can_take(known, gate,
     assert then.figures["places"] == rep.weekly_leads
 
 
+def test_who_is_ready_without_having_done_anything_is_so_since_they_came(known, gate, owner, rep, work):
+    known(0)
+    bought = known(0, end=Stage.CUSTOMER)
+    with gate(owner) as at:
+        Lead.objects.filter(pk=bought.pk).update(received_at=at - timedelta(days=40), ready_at=at - timedelta(days=10))
+    then = tried(gate, owner, work, rules(ready={band: [1, 2, 3, 4] for band in "ABCD"}))
+    assert (then.figures["more"], then.figures["weekly"]["now"], then.figures["weekly"]["then"]) == (1, 0, 1)
+    assert then.figures["customers"]["days"] == pytest.approx(30, abs=0.1)
+    known(3, end=Stage.CUSTOMER)
+    with gate(owner) as at:
+        Lead.objects.filter(customer_since__isnull=False).update(received_at=at - timedelta(days=40))
+    then = tried(gate, owner, work, rules(ready={band: [1, 2, 3, 4] for band in "ABCD"}))
+    since = {row["would"][:10] for row in then.figures["customers"]["named"]}
+    assert since == {(at - timedelta(days=40)).date().isoformat()}, "not only since they first called"
+
+
+def test_who_would_have_been_ready_only_after_they_were_lost_is_no_false_alarm(known, gate, owner, work):
+    known(5, end=Stage.LOST)
+    late = known(5)
+    with gate(owner) as at:
+        Lead.objects.filter(pk=late.pk).move(Stage.LOST, at=at, occurred_at=at - timedelta(days=30))
+    then = tried(gate, owner, work, rules(ready={band: [2, 3, 4] for band in "ABCD"}))
+    losses = then.figures["losses"]
+    assert (losses["all"], losses["now"], losses["handed"]) == (2, 1, 1)
+
+
 def test_a_look_ahead_goes_slice_by_slice(known, gate, owner, work, monkeypatch):
     monkeypatch.setattr("funnel.handoff.preview.SLICE", 1)
     monkeypatch.setattr("funnel.handoff.preview.SLICE_SQLITE", 1)
