@@ -74,7 +74,7 @@ def follows(reason: GiveBackReason, *, mails: bool = True) -> str:
         return "Ends here; coming back is only listed"
     meanwhile = "; nurture mails meanwhile" if mails and reason.nurtures else ""
     if reason.way == Way.DATE:
-        return f"Comes back to sales on the day you choose{meanwhile}"
+        return f"Comes back to sales on the day that is promised{meanwhile}"
     then = brings_back(way_of(reason, until=None))
     if not reason.cool_days:
         return f"With marketing, {then}{meanwhile}"

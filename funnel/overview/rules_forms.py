@@ -136,6 +136,12 @@ class FitForm(RuleForm):
             rule["value"] = {name: as_kept(end, own) for name, end in ends if end}
         return rule
 
+    def clean(self) -> dict[str, Any]:
+        """Ask for the field first: what it is to be is chosen of what it can be."""
+        if "field" in self.errors:
+            self.errors.pop("when", None)
+        return super().clean()
+
     def place(self, name: str) -> str:
         return "low" if name == "value" and self.cleaned_data.get("when") == "range" else name
 
@@ -194,8 +200,15 @@ class EventForm(RuleForm):
             name: given[name] for name in ("page", "channel", "campaign", "cap") if given[name] not in ("", None)
         }
 
-    def place(self, name: str) -> str:
-        return "named" if name == "kind" and self.cleaned_data.get("kind") == PROGRAM else name
+    def clean_named(self) -> str:
+        """Judge the name of what a program reports, where it is one; what Baton writes itself is no touch."""
+        named: str = self.cleaned_data["named"]
+        if self.cleaned_data.get("kind") == PROGRAM:
+            if not named:
+                raise forms.ValidationError("Write what the program calls it.")
+            if named in KINDS and not KINDS[named].touch:
+                raise forms.ValidationError("Baton calls something of its own so; let the program call it otherwise.")
+        return named
 
     @staticmethod
     def initial_of(rule: dict[str, Any]) -> dict[str, Any]:

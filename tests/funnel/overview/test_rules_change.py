@@ -94,8 +94,8 @@ def test_rules_over_events_and_over_fields_of_ones_own(marketer, gate, browse):
         ("engagement", {"cap": "-5"}, "Write a number from 1"),
         ("engagement", {"cap": "0"}, "Write a number from 1"),
         ("engagement", {"kind": "", "named": "sat_in_our_car"}, "Choose what they do."),
-        ("engagement", {"kind": "program", "named": ""}, "Choose what they do."),
-        ("engagement", {"kind": "program", "named": "moved"}, "Choose what they do."),
+        ("engagement", {"kind": "program", "named": ""}, "Write what the program calls it."),
+        ("engagement", {"kind": "program", "named": "moved"}, "Baton calls something of its own so"),
         ("engagement", {"page": "x\x00y"}, "This holds a sign that can’t be kept"),
     ],
 )
@@ -131,6 +131,8 @@ def test_a_field_offers_what_it_can_be_asked_and_the_rest_is_refused_at_the_comp
     for typed, wanted in (("number", "a number, like 25"), ("date", "a date like"), ("choice", "Under £400, More.")):
         answer = page.post(add, {**FIT, "field": "fields.bill", "when": "one_of", "value": "12e3"})
         assert (wanted in text(answer)) == (typed == kind)
+    answer = page.post(add, {"points": "5"})  # nothing is chosen, so narrow.js offers nothing either
+    assert list(answer.context["form"].errors) == ["field"]
 
 
 def test_lines_and_cells_go_into_the_draft_and_no_ready_cell_is_warned_of(owner, gate, browse):
