@@ -39,6 +39,7 @@ TALES: dict[str, Callable[[Any, int], Any]] = {
     "go": lambda self, number: self.go(number),
     "back": lambda self, number: self.go_back("keen", False, 1),
     "expires": lambda self, number: self.expire(number),
+    "too late": lambda self, number: self.asks_too_late(number),
     "stuck": lambda self, number: (self.gets_stuck(number), self.try_again()),
     "sold": lambda self, number: self.is_sold(number, 100),
     "set aside": lambda self, number: self.bring_back(number, None),

@@ -110,7 +110,9 @@ class Marketing(Beside):
         acts = [one for one in person.acts if not one.gone and one.kind in (*KINDS, "form")]
         if not acts:
             return
-        act = acts[which % len(acts)]
+        self._taken_back(person, acts[which % len(acts)])
+
+    def _taken_back(self, person: Person, act: Act) -> None:
         self.now += TICK
         with self.gate():
             event = void(Event.objects.get(pk=act.pk), reason="A slip", by=self.owner, at=self.now)

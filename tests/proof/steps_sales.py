@@ -96,6 +96,18 @@ class Sales(Marketing):
             self.work()
         self.happened[f"came back by {way}"] += person.offer is not None and not early
 
+    def asks_too_late(self, number: int) -> None:
+        """Somebody calls, which is a slip, and asks; before the rep hears of that they are given back."""
+        person = self.person(number, lambda one: one.stage in SALES)
+        if person.stage not in SALES:
+            self._opened(person, self.owner, "demo", 100)
+        self._touched(person, "call")
+        self._taken_back(person, person.acts[-1])
+        self._touched(person, "contact_request")
+        self.work(("ask", "fails"))
+        self._given_back(person, self.owner, 1, 0)
+        self.work()
+
     def _cools(self, person: Person) -> Any:
         """What a rule adds to those who cool."""
         return person.pk if person.cool else multiple()
@@ -197,10 +209,11 @@ class Sales(Marketing):
         self._passed(person, one)
         self._accepted(person, one)
         self._called(person, one, 3)
+        sale = self._opened(person, one, "negotiation", pounds)
         self._held_passed(person, other)
         self._touched(person, "contact_request")
         self.work()
-        if sale := self._opened(person, other, "negotiation", pounds):
+        if sale is not None:
             self._won(person, sale, other)
 
     def _sale(self, number: int, is_open: bool = True) -> tuple[Person, Sale] | None:
