@@ -248,6 +248,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "demo_cancelled": {"tell_demo": "sales.demos.letters.tell"},
     "demo_missed": {"ask_again": "sales.demos.letters.missed"},
     "asked_again": {"ask": "sales.queue.handlers.ask"},
+    "came_again": {"see": "sales.queue.handlers.see"},
     "quote_sent": {"quote_ends": "sales.negotiation.answers.end"},
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "time_off": {"away": "funnel.people.away.leave"},

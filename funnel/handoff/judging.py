@@ -22,6 +22,8 @@ from funnel.workspaces.slots import slot
 # What happened longer ago than this is past and never opens a handoff by itself.
 PAST = timedelta(hours=24)
 # What people here do to a lead's entry; it changes the score, but the lead did nothing.
+# By these somebody turns to us, unlike by a page that they open; a customer's rep hears of it.
+SPOKE = ("form", "call", "email_reply")
 OURS = ("voided", "edited", "brought_back")
 
 
@@ -125,6 +127,8 @@ def _one(lead: Lead, events: Sequence[Event], ready: bool, busy: bool, found: _V
         if asked:
             found.open[lead.pk] = lead
             found.asked.add(lead.pk)
+        elif any(event.kind in SPOKE and event.actor_id != lead.holder_id for event in live):
+            found.again.append((lead, "came_again"))
     elif lead.stage != Stage.READY:
         cooling = lead.cool_until is not None and lead.cool_until > at
         if asked:

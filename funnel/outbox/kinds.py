@@ -41,6 +41,7 @@ KINDS: dict[str, Kind] = {
     "next_step_dropped": Kind("Next step ended", group="notes"),
     "came_back": Kind("Came back"),
     "asked_again": Kind("Asked for contact again", group="forms"),
+    "came_again": Kind("A customer came again", group="forms"),
     "waits_for_go": Kind("Ready, waits for your go", group="handoffs"),
     "handoff_opened": Kind("Handed over", group="handoffs"),
     "handoff_reminded": Kind("Reminded", group="handoffs"),

@@ -14,6 +14,7 @@ from funnel.workspaces.models import Workspace
 from sales.queue.models import Task
 
 AGAIN = "Call: asked for contact again"
+CAME = "See what they want: came to us again"
 OFFERABLE = (Stage.NEW, Stage.NURTURING, Stage.LOST)
 
 
@@ -28,17 +29,13 @@ def ask(effects: list[Effect], at: datetime) -> None:
     """
     events = {one.lead_id: one for one in _events(effects) if one.lead_id}
     leads = Lead.objects.locked(list(events), "holder__user", "company__holder__user")
-    waiting = set(Task.objects.open().filter(lead__in=list(leads), what=AGAIN).values_list("lead_id", flat=True))
+    _give_step([one for one in leads.values() if one.holder and one.stage in (*SALES, Stage.CUSTOMER)], AGAIN, at)
     homeless = []
     for lead in leads.values():
         if lead.holder is None or lead.stage not in (*SALES, Stage.CUSTOMER):
             if lead.stage in OFFERABLE:
                 homeless.append(lead)
             continue
-        if lead.pk not in waiting:
-            Task.objects.create(
-                workspace_id=lead.workspace_id, lead=lead, holder=lead.holder, what=AGAIN, due_at=at, made_at=at
-            )
         if lead.holder.active:
             mail.queue(
                 "asked-again", to=lead.holder, event=events[lead.pk], lead_id=lead.pk, at=at,
@@ -51,6 +48,22 @@ def ask(effects: list[Effect], at: datetime) -> None:
             workspace=Workspace.objects.get(pk=effects[0].workspace_id),
             at=at,
         )
+
+
+def see(effects: list[Effect], at: datetime) -> None:
+    """A customer turned to us without asking to be called: give whoever looks after them a step that is due now."""
+    leads = Lead.objects.locked([one.lead_id for one in _events(effects) if one.lead_id], "holder__user")
+    _give_step([one for one in leads.values() if one.holder and one.stage == Stage.CUSTOMER], CAME, at)
+
+
+def _give_step(leads: list[Lead], what: str, at: datetime) -> None:
+    """Give their holders a step that is due now, where the same isn't open yet."""
+    waiting = set(Task.objects.open().filter(lead__in=leads, what=what).values_list("lead_id", flat=True))
+    for lead in leads:
+        if lead.pk not in waiting:
+            Task.objects.create(
+                workspace_id=lead.workspace_id, lead=lead, holder=lead.holder, what=what, due_at=at, made_at=at
+            )
 
 
 def prompt(effects: list[Effect], at: datetime) -> None:

@@ -37,7 +37,7 @@ from tests.proof.people import Person
 from tests.proof.scores import Rules
 
 WATCHED = (
-    "score", "notify", "remind", "escalate", "pass_on", "cool", "ask", "follow", "deals_follow", "prompt",
+    "score", "notify", "remind", "escalate", "pass_on", "cool", "ask", "see", "follow", "deals_follow", "prompt",
 )  # fmt: skip
 # A Monday of the week before the clocks change.
 BEGINS = datetime(2027, 3, 22, 8, 50, tzinfo=UTC)
@@ -220,8 +220,8 @@ class Beside(RuleBasedStateMachine):
                 acts = [act for act in person.acts if not act.gone and act.pk in [one.pk for one in told]]
                 if acts:
                     self.model.score(person, acts, at)
-            elif name == "ask":
-                self.model.ask(person, at)
+            elif name in ("ask", "see"):
+                getattr(self.model, name)(person, at)
             elif name == "follow":
                 self.model.follow_holder(person)
             elif name == "prompt":

@@ -17,6 +17,7 @@ from tests.proof.scores import Rules
 
 GRID = (None, "judged", "date")
 AGAIN = "Call: asked for contact again"
+CAME = "See what they want: came to us again"
 
 
 class No(Exception):
@@ -201,6 +202,8 @@ class Model:
         elif person.stage == "customer":
             if asked:
                 self.open(person, at)
+            elif person.holder and any(act.lives and act.kind in ("form", "call", "email_reply") for act in acts):
+                self.owes.append(("see", person.pk, at))
         elif person.stage not in ("ready", "disqualified"):
             ready = self.rules.ready(person, at, [act.kind for act in acts])
             cooling = person.cool is not None and person.cool > at
@@ -231,6 +234,11 @@ class Model:
             self.tell("asked-again", person, {person.holder})
         elif person.stage in ("new", "nurturing", "lost"):
             self.open(person, at)
+
+    def see(self, person: Person, at: datetime) -> None:
+        """A customer came again: a step for who has them."""
+        if person.holder and person.stage == "customer" and all(step.what != CAME for step in person.steps):
+            person.steps.append(Step(person.holder, CAME, at))
 
     def notify(self, person: Person, offer: Offer, at: datetime) -> None:
         if not offer.outcome:

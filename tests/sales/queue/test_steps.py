@@ -16,11 +16,13 @@ from funnel.mail.models import Message
 from funnel.outbox.models import Effect, Event
 from funnel.templatetags.words import when
 from funnel.workspaces.gate import everywhere
+from sales.close import actions as close
+from sales.deals import actions as deals
 from sales.demos import actions as demos
 from sales.queue import actions as queue
 from sales.queue.actions import NextStep
 from sales.queue.forms import NextStepForm
-from sales.queue.handlers import AGAIN
+from sales.queue.handlers import AGAIN, CAME
 from sales.queue.models import Task
 
 
@@ -102,6 +104,28 @@ def test_who_asks_again_while_held_becomes_a_step_that_is_due_now_and_a_mail(rep
         assert not Handoff.objects.open().exists()
     assert mails(gate, rep, "asked-again") == [rep.email] * 2
     assert AGAIN in browse(rep).get("/sales/").content.decode()
+
+
+@pytest.mark.parametrize(("kind", "steps"), [("form", [CAME]), ("email_reply", [CAME]), ("page_view", [])])
+def test_a_customer_who_comes_again_reaches_who_looks_after_them(rep, taken, gate, work, browse, kind, steps):
+    lead = taken(rep)
+    with gate(rep) as at:
+        close.win(deals.open_deal(lead, by=rep, at=at), by=rep, at=at, amount=5_00)
+    for _ in range(2):
+        with gate(rep) as at:
+            touch(Lead.objects.get(), kind, at=at)
+        work()
+    with gate(rep):
+        assert list(Task.objects.values_list("what", flat=True)) == steps
+        assert not Handoff.objects.open().exists()
+    assert (CAME in browse(rep).get("/sales/").content.decode()) is bool(steps)
+    # What the rep wrote down themselves is no news to them.
+    with gate(rep) as at:
+        Task.objects.all().delete()
+        touch(Lead.objects.get(), "call", by=rep, at=at)
+    work()
+    with gate(rep):
+        assert not Task.objects.exists()
 
 
 def test_who_asks_again_just_as_the_lead_is_given_back_is_handed_over_after_all(rep, taken, gate, work):
