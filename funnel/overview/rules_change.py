@@ -18,7 +18,7 @@ from funnel.leads.fields import FieldBook
 from funnel.leads.identity import Refused
 from funnel.overview.paging import cursor, read
 from funnel.overview.rules_forms import EventForm, FitForm, LinesForm, PublishForm, RuleForm, SetForm, seen_of
-from funnel.overview.rules_shown import shown
+from funnel.overview.rules_shown import heading, shown
 from funnel.scoring import changing
 from funnel.scoring.checking import LONG
 from funnel.scoring.models import BANDS, RuleDraft, RuleVersion
@@ -123,7 +123,7 @@ def _rule(request: Any, part: str, key: str) -> HttpResponse:
 @require_POST
 @allow("rules.change")
 def rule_move(request: Any, part: str, key: str) -> HttpResponse:
-    """Put a rule before or after its neighbour, take it away, or put one back that the draft took away."""
+    """Swap a rule with its neighbour under the same heading, take it away, or put back what the draft took away."""
     if part not in FORMS:
         raise Http404
     rules, to = _rules(request), request.POST.get("to")
@@ -136,7 +136,10 @@ def rule_move(request: Any, part: str, key: str) -> HttpResponse:
     elif place is None:
         return _gone(request, part, key)
     elif to in ("up", "down"):
-        listed.insert(max(0, place - 1) if to == "up" else place + 1, listed.pop(place))
+        alike = [at for at, one in enumerate(listed) if heading(part, one) == heading(part, listed[place])]
+        ahead = [at for at in reversed(alike) if at < place] if to == "up" else [at for at in alike if at > place]
+        if ahead:
+            listed[place], listed[ahead[0]] = listed[ahead[0]], listed[place]
     elif to == "away":
         listed.pop(place)
     if listed == rules[part]:

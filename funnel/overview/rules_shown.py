@@ -42,6 +42,11 @@ def shown(says: dict[str, Any], before: dict[str, Any] | None = None) -> dict[st
     }
 
 
+def heading(part: str, rule: dict[str, Any]) -> str:
+    """What a rule stands under: its own heading, else that of its part."""
+    return rule.get("group") or HEADS[part]
+
+
 def dashed(told: dict[str, Any]) -> bool:
     """Whether `shown` marks any cell of the grid as changed."""
     return any(cell["new"] for row in told["grid"] for cell in row["cells"])
@@ -134,7 +139,11 @@ def _part(part: str, says: dict[str, Any], before: dict[str, Any], labels: dict[
         row["says"] = sentence(row, labels)
         if row["was"] not in ("", "new", "taken away"):
             row["before"] = _told(known[row["key"]], row, part, labels)
-        groups.setdefault(row.get("group") or HEADS[part], []).append(row)
+        groups.setdefault(heading(part, row), []).append(row)
+    for listed in groups.values():
+        there = [row for row in listed if not row["gone"]]
+        for place, row in enumerate(there, 1):
+            row |= {"first": place == 1, "last": place == len(there)}
     now, then = _lines(part, says), _lines(part, before)
     return {
         "name": part,
@@ -174,8 +183,8 @@ def _told(before: dict[str, Any], now: dict[str, Any], part: str, labels: dict[s
     says = f"{sentence(before, labels)}: {plural(before['points'], 'point')}"
     if before.get("cap"):
         says += f", at most {number(before['cap'])} a day"
-    if (before.get("group") or "") != (now.get("group") or ""):
-        says += f", under “{before.get('group') or HEADS[part]}”"
+    if heading(part, before) != heading(part, now):
+        says += f", under “{heading(part, before)}”"
     if (before.get("reason") or "") != (now.get("reason") or ""):
         says += f". {before.get('reason') or 'No reason is written down.'}"
     return says

@@ -48,7 +48,7 @@ def test_a_rule_is_added_changed_moved_and_taken_away(marketer, gate, browse):
     assert "a draft with 1 change by Mara Marketer" in shown
     address = reverse("rule", args=["fit", key])
     assert 'value="12"' in text(page.get(address))
-    page.post(address, FIT | {"points": "-5", "group": "Farms"})
+    page.post(address, FIT | {"points": "-5"})
     assert draft(gate, marketer)["fit"][-1]["points"] == -5
     page.post(reverse("rule-move", args=["fit", key]), {"to": "up"})
     assert draft(gate, marketer)["fit"][-2]["key"] == key

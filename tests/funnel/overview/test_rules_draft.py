@@ -107,6 +107,30 @@ def test_another_order_is_a_change_that_is_said(owner, browse):
     assert "a draft with 1 change" in shown
 
 
+def test_a_rule_moves_among_those_under_its_heading(owner, gate, browse):
+    page = browse(owner)
+    for value, group in (("aa", "Farms"), ("bb", ""), ("cc", "Farms"), ("dd", "Shops")):
+        sent = {"field": "email", "when": "contains", "points": "12", "group": group, "value": value}
+        page.post(reverse("rule-add"), sent)
+    rules = drafted(gate, owner)
+    first, _, last, alone = (rule["key"] for rule in rules["fit"][-4:])
+
+    def offered(shown, key):
+        form = shown[shown.index(f'action="{reverse("rule-move", args=["fit", key])}"') :]
+        return re.findall(r'value="(up|down)"', form[: form.index("</form>")])
+
+    shown = text(page.get("/rules/"))
+    assert [offered(shown, key) for key in (first, last, alone)] == [["down"], ["up"], []]
+    for key, to in ((first, "up"), (last, "down"), (alone, "up"), (alone, "down")):
+        move(page, key, to)
+        assert drafted(gate, owner) == rules, "nobody stands there under its heading"
+    shown = text(move(page, last, "up"))
+    assert shown.index("contains “cc”") < shown.index("contains “aa”")
+    assert [offered(shown, key) for key in (first, last)] == [["up"], ["down"]]
+    move(page, last, "down")
+    assert drafted(gate, owner) == rules
+
+
 def test_who_may_only_read_reads_what_is_in_force_beside_a_draft(owner, viewer, rep, browse):
     move(browse(owner), "phone", "away")
     for reader in (viewer, rep):
