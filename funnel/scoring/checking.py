@@ -147,5 +147,8 @@ def _condition(rule: Mapping[str, Any]) -> str:
     """What a rule asks, so that two that ask the same are found."""
     beside = ("key", "group", "reason", "points", "cap", "page")
     asked = {name: one for name, one in rule.items() if name not in beside and one}
+    if rule.get("when") == "one_of":
+        values = sorted({str(one).casefold() for one in rule.get("value") or ()})
+        asked |= {"when": "is", "value": values[0]} if len(values) == 1 else {"value": values}
     # Of all that is compared, only a page's address is so with its case.
     return json.dumps(asked, sort_keys=True).casefold() + (rule.get("page") or "")

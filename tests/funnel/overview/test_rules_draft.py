@@ -287,6 +287,17 @@ def test_pages_that_differ_by_case_are_two_rules(owner, gate, browse):
     assert "“Opened a page with “/prices”” (5\N{NO-BREAK SPACE}points) asks the same" in text(again)
 
 
+def test_one_of_a_single_value_asks_the_same_as_to_be_it(owner, gate, browse):
+    page, sent = browse(owner), {"field": "company_name", "points": "10"}
+    assert page.post(reverse("rule-add"), sent | {"when": "is", "value": "Bell"}).status_code == 302
+    again = page.post(reverse("rule-add"), sent | {"when": "one_of", "value": "bell", "points": "-10"})
+    assert "“Company is Bell” (10\N{NO-BREAK SPACE}points) asks the same" in text(again)
+    for value, status in (("Bell\nCray", 302), ("Cray\nBell", 422), ("Cray", 302)):
+        sent |= {"when": "one_of", "value": value}
+        assert page.post(reverse("rule-add"), sent).status_code == status
+    assert len(drafted(gate, owner)["fit"]) == len(default_rules()["fit"]) + 3
+
+
 def test_of_two_rules_that_ask_the_same_the_other_is_named_by_what_it_says_and_briefly(owner, gate, browse):
     with gate(owner) as at:
         define("Town", "text", by=owner, at=at)
