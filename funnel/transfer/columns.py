@@ -135,6 +135,9 @@ class Columns:
         return line
 
     def _values(self, line: Line, column: dict[str, Any]) -> None:
+        if not column["filled"]:
+            line.says = "Empty"
+            return
         if column["values"] is None:
             line.wrong = "Too many different values for this"
             self.wrong[f"to-{line.place}"] = (

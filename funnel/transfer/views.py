@@ -84,6 +84,7 @@ def _page(request: Any, one: Import, form: Columns | None = None, wrong: str = "
         "progress": _progress(one, at) if state in (*AT_WORK, State.STOPPED) else None,
         "meanings": _meanings(one),
         "named": sum(bool(name) for name in one.header),
+        "shares": _shares(one),
         "rows": _counted(one) if state != State.LOOKING else [],
         "adds": sum(one.counts.get(what, 0) for what in ADDED),
     }
@@ -132,6 +133,12 @@ def _progress(one: Import, at: datetime) -> dict[str, Any]:
         left = timedelta(seconds=spent / (one.done - one.began_from) * (one.rows - one.done))
     stuck = Effect.objects.filter(event=one.duty, state=Duty.STUCK).exists()
     return {"left": left, "stuck": stuck, "away": not stuck and at - one.updated_at > AWAY}
+
+
+def _shares(one: Import) -> str:
+    """Who gets how many of those who are ready."""
+    shares = [*one.preview.get("shares", []), *([["the pool", pool]] if (pool := one.preview.get("pool")) else [])]
+    return ", ".join(f"{name} {count:,}" for name, count in shares)
 
 
 def _counted(one: Import) -> list[dict[str, Any]]:

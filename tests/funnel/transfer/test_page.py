@@ -254,6 +254,7 @@ def test_who_is_ready_is_counted_per_rep_and_handed_over_when_said(
     with gate(owner):
         assert not Handoff.objects.exists()
     one.bring_in(hand_over="yes")
+    assert "5 are ready and go to sales" in one.page
     with gate(owner):
         assert Handoff.objects.open().count() == 5
         given = sorted(Handoff.objects.filter(offered_to=who).count() for who in (rep, other_rep))
@@ -349,6 +350,10 @@ def test_somebody_nobody_knows_is_asked_for_at_their_own_field(desk: Any, gate: 
     one.bring_in()
     with gate(owner):
         assert Lead.objects.get().holder is None
+    # The next list has nobody in that column, which is nothing to ask about.
+    two = desk()
+    two.upload(people([*ANN[:5], "", *ANN[6:]]))
+    assert two.choose().status_code == 302
 
 
 @pytest.mark.django_db(transaction=True)
