@@ -175,6 +175,7 @@ def test_a_rule_can_be_tried_on_last_month_before_it_is_saved(said, owner, rep, 
     answer = browse(owner).post(reverse("routing-add"), said | {"do": "try"})
     assert answer.status_code == 200
     assert "Of 4 leads of the last 30 days 2 would have gone to somebody else." in answer.content.decode()
+    assert 'formaction="#trial"' in answer.content.decode(), "what came of it is below a long form"
     with gate(owner):
         assert not RoutingRule.objects.exists()
         assert Handoff.objects.count() == 4
