@@ -22,7 +22,7 @@ from funnel.workspaces.models import Member, Workspace
 # Of so many days customers and losses are tried out, and of the last four weeks how many come to sales in one.
 BACK, WINDOW = timedelta(days=90), timedelta(days=28)
 SLICE, SLICE_SQLITE = 500, 25
-# So many customers are named one by one.
+# So many customers, and so many losses, are named one by one.
 NAMED = 100
 STEPS = ("customers", "losses", "weekly")
 
@@ -36,6 +36,13 @@ def becoming_ready(now: Basis, then: Basis, at: datetime) -> QuerySet[LeadScore]
     """The scores on `then` of those who would be ready by it and by `now` aren't."""
     before = LeadScore.objects.filter(in_ready_cells(now, at), basis=now, lead=OuterRef("lead"))
     return judged().filter(in_ready_cells(then, at), ~Exists(before), basis=then)
+
+
+def moving(now: Basis, then: Basis, at: datetime) -> QuerySet[LeadScore]:
+    """The scores on `then` of those who would stand in another cell by it than by `now`."""
+    before = LeadScore.objects.filter(basis=now, lead=OuterRef("lead")).annotate(band=band_of(now, at))
+    same = before.filter(fit_band=OuterRef("fit_band"), band=OuterRef("band"))
+    return judged().filter(basis=then).annotate(band=band_of(then, at)).filter(~Exists(same))
 
 
 def band_of(basis: Basis, at: datetime) -> Case:
@@ -68,20 +75,17 @@ def look_ahead(effects: list[Effect], at: datetime) -> list[Effect]:
 
 def _standing(now: Basis, then: Basis, at: datetime) -> dict[str, Any]:
     """How many change band, are ready, become it and stop being it, at this moment."""
-    before = LeadScore.objects.filter(basis=now, lead=OuterRef("lead")).annotate(band=band_of(now, at))
-    moved = judged().filter(basis=then).annotate(band=band_of(then, at))
-    same = before.filter(fit_band=OuterRef("fit_band"), band=OuterRef("band"))
     blank = {"place": None, "through": False}
     return {
         "at": at.isoformat(),
         "people": judged().filter(basis=then).count(),
-        "moved": moved.filter(~Exists(same)).count(),
+        "moved": moving(now, then, at).count(),
         "ready": judged().filter(in_ready_cells(now, at), basis=now).count(),
         "more": becoming_ready(now, then, at).count(),
         "fewer": becoming_ready(then, now, at).count(),
         "places": sum(Member.objects.taking_leads().values_list("weekly_leads", flat=True)),
         "customers": {**blank, "all": 0, "handed": 0, "both": 0, "days": 0.0, "named": []},
-        "losses": {**blank, "all": 0, "handed": 0, "now": 0},
+        "losses": {**blank, "all": 0, "handed": 0, "now": 0, "either": 0, "named": []},
         "weekly": {**blank, "now": 0, "then": 0},
     }
 
@@ -113,9 +117,7 @@ def _past(step: str, told: dict[str, Any], now: Basis, then: Basis, workspace: W
     if step == "customers":
         _customers(told, moments)
     elif step == "losses":
-        told["all"] += len(found)
-        told["now"] += sum(_by_then(was, lead.lost_at) is not None for lead, was, _ in moments)
-        told["handed"] += sum(_by_then(would, lead.lost_at) is not None for lead, _, would in moments)
+        _losses(told, moments)
     else:
         told["now"] += sum(was is not None and at - WINDOW <= was <= at for _, was, _ in moments)
         told["then"] += sum(would is not None and at - WINDOW <= would <= at for _, _, would in moments)
@@ -124,6 +126,26 @@ def _past(step: str, told: dict[str, Any], now: Basis, then: Basis, workspace: W
 def _by_then(moment: datetime | None, end: datetime | None) -> datetime | None:
     """A moment at which somebody would have been ready; None where it came after the `end`."""
     return None if moment is not None and end is not None and moment > end else moment
+
+
+def _losses(told: dict[str, Any], moments: Sequence[tuple[Any, datetime | None, datetime | None]]) -> None:
+    """Which of those who were lost had been ready before, by either set of rules."""
+    told["all"] += len(moments)
+    for lead, *both in moments:
+        was, would = (_by_then(moment, lead.lost_at) for moment in both)
+        told["now"] += was is not None
+        told["handed"] += would is not None
+        if was is None and would is None:
+            continue
+        told["either"] += 1
+        if len(told["named"]) < NAMED:
+            told["named"].append(_named(lead, lost=lead.lost_at, was=was, would=would))
+
+
+def _named(lead: Lead, **moments: datetime | None) -> dict[str, Any]:
+    """A lead by name with moments of it, as they are kept."""
+    kept = {name: moment.isoformat() if moment else "" for name, moment in moments.items()}
+    return {"lead": str(lead.pk), "name": str(lead), **kept}
 
 
 def _customers(told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | None, datetime | None]]) -> None:
@@ -142,11 +164,5 @@ def _customers(told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | No
             told["days"] += days
         if len(told["named"]) < NAMED:
             told["named"].append(
-                {
-                    "lead": str(lead.pk),
-                    "name": str(lead),
-                    "was": was.isoformat() if was else "",
-                    "would": would.isoformat() if would else "",
-                    "days": None if days is None else round(days, 1),
-                }
+                {**_named(lead, was=was, would=would), "days": None if days is None else round(days, 1)}
             )

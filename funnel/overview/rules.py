@@ -148,16 +148,18 @@ def _look(found: Basis, at: datetime) -> dict[str, Any]:
         "at": datetime.fromisoformat(told["at"]),
         "more": told["more"], "fewer": told["fewer"], "moved": told["moved"], "people": told["people"],
         "customers": customers, "losses": losses, "apart": apart if customers["both"] else "",
-        "named": [
-            {
-                **row,
-                "was": datetime.fromisoformat(row["was"]) if row["was"] else None,
-                "would": datetime.fromisoformat(row["would"]) if row["would"] else None,
-            }
-            for row in customers["named"]
-        ],
+        "named": _dated(customers["named"]), "alarms": _dated(losses.get("named", [])),
         "week_then": round(weekly["then"] / weeks), "week_now": round(weekly["now"] / weeks), "places": told["places"],
     }  # fmt: skip
+
+
+def _dated(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those whom the worker named, with their moments as such."""
+    kept = ("was", "would", "lost")
+    return [
+        {name: datetime.fromisoformat(told) if name in kept and told else told for name, told in row.items()}
+        for row in rows
+    ]
 
 
 def _published() -> QuerySet[RuleVersion]:

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from funnel.handoff.preview import becoming_ready
+from funnel.handoff.preview import becoming_ready, moving
 from funnel.leads.fields import FieldBook
 from funnel.leads.identity import Refused
 from funnel.overview.paging import cursor, read
@@ -269,13 +269,16 @@ def back(request: Any, pk: int) -> HttpResponse:
 @require_safe
 @allow("read")
 def changed(request: Any) -> HttpResponse:
-    """List who would become ready by the draft, or with ?is=fewer who would no longer be it."""
-    found, which = changing.coming(), "fewer" if request.GET.get("is") == "fewer" else "more"
+    """List who would become ready by the draft; with ?is=fewer who no longer is, with ?is=moved whose cell changes."""
+    found, which = changing.coming(), request.GET.get("is")
+    if which not in ("fewer", "moved"):
+        which = "more"
     if found is None or not found.filled_at:
         return redirect("rules")
     at, now = request.at, changing.in_force()
-    first, second = (now, found) if which == "more" else (found, now)
-    scores = becoming_ready(first, second, at).select_related("lead").order_by("lead_id")
+    first, second = (found, now) if which == "fewer" else (now, found)
+    scores = moving(now, found, at) if which == "moved" else becoming_ready(first, second, at)
+    scores = scores.select_related("lead").order_by("lead_id")
     if (place := read("rules.changed", request.GET.get("after", ""), 1)) is not None:
         scores = scores.filter(lead_id__gt=place[0])
     rows = list(scores[: PAGE + 1])
@@ -285,7 +288,7 @@ def changed(request: Any) -> HttpResponse:
     } if rows else {}  # fmt: skip
     shown = []
     for row in rows[:PAGE]:
-        was, would = (other.get(row.lead_id), row) if which == "more" else (row, other.get(row.lead_id))
+        was, would = (row, other.get(row.lead_id)) if which == "fewer" else (other.get(row.lead_id), row)
         shown.append(
             {
                 "lead": row.lead,

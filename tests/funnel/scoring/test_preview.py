@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from copy import deepcopy
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from funnel.handoff.preview import becoming_ready
 from funnel.leads.actions import touch
@@ -119,6 +121,24 @@ def test_who_would_have_been_ready_only_after_they_were_lost_is_no_false_alarm(k
     then = tried(gate, owner, work, rules(ready={band: [2, 3, 4] for band in "ABCD"}))
     losses = then.figures["losses"]
     assert (losses["all"], losses["now"], losses["handed"]) == (2, 1, 1)
+
+
+def test_who_changes_cell_and_the_false_alarms_are_lists_to_open(known, gate, owner, browse, work, monkeypatch):
+    monkeypatch.setattr("funnel.handoff.preview.NAMED", 1)
+    mover, _ = known(1, days=1), known(0)
+    lost = [known(4, end=Stage.LOST) for _ in range(2)]
+    known(0, end=Stage.LOST)
+    bought = [known(4, end=Stage.CUSTOMER) for _ in range(2)]
+    then = tried(gate, owner, work, rules(ready={band: [2, 3, 4] for band in "ABCD"}, engagement_cuts=[1, 2, 3]))
+    assert (then.figures["moved"], then.figures["losses"]["either"]) == (1, 2)
+    page = browse(owner)
+    shown = html.unescape(page.get("/rules/").content.decode())
+    address = f"{reverse('rules-changed')}?is=moved"
+    assert f'href="{address}">The 1 in another cell</a>' in shown
+    assert [row["lead"].pk for row in page.get(address).context["rows"]] == [mover.pk]
+    for leads, many in ((bought, "of 2 are named. What we know"), (lost, "of 2 are named.</p>")):
+        assert sum(f'href="{reverse("lead", args=[one.pk])}"' in shown for one in leads) == 1
+        assert f"1 {many}" in shown
 
 
 def test_a_look_ahead_goes_slice_by_slice(known, gate, owner, work, monkeypatch):
