@@ -77,9 +77,10 @@ def rules(request: Any) -> HttpResponse:
         "never": is_never_ready(says),
         "against": "In force",
         "changes": sum(changes(says, version.rules).values()),
-        "seen": seen_of(draft.rules) if draft is not None else "",
+        "seen": seen_of(draft.rules if draft is not None else None),
         "coming": found,
         "look": _look(found, request.at) if found is not None and draft is not None else None,
+        "before": listed[1].pk if len(listed) > 1 else None,
         "versions": [_words_of(*both) for both in zip_longest(listed, listed[1:])][:VERSIONS],
         "form": PublishForm(initial={"again": "yes" if found is not None and found.version.again else ""}),
     }

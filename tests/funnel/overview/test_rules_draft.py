@@ -190,11 +190,40 @@ def test_a_version_is_a_page_that_everybody_may_read(second, owner, viewer, gate
         assert shown.count('class="cell is-ready"') == 5
 
 
+def test_the_version_before_is_gone_back_to_by_one_press_and_so_is_that_undone(
+    second, owner, viewer, gate, browse, work
+):
+    with gate(owner):
+        first = RuleVersion.objects.get(number=1)
+    page = browse(owner)
+    for number, rules in ((1, first), (2, second)):
+        listed = page.get("/rules/")
+        assert text(listed).count(">Go back</button>") == 1
+        back = re.search(r'action="(/rules/back/\d+/)"', text(listed))[1]
+        page.post(back, {"seen": seen(listed, back)})
+        work()
+        with gate(owner):
+            version = changing.in_force().version
+        assert (version.rules, version.why) == (rules.rules, f"Back to version {number}")
+    assert "Go back" not in text(browse(viewer).get("/rules/"))
+
+
+def test_where_a_draft_would_be_lost_going_back_asks(second, owner, gate, browse):
+    with gate(owner):
+        first = RuleVersion.objects.get(number=1)
+    page, back = browse(owner), reverse("rules-back", args=[first.pk])
+    older = page.get("/rules/")
+    shown = text(move(page, "phone", "away"))
+    assert back not in shown
+    assert f'href="{reverse("rules-version", args=[first.pk])}#back"' in shown
+    assert "The draft was changed meanwhile." in text(page.post(back, {"seen": seen(older, back)}, follow=True))
+    assert drafted(gate, owner)
+
+
 def test_going_back_is_asked_on_the_versions_page(second, owner, gate, browse, work):
     with gate(owner):
         first = RuleVersion.objects.get(number=1)
     page = browse(owner)
-    assert reverse("rules-back", args=[first.pk]) not in text(page.get("/rules/"))
     assert "Go back" not in text(page.get(reverse("rules-version", args=[second.pk]))), "it is in force"
     before = page.get(reverse("rules-version", args=[first.pk]))
     assert 'href="#back"' in text(before)
