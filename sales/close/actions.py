@@ -186,17 +186,6 @@ def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
     return now
 
 
-@transaction.atomic
-def reopen(deal: Deal, *, to: DealStage, at: datetime) -> None:
-    """Open a lost deal of a locked lead again, however long ago, because the lead itself came back to it."""
-    _took_back(deal, by=None, at=at)
-    deal.move(
-        to, at=at, by=None, occurred_at=at, closed_at=None, decided_at=None, stage_before="", reason="",
-        lost_reason=None, competitor="", note="",
-    )  # fmt: skip
-    follow(deal.lead, deal, by=None, at=at, occurred_at=at)
-
-
 def _took_back(deal: Deal, *, by: Member | None, at: datetime) -> None:
     """Tell that a win or a loss doesn't count any more; its own entry is voided."""
     told = (

@@ -8,14 +8,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from funnel.leads.actions import touch
 from funnel.leads.models import Lead
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import Member, Role
 from funnel.workspaces.refusals import Refusal
-from sales.close import actions as close
-from sales.deals.models import OPEN, Deal, DealStage
+from sales.deals.models import OPEN, Deal
 from sales.negotiation.actions import MINUTE, end_of, told
 from sales.negotiation.document import in_words
 from sales.negotiation.models import DeclineReason, Quote, QuoteVersion, State
@@ -47,7 +47,7 @@ def _open(version: QuoteVersion, at: datetime) -> QuoteVersion:
     now = _held(version)
     state = now.state_at(at)
     if state != State.SENT:
-        raise Over(ENDED[state])
+        raise Over("This quote is no longer open." if now.is_closed else ENDED[state])
     return now
 
 
@@ -62,16 +62,14 @@ ENDED = {
 
 @transaction.atomic
 def accept(version: QuoteVersion, *, signed: str, at: datetime) -> QuoteVersion:
-    """Let the lead accept a version by their typed name; raise Over.
+    """Let the lead accept a version by their typed name; the rep wins the deal, worth from now what was agreed on.
 
-    The rep wins the deal: until then it is worth what was agreed on. One that was lost meanwhile is open again.
+    Raises Over, for a deal that was lost too.
     """
     now = _open(version, at)
     if not now.move(State.ACCEPTED, at=at, decided_at=at, signed=signed):
         raise Over(ENDED[State.SUPERSEDED])
     deal = now.quote.deal
-    if deal.stage == DealStage.LOST:
-        close.reopen(deal, to=DealStage.NEGOTIATION, at=at)
     if deal.is_open:
         Deal.objects.filter(pk=deal.pk).update(amount=now.net, currency=now.quote.currency, updated_at=at)
     event = record(now.workspace_id, "quote_accepted", at=at, lead_id=deal.lead_id, data=told(now) | {"signed": signed})
@@ -105,7 +103,10 @@ def decline(version: QuoteVersion, *, reason: DeclineReason, at: datetime, note:
 
 @transaction.atomic
 def ask(version: QuoteVersion, *, question: str, at: datetime) -> None:
-    """Let the lead ask about a version, or for a new one after its end; raise Over where a newer one is there."""
+    """Let the lead ask about a version, or for a new one after its end; raise Over where a newer one is there.
+
+    Who is with sales no more asks for contact by it, so that somebody gets the lead again.
+    """
     now = _held(version)
     if now.state in (State.DRAFT, State.SUPERSEDED):
         raise Over(ENDED[State(now.state)])
@@ -114,6 +115,10 @@ def ask(version: QuoteVersion, *, question: str, at: datetime) -> None:
     )
     wants = "asks for a new quote" if now.state_at(at) == State.EXPIRED else "asks"
     what = f"{now.quote.name}: {now.quote.deal.lead} {wants}" + (f": {question}" if question else "")
+    deal = now.quote.deal
+    if not deal.is_open and deal.lead.holder_id != deal.holder_id:
+        touch(deal.lead, "contact_request", at=at, data={"message": what})
+        what = ""
     _tell(now, event, "asked", what=what, at=at, words=question)
 
 

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import LEADERS, Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
-from sales.deals.models import OPEN, Deal
+from sales.deals.models import OPEN, Deal, DealStage
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -112,7 +112,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
         rows = self.annotate(
             latest_state=Subquery(latest.values("state")[:1]), latest_end=Subquery(latest.values("ends_at")[:1])
         )
-        over = Q(latest_state=State.SENT, latest_end__lte=at)
+        over = Q(latest_state=State.SENT) & (Q(latest_end__lte=at) | Q(deal__stage=DealStage.LOST))
         if state == State.SENT:
             return rows.filter(latest_state=state).exclude(over)
         return rows.filter(Q(latest_state=state) | over) if state == State.EXPIRED else rows.filter(latest_state=state)
@@ -158,7 +158,7 @@ class VersionQuerySet(models.QuerySet["QuoteVersion"]):
         return self.filter(quote__deal__holder=member) if member.role == "rep" else self.none()
 
     def running(self, at: datetime) -> VersionQuerySet:
-        """Sent, undecided and not over yet, for a deal that is open; one that was lost may still be accepted."""
+        """Sent, undecided and not over yet, for a deal that is open."""
         return self.filter(state=State.SENT, ends_at__gt=at, quote__deal__stage__in=OPEN)
 
     def over(self, at: datetime) -> VersionQuerySet:
@@ -222,11 +222,20 @@ class QuoteVersion(TenantRow):
     def __str__(self) -> str:
         return f"{self.quote.name or 'Draft'}, version {self.number}"
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether its deal was lost before anybody answered; where the loss is undone, it is open again."""
+        return self.state == State.SENT and self.quote.deal.stage == DealStage.LOST
+
     def state_at(self, at: datetime) -> State:
         """The state as a person sees it: over by the clock is over, even before the worker has noted it."""
-        if self.state == State.SENT and self.ends_at is not None and self.ends_at <= at:
+        if self.is_closed or (self.state == State.SENT and self.ends_at is not None and self.ends_at <= at):
             return State.EXPIRED
         return State(self.state)
+
+    def says_at(self, at: datetime) -> str:
+        """What became of it, in a word or two."""
+        return "Deal lost" if self.is_closed else self.state_at(at).label
 
     def move(self, to: State, *, at: datetime, **also: Any) -> bool:
         """Move the version to a state, the only way that it changes: compare-and-set; False where it isn't allowed.

@@ -139,7 +139,7 @@ def shown(request: HttpRequest, version: QuoteVersion) -> dict[str, Any]:
         "headline": headline(said),
         "changes": changed(document, before.document) if before and version.sent_at else [],
         "before": before,
-        "versions": [{"version": one, "state": one.state_at(at)} for one in versions],
+        "versions": [{"version": one, "says": one.says_at(at)} for one in versions],
         "latest": latest,
         "is_latest": latest.pk == version.pk,
         "url": url_of(version),

@@ -172,13 +172,14 @@ def _page(version: QuoteVersion, at: datetime, *, status: int = 200, **also: Any
     before = next((one for one in reversed(siblings) if one.number < version.number), None)
     after = siblings[-1] if siblings and siblings[-1].number > version.number else None
     state = version.state_at(at)
+    shown = "closed" if version.is_closed else str(state)
     document = version.document
     said = in_words(document)
     context = {
         "quote": said,
         "headline": headline(said),
         "version": version,
-        "state": "replaced" if after is not None and state != State.ACCEPTED else str(state),
+        "state": "replaced" if after is not None and state != State.ACCEPTED else shown,
         "open": state == State.SENT,
         "days_left": (version.valid_until - timezone.localdate(at, ZoneInfo(document["zone"]))).days,
         "before": before,

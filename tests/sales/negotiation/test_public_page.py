@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.mail.models import Message
 from funnel.outbox.models import Event
@@ -221,14 +222,30 @@ def test_what_was_sent_stays_as_it_was_sent(version, rep, owner, visit, gate):
     assert visit.get(path_of(version)).content == before
 
 
-def test_a_lost_deal_whose_quote_is_accepted_is_open_again(version, rep, visit, gate):
+def test_a_lost_deals_quote_is_not_open_until_the_loss_is_undone(version, rep, visit, browse, gate, api, work):
     with gate(rep) as at:
-        close.lose(Deal.objects.get(), reason=LostReason.objects.get(key="price"), by=rep, at=at)
-        assert Lead.objects.get().holder is None
-    assert visit.post(path_of(version), YES).status_code == 303
+        lost = close.lose(Deal.objects.get(), reason=LostReason.objects.get(key="price"), by=rep, at=at)
+    page = visit.get(path_of(version)).content.decode()
+    assert "This quote is no longer open" in page
+    assert f'href="mailto:{rep.email}"' in page
+    assert "Accept for" not in page
+    refused = visit.post(path_of(version), YES)
+    assert (refused.status_code, "This quote is no longer open." in refused.content.decode()) == (409, True)
+    assert again(version, visit) == [409, 409]
+    asked = visit.post(f"{path_of(version)}ask/", {"q": ""})
+    assert "We will be in touch" in visit.get(asked["Location"]).content.decode()
+    work()
     with gate(rep):
-        assert Deal.objects.get().stage == "negotiation"
-        assert Lead.objects.get().holder == rep
+        offer = Handoff.objects.open().get()
+        assert (offer.offered_to, "asks for a new quote" in str(offer.card)) == (rep, True)
+    assert "not open while the deal is lost" in browse(rep).get(f"/sales/quotes/{version.quote_id}/").content.decode()
+    assert "not open: the deal is lost" in browse(rep).get(f"/sales/deals/{lost.pk}/").content.decode()
+    assert api(rep).get("/api/v1/quotes/?state=expired").json()["results"][0]["state"] == "expired"
+    assert api(rep).get("/api/v1/quotes/?state=sent").json()["results"] == []
+    assert kinds(gate, rep) == ["quote_sent", "quote_asked"]
+    with gate(rep) as at:
+        close.undo(lost, by=rep, at=at)
+    assert visit.post(path_of(version), YES).status_code == 303
     assert any("win the deal" in step for step in open_steps(gate, rep))
 
 

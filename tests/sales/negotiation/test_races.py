@@ -8,6 +8,8 @@ from funnel.leads.models import LeadQuerySet
 from funnel.outbox.models import Event
 from funnel.workspaces.gate import tenant
 from funnel.workspaces.refusals import Refusal
+from sales.close import actions as close
+from sales.deals.models import LostReason
 from sales.negotiation import actions as quotes
 from sales.negotiation import answers
 from sales.negotiation.models import DeclineReason, Quote, QuoteCounter, QuoteVersion
@@ -57,6 +59,34 @@ def test_accepted_declined_ended_or_replaced_at_one_instant_is_exactly_one(racer
         assert QuoteVersion.objects.get(pk=version.pk).state == won[0]
         told = Event.objects.filter(kind__in=ENDS, data__version=str(version.pk))
         assert told.count() == (won[0] != "superseded")
+
+
+def test_accepted_and_lost_at_one_instant_the_loss_comes_after_or_the_answer_too_late(transactional_db, sent, rep):
+    versions = [sent(rep, f"Ann {place}") for place in range(8)]
+
+    def accepts(version):
+        def run():
+            with tenant(rep.workspace_id, write=True) as at:
+                mine = QuoteVersion.objects.select_related("quote__deal").get(pk=version.pk)
+                answers.accept(mine, signed="Ann", at=at)
+
+        return run
+
+    def loses(version):
+        def run():
+            with tenant(rep.workspace_id, write=True) as at:
+                close.lose(version.quote.deal, reason=LostReason.objects.get(key="price"), by=rep, at=at)
+
+        return run
+
+    outcomes = race([run for one in versions for run in (accepts(one), loses(one))])
+    assert [one for one in outcomes if one is not None and not isinstance(one, answers.Over)] == []
+    with tenant(rep.workspace_id):
+        for version, accepted in zip(versions, outcomes[::2], strict=True):
+            lead = version.quote.deal.lead_id
+            told = Event.objects.filter(lead=lead, kind__in=("quote_accepted", "deal_lost")).order_by("id")
+            late = isinstance(accepted, answers.Over)
+            assert [one.kind for one in told] == ["quote_accepted", "deal_lost"][late:]
 
 
 @pytest.mark.postgres
