@@ -13,6 +13,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule, run_s
 
 from funnel.handoff.models import GiveBackReason
 from funnel.outbox import actions as outbox
+from funnel.outbox.drain import ATTEMPTS
 from funnel.outbox.models import Effect, State
 from funnel.people.actions import start_business
 from funnel.workspaces.gate import everywhere
@@ -88,10 +89,11 @@ class Machine(Sales):
         with self.gate():
             due = Effect.objects.filter(state=State.DUE, due_at__lte=self.now, handler__in=WATCHED)
             pk, handler = list(due.order_by("-pk").values_list("pk", "handler"))[number % due.count()]
-            effects = Effect.objects.filter(pk=pk)
-        while effects.get().state != State.STUCK:
+        for _ in range(ATTEMPTS):
             self.work((handler, "fails"), culprit=pk)
             self.now += timedelta(minutes=30)
+        with self.gate():
+            assert Effect.objects.get(pk=pk).state == State.STUCK
         self.stuck.append(pk)
 
     @precondition(lambda self: self.stuck)
