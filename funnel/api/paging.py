@@ -50,16 +50,21 @@ def page(request: Request, rows: QuerySet[Any], order: tuple[str, str]) -> tuple
         return found, None
     last = found[size - 1]
     place = [_text(getattr(last, first)), _text(getattr(last, second))]
+    return found[:size], next_of(request, signing.dumps(place, salt=salt_of(request)))
+
+
+def next_of(request: Request, cursor: str) -> str:
+    """Give the full address where the list goes on from a cursor."""
     params = request._request.GET.copy()
-    params["cursor"] = signing.dumps(place, salt=_salt(request))
-    return found[:size], request.build_absolute_uri(f"{request.path}?{params.urlencode()}")
+    params["cursor"] = cursor
+    return request.build_absolute_uri(f"{request.path}?{params.urlencode()}")
 
 
 def _text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _salt(request: Request) -> str:
+def salt_of(request: Request) -> str:
     """Bind a cursor to the list, its filters and the business."""
     filters = sorted((name, value) for name, value in request.query_params.items() if name not in PAGING)
     return f"cursor:{request.path}:{request._request.workspace.pk}:{filters}"  # type: ignore[attr-defined]
@@ -67,7 +72,7 @@ def _salt(request: Request) -> str:
 
 def _opened(request: Request, rows: QuerySet[Any], cursor: str, first: str, second: str) -> tuple[Any, Any]:
     try:
-        value, pk = signing.loads(cursor, salt=_salt(request))
+        value, pk = signing.loads(cursor, salt=salt_of(request))
         meta = rows.model._meta
         return meta.get_field(first).to_python(value), meta.get_field(second).to_python(pk)
     except (signing.BadSignature, ValueError, TypeError, ValidationError):

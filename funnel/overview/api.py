@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from funnel.api.errors import document
+from funnel.api.paging import WRONG, next_of, salt_of, size_of
 from funnel.api.shapes import Invalid, moment
 from funnel.api.views import ApiView, list_of, spec
 from funnel.handoff import actions as handoff
@@ -40,9 +42,7 @@ from funnel.overview.bodies import (
     capture_of,
     refused,
 )
-from funnel.overview.listing import BAND
-from funnel.overview.rows import basis_in_force
-from funnel.scoring.models import LeadScore
+from funnel.overview.ranking import BAND, RANKS, Choice, banded, ranked
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.gate import database_now
 from funnel.workspaces.models import Member, Role
@@ -57,6 +57,7 @@ FILTERS = {
     "updated_since": "A moment; the list then begins with what changed first.",
     "q": "Words in name, e-mail, phone or company.",
     "band": "Fit band A to D, engagement band 1 to 4, or both, like A3.",
+    "order": "newest, engagement or fit, best first; newest unless said.",
 }
 ONE = Asked(lambda lead: Lead.objects.filter(pk__in=[lead]).select_related("source", "holder__user"), UUID)
 
@@ -120,11 +121,11 @@ class LeadView(ApiView):
 
     @spec("Leads", query=FILTERS, paged=True, answers=list_of(LEAD_SCHEMA))
     def list(self, request: Request) -> Response:
-        """Latest received first; with `updated_since`, earliest changed first."""
+        """Latest received first, or by `order`; with `updated_since` and without `order`, earliest changed first."""
         rows, params = Lead.objects.visible_to(self.member).only(*WRITTEN), request.query_params
         # Not joined with its source: SQLite would begin with the sources, which are few, and sort every lead.
         rows = rows.prefetch_related("source") if settings.SQLITE else rows.select_related("source")
-        rows = rows.select_related("holder__user")
+        shown = rows = rows.select_related("holder__user")
         errors: dict[str, str] = {}
         for name, narrow in NARROW.items():
             if name in params:
@@ -134,10 +135,29 @@ class LeadView(ApiView):
                     errors[name] = str(wrong)
         if "external_system" in params and "external_id" not in params:
             errors["external_system"] = "Send external_id with it."
+        order = params.get("order", "")
+        if "order" in params and order not in ("newest", *RANKS):
+            errors["order"] = f"Send one of: newest, {', '.join(RANKS)}."
         if errors:
             raise Invalid(errors)
-        order = ("updated_at", "id") if "updated_since" in params else ("-received_at", "-id")
-        return self.listed(rows, order, lambda found: write_leads(found, self.at))
+        if order in RANKS:
+            return self._ranked(Choice(order, ""), shown, rows)
+        by = ("updated_at", "id") if "updated_since" in params and not order else ("-received_at", "-id")
+        return self.listed(rows, by, lambda found: write_leads(found, self.at))
+
+    def _ranked(self, choice: Choice, shown: QuerySet[Lead], rows: QuerySet[Lead]) -> Response:
+        """Answer one page of a list by its scores."""
+        request = self.request
+        if (cursor := request.query_params.get("cursor")) == "":
+            raise Invalid({"cursor": WRONG})
+        try:
+            found, after = ranked(
+                choice, shown, kind=salt_of(request), at=self.at, within=None if rows is shown else rows,
+                after=cursor or "", size=size_of(request),
+            )  # fmt: skip
+        except BadRequest:
+            raise Invalid({"cursor": WRONG}) from None
+        return Response({"results": write_leads(found, self.at), "next": next_of(request, after) if after else None})
 
     @spec("Receive a lead", body=CAPTURE, answers={201: LEAD_SCHEMA, 200: LEAD_SCHEMA})
     def create(self, request: Request) -> Response:
@@ -306,9 +326,7 @@ def _by_email(rows: QuerySet[Lead], value: str, _: str | None) -> QuerySet[Lead]
 def _by_band(rows: QuerySet[Lead], value: str, _: str | None) -> QuerySet[Lead]:
     if not value or not BAND.fullmatch(value):
         raise ValueError("Send a fit band A to D, an engagement band 1 to 4, or both, like A3.")
-    fit, engagement = value.rstrip("1234"), int(value.lstrip("ABCD") or 0)
-    scores = LeadScore.objects.within(basis_in_force(), database_now(), fit=fit, engagement=engagement)
-    return rows.filter(pk__in=scores.values("lead_id"))
+    return rows.filter(pk__in=banded(value, database_now()).values("lead_id"))
 
 
 def _by_external_id(rows: QuerySet[Lead], value: str, system: str | None) -> QuerySet[Lead]:

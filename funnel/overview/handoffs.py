@@ -25,6 +25,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.overview.listing import COUNTED
 from funnel.overview.paging import beyond, cursor, read
+from funnel.overview.ranking import Choice, ranked
 from funnel.overview.rows import (
     UNKNOWN,
     Grade,
@@ -104,9 +105,15 @@ def waits(
     return rows, cursor("handoffs.waits", end.due_at.isoformat(), end.pk) if end else ""
 
 
-def waiting_for_go(workspace: Workspace, *, at: datetime) -> list[dict[str, Any]]:
-    """The next leads that are ready and wait for a go, the longest waiting first, with what speaks for each."""
-    leads = list(Lead.objects.filter(waits_since__isnull=False).order_by("waits_since", "id")[:GOING])
+def waiting_for_go(workspace: Workspace, asked: Choice, *, at: datetime) -> list[dict[str, Any]]:
+    """The next leads that are ready and wait for a go, with what speaks for each: the longest waiting first, or those
+    with the best scores.
+    """
+    waiting = Lead.objects.filter(waits_since__isnull=False)
+    if asked.order:
+        leads, _ = ranked(asked, Lead.objects.all(), kind="go", at=at, within=waiting, size=GOING)
+    else:
+        leads = list(asked.narrowed(waiting, at).order_by("waits_since", "id")[:GOING])
     if not leads:
         return []
     grades, touches = grades_of([lead.pk for lead in leads], at=at), touches_of(leads)
@@ -186,7 +193,8 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
     waiting = Handoff.objects.open()
     go_count = Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()
     may_go = may(member, "leads.go")
-    going = waiting_for_go(workspace, at=at) if go_count else []
+    asked = Choice.of(request.GET)
+    going = waiting_for_go(workspace, asked, at=at) if go_count else []
     silent = late_first_contacts(at)
     left = Lead.objects.filter(holder__in=Member.objects.filter(active=False), stage__in=[*SALES, Stage.CUSTOMER])
     held = list(left.select_related("holder__user").order_by("-received_at", "-id")[: WAITING + 1]) if may_go else []
@@ -202,6 +210,7 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
             "go_count": go_count,
             "counted": COUNTED,
             "go": going,
+            "asked": asked,
             "may_go": may_go,
             "may_promise": may(member, "business"),
             "go_due": sorted(_promised(going, workspace, at)) if may_go else [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from textwrap import shorten
 from typing import Any
 from uuid import uuid4
@@ -16,19 +17,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from funnel.handoff.preview import becoming_ready, moving
 from funnel.leads.fields import FieldBook
 from funnel.leads.identity import Refused
-from funnel.overview.paging import cursor, read
+from funnel.leads.models import Lead
+from funnel.overview.paging import PAGE, cursor, read
+from funnel.overview.ranking import Choice, ranked
+from funnel.overview.rows import UNKNOWN
 from funnel.overview.rules_forms import EventForm, FitForm, LinesForm, PublishForm, RuleForm, SetForm, seen_of
 from funnel.overview.rules_shown import heading, shown
 from funnel.scoring import changing
 from funnel.scoring.checking import LONG
-from funnel.scoring.models import BANDS, RuleDraft, RuleVersion
+from funnel.scoring.models import BANDS, Basis, LeadScore, RuleDraft, RuleVersion
 from funnel.scoring.rules import labels_for, sentence
 from funnel.templatetags.words import plural
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 
 FORMS: dict[str, type[RuleForm]] = {"fit": FitForm, "engagement": EventForm}
-PAGE = 50
 OVERTAKEN = "The draft was changed meanwhile. Look at it, then say again."
 
 
@@ -277,28 +280,36 @@ def changed(request: Any) -> HttpResponse:
         return redirect("rules")
     at, now = request.at, changing.in_force()
     first, second = (found, now) if which == "fewer" else (now, found)
-    scores = moving(now, found, at) if which == "moved" else becoming_ready(first, second, at)
-    scores = scores.select_related("lead").order_by("lead_id")
-    if (place := read("rules.changed", request.GET.get("after", ""), 1)) is not None:
-        scores = scores.filter(lead_id__gt=place[0])
-    rows = list(scores[: PAGE + 1])
-    other = {
-        one.lead_id: one
-        for one in type(rows[0]).objects.filter(basis=first, lead__in=[row.lead_id for row in rows[:PAGE]])
-    } if rows else {}  # fmt: skip
-    shown = []
-    for row in rows[:PAGE]:
-        was, would = (row, other.get(row.lead_id)) if which == "fewer" else (other.get(row.lead_id), row)
-        shown.append(
-            {
-                "lead": row.lead,
-                "now": (was.fit_band, now.band(was.total, at)) if was else (None, None),
-                "then": (would.fit_band, found.band(would.total, at)) if would else (None, None),
-            }
-        )
-    following = cursor("rules.changed", rows[PAGE - 1].lead_id) if len(rows) > PAGE else ""
+    those = moving(now, found, at) if which == "moved" else becoming_ready(first, second, at)
+    leads: Any = Lead.objects.filter(pk__in=those.values("lead_id"))
+    after, asked = request.GET.get("after", ""), Choice.of(request.GET)
+    if asked.order:
+        every = Lead.objects.all()
+        page, following = ranked(asked, every, kind="changed", at=at, after=after, within=leads, size=PAGE)
+    else:
+        leads = asked.narrowed(leads, at).order_by("pk")
+        if (place := read("rules.changed", after, 1)) is not None:
+            leads = leads.filter(pk__gt=place[0])
+        page = list(leads[: PAGE + 1])
+        following = cursor("rules.changed", page[PAGE - 1].pk) if len(page) > PAGE else ""
+        page = page[:PAGE]
+    scores = {
+        (one.lead_id, one.basis_id): one for one in LeadScore.objects.filter(basis__in=[now, found], lead__in=page)
+    }
+    shown = [
+        {
+            "lead": lead,
+            "now": _grade(scores.get((lead.pk, now.pk)), now, at),
+            "then": _grade(scores.get((lead.pk, found.pk)), found, at),
+        }
+        for lead in page
+    ]
     context = {
-        "which": which, "rows": shown, "page": PAGE,
-        "next_url": f"{reverse('rules-changed')}?is={which}&after={following}" if following else "",
+        "which": which, "rows": shown, "page": PAGE, "asked": asked,
+        "next_url": asked.query(**{"is": which, "after": following}) if following else "",
     }  # fmt: skip
     return render(request, "funnel/overview/rule_changed.html", context)
+
+
+def _grade(score: LeadScore | None, basis: Basis, at: datetime) -> tuple[str, int] | tuple[None, None]:
+    return (score.fit_band, basis.band(score.total, at)) if score else UNKNOWN

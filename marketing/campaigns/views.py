@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,9 +14,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from funnel.leads.models import Lead
+from funnel.leads.models import Lead, LeadQuerySet
 from funnel.leads.stages import ENDED, MARKETING, SALES, Stage
 from funnel.overview.paging import beyond, cursor, read
+from funnel.overview.ranking import Choice, ranked
 from funnel.overview.rows import channel_words, rows_of
 from funnel.workspaces.roles import allow, may
 from marketing.campaigns import actions
@@ -67,11 +69,8 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
     total = whole(row["figures"] for row in sources)
     back = handoffs_back(None).filter(**{f"lead__{CAMPAIGN}": one.pk})
     lost = losses(leads)
-    came = leads.select_related("holder__user", "source").order_by("-received_at", "-id")
-    if seen := read("came", request.GET.get("after", ""), 2):
-        came = came.filter(beyond("received_at", "pk", seen, falling=True))
-    found = list(came[: PAGE + 1])
-    more = len(found) > PAGE and cursor("came", found[PAGE - 1].received_at, found[PAGE - 1].pk)
+    asked = Choice.of(request.GET)
+    came, more = _came(leads, asked, at=request.at, after=request.GET.get("after", ""))
     context = {
         "campaign": one,
         "today": request.workspace.local(request.at).date(),
@@ -85,12 +84,13 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
         "links": _links(one),
         "came": list(
             zip(
-                rows_of(found[:PAGE], at=request.at, workspace=request.workspace),
-                [_came_by(lead) for lead in found],
-                strict=False,
+                rows_of(came, at=request.at, workspace=request.workspace),
+                [_came_by(lead) for lead in came],
+                strict=True,
             )
         ),
-        "next_url": f"?after={more}" if more else "",
+        "next_url": asked.query(after=more) if more else "",
+        "asked": asked,
         "page": PAGE,
         "back": told(back, at=request.at),
         "reasons": by_reason(back),
@@ -130,6 +130,19 @@ def edit(request: Any, pk: UUID) -> HttpResponse:
         return redirect("marketing:campaign", one.pk)
     context = {"form": form, "campaign": one}
     return render(request, "marketing/campaign_edit.html", context, status=422 if form.errors else 200)
+
+
+def _came(leads: LeadQuerySet, asked: Choice, *, at: datetime, after: str) -> tuple[list[Lead], str]:
+    """One page of who came, the latest first or by their scores, and the cursor of the next or a blank."""
+    shown = leads.select_related("holder__user", "source")
+    if asked.order:
+        return ranked(asked, shown, kind="came", at=at, after=after, within=leads, size=PAGE)
+    came = asked.narrowed(shown, at).order_by("-received_at", "-id")
+    if seen := read("came", after, 2):
+        came = came.filter(beyond("received_at", "pk", seen, falling=True))
+    found = list(came[: PAGE + 1])
+    more = len(found) > PAGE and cursor("came", found[PAGE - 1].received_at, found[PAGE - 1].pk)
+    return found[:PAGE], more or ""
 
 
 def _legs(by_stage: dict[str, int], total: Figures) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from funnel.handoff.clock import not_spoken_to
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.overview.paging import PAGE, beyond, cursor, read
+from funnel.overview.ranking import Choice, ranked
 from funnel.overview.rows import UNKNOWN, grades_of
 from funnel.templatetags.words import day, when
 from funnel.workspaces.asking import Asked, together
@@ -78,23 +79,29 @@ def steps_of(lead_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, Step]:
 
 
 def page_of(request: HttpRequest) -> dict[str, Any]:
-    """One page of my leads, paged by key."""
+    """One page of my leads, by next step or by their scores, paged by key."""
     member: Member = request.member  # type: ignore[attr-defined]
     at: datetime = request.at  # type: ignore[attr-defined]
     due = Least(
         _first(not_spoken_to(), "contact_due_at"), _first(Task.objects.open(), "due_at"), _first(_demos(), "starts_at")
     )
-    leads = (
-        Lead.objects.filter(holder=member, stage__in=[*SALES, Stage.CUSTOMER]).annotate(due=due).order_by("due", "id")
-    )
-    if after := read("my-leads", request.GET.get("after", ""), 2):
-        leads = leads.filter(beyond("due", "id", after, falling=False))
-    found = list(leads[: PAGE + 1])
-    more, found = len(found) > PAGE, found[:PAGE]
+    after, asked = request.GET.get("after", ""), Choice.of(request.GET)
+    mine = Lead.objects.filter(holder=member, stage__in=[*SALES, Stage.CUSTOMER])
+    if asked.order:
+        every = Lead.objects.all()
+        found, following = ranked(asked, every, kind="my-leads", at=at, after=after, within=mine, size=PAGE)
+    else:
+        leads = asked.narrowed(mine, at).annotate(due=due).order_by("due", "id")
+        if place := read("my-leads", after, 2):
+            leads = leads.filter(beyond("due", "id", place, falling=False))
+        found = list(leads[: PAGE + 1])
+        end: Any = found[PAGE - 1] if len(found) > PAGE else None
+        found, following = found[:PAGE], cursor("my-leads", end.due.isoformat(), end.pk) if end else ""
     ids = [lead.pk for lead in found]
     steps, grades = steps_of(ids, at=at), grades_of(ids, at=at)
     return {
         "rows": [{"lead": lead, "step": steps.get(lead.pk), "grade": grades.get(lead.pk, UNKNOWN)} for lead in found],
-        "next_url": f"?after={cursor('my-leads', found[-1].due.isoformat(), found[-1].pk)}" if more else "",
-        "is_first": after is None,
+        "next_url": asked.query(after=following) if following else "",
+        "is_first": not after,
+        "asked": asked,
     }
