@@ -23,6 +23,7 @@ from funnel.workspaces.refusals import Refusal
 
 # A letter about several leads names so many of them.
 NAMED = 20
+WRITE_WHY = "Write why; whoever is next reads it."
 
 
 class NoReason(Refusal):
@@ -74,8 +75,12 @@ def pass_several(
 def _decides(by: Member, reason: str) -> None:
     if not by.leads_others:
         raise NotYours("Only an owner or a manager passes on what waits for others.")
+    _says_why(reason)
+
+
+def _says_why(reason: str) -> None:
     if not reason.strip():
-        raise NoReason("Write why; whoever gets them reads it.", field="reason")
+        raise NoReason(WRITE_WHY, field="reason")
 
 
 def _takes(to: Member | None) -> None:
@@ -210,11 +215,15 @@ def _by_turn(leads: Sequence[Lead], workspace: Workspace, at: datetime) -> dict[
 
 
 @transaction.atomic
-def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime, reason: str = "") -> Lead:
-    """Let another member hold a lead that is with sales; who has it already keeps it. Raises NotYours, AlreadyTaken."""
+def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime, reason: str) -> Lead:
+    """Let another member hold a lead that is with sales; who has it already keeps it.
+
+    Raises NotYours, NoReason or AlreadyTaken.
+    """
     lead = Lead.objects.locked([lead.pk], "holder__user")[lead.pk]
     if not (by.leads_others or lead.holder_id == by.pk):
         raise NotYours("Only its rep, an owner or a manager can pass a lead on.")
+    _says_why(reason)
     _takes(to)
     stays(to)
     if lead.stage not in (*SALES, Stage.CUSTOMER):
@@ -233,7 +242,7 @@ def pass_lead(lead: Lead, *, to: Member, by: Member, at: datetime, reason: str =
             "from": was.name if was else "",
             "was": str(was.pk) if was else "",
             "to": to.name,
-            **({"because": reason.strip()} if reason.strip() else {}),
+            "because": reason.strip(),
         },
     )
     _tell([event], {lead.pk: lead}, by=by, at=at)

@@ -184,7 +184,9 @@ def handoffs(request: Any) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collection[UUID] = ()) -> HttpResponse:
+def _page(
+    request: Any, *, status: int = 200, wrong: str = "", wrong_in: str = "", chosen: Collection[UUID] = ()
+) -> HttpResponse:
     at, member, workspace = request.at, request.member, request.workspace
     people = sellers()
     more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
@@ -224,6 +226,7 @@ def _page(request: Any, *, status: int = 200, wrong: str = "", chosen: Collectio
             "held_more": len(held) > WAITING,
             "people": people if may_go else [],
             "wrong": wrong,
+            "wrong_in": wrong_in,
             "wrong_at": request.POST.get("at", "several") if wrong else "",
             "chosen": chosen,
             "reason": request.POST.get("reason", ""),
@@ -264,28 +267,40 @@ def handoffs_go(request: Any) -> HttpResponse:
     return redirect("handoffs")
 
 
+def _how(request: Any) -> dict[str, Any]:
+    """To whom somebody passes on, and why."""
+    named = request.POST.get("to", "")
+    to = get_object_or_404(Member.objects.active().select_related("user"), pk=_ids([named])[0]) if named else None
+    reason = request.POST.get("reason", "")[:500]
+    return {"reason": reason, "to": to, "by": request.member, "at": request.at, "workspace": request.workspace}
+
+
+def _refused(request: Any, refusal: Refusal, chosen: Collection[UUID] = ()) -> HttpResponse:
+    """The page as it is now, with the sentence at the field where there is one."""
+    field = refusal.extra.get("field", "")
+    return _page(request, status=refusal.status, wrong=refusal.sentence, wrong_in=field, chosen=chosen)
+
+
 @require_POST
 @allow("leads.go")
 def handoffs_pass(request: Any) -> HttpResponse:
     """Pass several on, with a reason: offers that wait, or leads that are held by nobody active."""
     offers, held = (list(dict.fromkeys(_ids(request.POST.getlist(name)))) for name in ("handoff", "held"))
     chosen = [*offers, *held]
-    named = request.POST.get("to", "")
-    to = get_object_or_404(Member.objects.active().select_related("user"), pk=_ids([named])[0]) if named else None
-    how = {"reason": request.POST.get("reason", "")[:500], "by": request.member, "to": to}
-    now = {"at": request.at, "workspace": request.workspace}
+    how = _how(request)
     if not chosen:
         return _page(request, status=422, wrong="Choose whom to pass on.")
     waiting = list(Handoff.objects.filter(pk__in=offers))
     if len(waiting) != len(offers) or Lead.objects.filter(pk__in=held).count() != len(held):
         raise Http404
     try:
-        passed = len(passing.pass_several(waiting, **how, **now)) if offers else 0
-        passed += sum(passing.pass_held(held, **how, **now).values()) if held else 0
+        passed = len(passing.pass_several(waiting, **how)) if offers else 0
+        passed += sum(passing.pass_held(held, **how).values()) if held else 0
     except Refusal as refusal:
-        return _page(request, status=refusal.status, wrong=refusal.sentence, chosen=chosen)
+        return _refused(request, refusal, chosen)
     if passed:
-        messages.success(request, f"{plural(passed, 'lead')} passed on{f' to {to.name}' if to else ''}.")
+        to = f" to {how['to'].name}" if how["to"] else ""
+        messages.success(request, f"{plural(passed, 'lead')} passed on{to}.")
     if kept := len(chosen) - passed:
         messages.warning(request, f"{plural(kept, 'lead')} stayed: decided meanwhile, or there already.")
     return redirect("handoffs")
@@ -294,19 +309,17 @@ def handoffs_pass(request: Any) -> HttpResponse:
 @require_POST
 @allow("leads.go")
 def handoff_pass(request: Any, pk: UUID) -> HttpResponse:
-    """Give an open handoff to the member named, or to whoever is next."""
+    """Give an open handoff to the member named, or to whoever is next, with a reason."""
     one = get_object_or_404(Handoff.objects.with_lead(), pk=pk)
-    named = request.POST.get("to", "")
-    to = get_object_or_404(Member.objects.active().select_related("user"), pk=_ids([named])[0]) if named else None
+    how = _how(request)
     try:
-        passed = passing.pass_on(one, by=request.member, to=to, at=request.at, workspace=request.workspace)
+        passed = passing.pass_several([one], **how) if one.is_open else []
     except Refusal as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("handoffs")
-    if passed is None:
+        return _refused(request, refusal)
+    if not passed:
         messages.warning(request, f"{one.lead} was decided meanwhile; nothing was changed.")
-    elif passed.offered_to is None:
+    elif passed[0].offered_to is None:
         messages.success(request, f"{one.lead} is in the pool now: nobody is left who has not had this lead.")
     else:
-        messages.success(request, f"{one.lead} waits for {passed.offered_to.name} now.")
+        messages.success(request, f"{one.lead} waits for {passed[0].offered_to.name} now.")
     return redirect("handoffs")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from funnel.handoff.passing import WRITE_WHY
 from funnel.leads.fields import LONGEST
 from funnel.leads.models import FieldDefinition, Lead
 from funnel.workspaces.models import SELLERS, Member
@@ -34,7 +35,7 @@ class PassForm(forms.Form):
     """To whom a lead goes, and why."""
 
     to = forms.ChoiceField(label="To", error_messages={"required": "Choose somebody."})
-    reason = forms.CharField(label="Why", required=False, max_length=500)
+    reason = forms.CharField(label="Why", max_length=500, error_messages={"required": WRITE_WHY})
 
     def __init__(self, *args: Any, without: Member | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

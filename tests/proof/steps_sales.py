@@ -153,7 +153,7 @@ class Sales(Marketing):
     def _held_passed(self, person: Person, who: Member) -> None:
         self.both(
             lambda: self.model.pass_held(person, who.pk, self.owner.pk, self.now),
-            lambda: passing.pass_lead(self.lead(person), to=who, by=self.owner, at=self.now),
+            lambda: passing.pass_lead(self.lead(person), to=who, by=self.owner, at=self.now, reason="Away"),
         )
 
     # ── sales ──

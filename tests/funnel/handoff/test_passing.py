@@ -72,7 +72,7 @@ def test_whoever_gets_a_lead_that_was_held_reads_who_passed_it_on_why_and_what_w
 
 def test_whoever_passes_a_lead_to_themselves_gets_no_mail(held, manager, gate):
     with gate(manager) as at:
-        passing.pass_lead(held, to=manager, by=manager, at=at)
+        passing.pass_lead(held, to=manager, by=manager, at=at, reason="Away")
         assert not Message.objects.filter(kind="passed-on").exists()
 
 
@@ -80,10 +80,10 @@ def test_who_has_no_lead_any_more_cannot_pass_it_on(held, owner, rep, other_rep,
     third = make_member(owner.workspace, "rep", "Theo Third", takes_leads=True)
     with gate(owner) as at:
         seen = Lead.objects.get(pk=held.pk)
-        passing.pass_lead(Lead.objects.get(pk=held.pk), to=other_rep, by=owner, at=at)
+        passing.pass_lead(Lead.objects.get(pk=held.pk), to=other_rep, by=owner, at=at, reason="Away")
         with pytest.raises(handoff.NotYours):
-            passing.pass_lead(seen, to=third, by=rep, at=at)
-        passing.pass_lead(seen, to=other_rep, by=owner, at=at)
+            passing.pass_lead(seen, to=third, by=rep, at=at, reason="Away")
+        passing.pass_lead(seen, to=other_rep, by=owner, at=at, reason="Away")
         assert Lead.objects.get(pk=held.pk).holder == other_rep
         assert Event.objects.filter(kind="passed_on").count() == 1, "passed to whoever has it: nothing happened"
 
@@ -139,7 +139,7 @@ def test_without_a_reason_nothing_is_passed_on_and_the_choice_is_kept(waiting, o
     answer = browse(owner).post(reverse("handoffs-pass"), {"handoff": chosen.pk, "reason": "  ", "at": "several"})
     page = answer.content.decode()
     assert page.count("Write why") == 1
-    assert (answer.status_code, "Write why; whoever gets them reads it." in page) == (422, True)
+    assert (answer.status_code, "Write why; whoever is next reads it." in page) == (422, True)
     with gate(owner) as at:
         assert f'value="{chosen.pk}" form="pass-several" aria-label="Choose {chosen.lead}" checked' in page
         assert Handoff.objects.filter(outcome=Outcome.REROUTED).count() == 0

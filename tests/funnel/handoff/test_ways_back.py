@@ -162,7 +162,7 @@ def test_it_comes_back_to_who_had_it_last_whoever_took_the_handoff(how, gate, re
         if how == "passed on":
             handoff.open_for([got.lead], why={got.lead.pk: "."}, workspace=rep.workspace, at=at, to=rep)
             lead = handoff.accept(Lead.objects.get(), by=rep, at=at)
-            passing.pass_lead(lead, to=other_rep, by=rep, at=at)
+            passing.pass_lead(lead, to=other_rep, by=rep, at=at, reason="Away")
         else:
             handoff.keep(got.lead, by=other_rep, at=at)
         lead, reason = Lead.objects.get(), GiveBackReason.objects.get(key="not-now")

@@ -12,7 +12,11 @@ from funnel.handoff.models import GiveBackReason, Handoff, Outcome
 from funnel.leads.actions import touch
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
+from funnel.mail.models import Message
+from funnel.mail.sending import text_of
 from tests.funnel.overview.people import came
+
+GIVEN = {"reason": "Rita is ill"}
 
 
 @pytest.fixture
@@ -62,20 +66,45 @@ def test_a_late_one_says_so(waiting, manager, gate, browse):
 
 def test_a_leader_gives_it_to_somebody_else(waiting, manager, other_rep, gate, browse):
     before = open_one(gate, waiting)
-    answer = browse(manager).post(f"/handoffs/{before.pk}/pass/", {"to": str(other_rep.pk)}, follow=True)
+    answer = browse(manager).post(f"/handoffs/{before.pk}/pass/", GIVEN | {"to": str(other_rep.pk)}, follow=True)
     assert "waits for Otto Rep now" in answer.content.decode()
     after = open_one(gate, waiting)
     assert after.offered_to == other_rep
     assert after.follows_id == before.pk
 
 
+def test_it_is_not_given_without_a_reason_and_the_menu_says_so_at_the_field(waiting, manager, other_rep, gate, browse):
+    before = open_one(gate, waiting)
+    sent = {"to": str(other_rep.pk), "reason": " ", "at": str(before.pk)}
+    answer = browse(manager).post(f"/handoffs/{before.pk}/pass/", sent)
+    page = answer.content.decode()
+    assert (answer.status_code, open_one(gate, waiting).pk) == (422, before.pk)
+    assert page.count("Write why; whoever is next reads it.") == 1
+    field = f'id="{before.pk}-reason" maxlength="500" value=" " autocomplete="off" aria-describedby="{before.pk}-why"'
+    assert f'{field} aria-invalid="true"' in page
+    assert '<details class="menu" open>' in page
+    assert f'<option value="{other_rep.pk}" selected>' in page
+
+
+def test_the_reason_of_the_menu_stands_on_the_lead_and_in_the_mail(waiting, manager, other_rep, gate, browse, work):
+    before, said = open_one(gate, waiting), "Manuel Manager passed it on: “Rita is ill”."
+    browse(manager).post(f"/handoffs/{before.pk}/pass/", GIVEN | {"to": str(other_rep.pk)})
+    work()
+    page = browse(manager).get(f"/leads/{waiting.pk}/").content.decode()
+    assert said in page[page.index('id="why-who"') :]
+    assert "<bdi>Rita is ill</bdi>" in page[page.index('id="timeline"') :]
+    with gate(manager):
+        letter = Message.objects.get(kind="handoff", member=other_rep)
+        assert said in text_of(letter, manager.workspace, hidden=False)
+
+
 def test_without_a_name_it_goes_to_whoever_is_next(waiting, manager, other_rep, gate, browse):
-    browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/")
+    browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/", GIVEN)
     assert open_one(gate, waiting).offered_to == other_rep
 
 
 def test_with_nobody_left_it_goes_to_the_pool(waiting, manager, rep, gate, browse):
-    answer = browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/", follow=True)
+    answer = browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/", GIVEN, follow=True)
     assert open_one(gate, waiting).offered_to is None
     page = answer.content.decode()
     assert "in the pool now" in page
@@ -86,16 +115,14 @@ def test_what_was_taken_meanwhile_is_left_alone(waiting, manager, rep, other_rep
     before = open_one(gate, waiting)
     with gate(rep) as at:
         handoff.accept(waiting, by=rep, at=at)
-    answer = browse(manager).post(f"/handoffs/{before.pk}/pass/", {"to": str(other_rep.pk)}, follow=True)
+    answer = browse(manager).post(f"/handoffs/{before.pk}/pass/", GIVEN | {"to": str(other_rep.pk)}, follow=True)
     assert "decided meanwhile" in answer.content.decode()
     with gate(rep):
         assert Lead.objects.get(pk=waiting.pk).holder == rep
 
 
 def test_it_can_t_be_given_to_somebody_who_does_not_sell(waiting, manager, marketer, rep, gate, browse):
-    answer = browse(manager).post(
-        f"/handoffs/{open_one(gate, waiting).pk}/pass/", {"to": str(marketer.pk)}, follow=True
-    )
+    answer = browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/", GIVEN | {"to": str(marketer.pk)})
     assert "doesn’t take leads" in answer.content.decode()
     assert open_one(gate, waiting).offered_to == rep
 

@@ -13,6 +13,8 @@ from funnel.leads.receiving import receive
 from funnel.outbox.models import Event
 from tests.funnel.overview.people import at_page, read
 
+WHY = {"reason": "You know the street"}
+
 
 @pytest.fixture
 def aside(lead, rep, gate):
@@ -149,16 +151,27 @@ def test_the_key_of_another_lead_is_refused_with_a_link_to_it(lead, rep, browse,
 
 def test_a_leader_passes_the_waiting_handoff_and_the_taken_lead_on(lead, rep, other_rep, owner, browse, gate):
     client = browse(owner)
-    assert client.post(at_page(lead) + "pass/", {"to": other_rep.pk}).status_code == 302
+    assert client.post(at_page(lead) + "pass/", WHY | {"to": other_rep.pk}).status_code == 302
     with gate(rep):
         assert Handoff.objects.open().get().offered_to == other_rep
     assert browse(rep).get(at_page(lead) + "pass/").status_code == 403
     browse(other_rep).post(at_page(lead) + "take/")
-    assert browse(other_rep).post(at_page(lead) + "pass/", {"to": rep.pk}).status_code == 302
+    assert browse(other_rep).post(at_page(lead) + "pass/", WHY | {"to": rep.pk}).status_code == 302
     assert "passed the lead from" in read(client, lead)
     with gate(rep):
         assert Lead.objects.get().holder == rep
-    assert client.post(at_page(lead) + "pass/", {"to": "nobody"}).status_code == 422
+    assert client.post(at_page(lead) + "pass/", WHY | {"to": "nobody"}).status_code == 422
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_lead_is_not_passed_on_without_a_reason(taken, lead, rep, other_rep, owner, browse, gate):
+    if taken:
+        browse(rep).post(at_page(lead) + "take/")
+    answer = browse(owner).post(at_page(lead) + "pass/", {"to": other_rep.pk, "reason": " "})
+    assert (answer.status_code, "Write why; whoever is next reads it." in answer.content.decode()) == (422, True)
+    with gate(rep):
+        assert not Handoff.objects.filter(offered_to=other_rep).exists()
+        assert Lead.objects.get().holder == (rep if taken else None)
 
 
 def test_a_lead_is_set_aside_with_a_reason(lead, rep, marketer, browse, gate):

@@ -182,7 +182,7 @@ def test_giving_a_lead_back_loses_its_open_deals(lead, rep, gate):
 def test_a_deal_goes_with_the_lead_that_is_passed_on(lead, rep, other_rep, gate, work):
     with gate(rep) as at:
         deal = deals.open_deal(lead, by=rep, at=at)
-        passing.pass_lead(Lead.objects.get(pk=lead.pk), to=other_rep, by=rep, at=at)
+        passing.pass_lead(Lead.objects.get(pk=lead.pk), to=other_rep, by=rep, at=at, reason="Away")
     work()
     with gate(rep):
         assert Deal.objects.get(pk=deal.pk).holder_id == other_rep.pk

@@ -173,7 +173,7 @@ def test_a_lead_that_goes_to_a_colleague_takes_its_demo_along_and_one_given_back
 
     demo = demo_of(rep)
     with gate(rep) as at:
-        passing.pass_lead(Lead.objects.get(), to=other_rep, by=rep, at=at)
+        passing.pass_lead(Lead.objects.get(), to=other_rep, by=rep, at=at, reason="Away")
     work()
     with gate(rep) as at:
         assert Demo.objects.get().holder == other_rep

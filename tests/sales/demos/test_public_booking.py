@@ -283,7 +283,7 @@ def test_who_missed_a_meeting_books_again_with_who_has_the_lead_now(page, rep, o
     demo = past_demo(rep, title="Site visit")
     with gate(rep) as at:
         demos.no_show(demo, by=rep, at=at)
-        passing.pass_lead(Lead.objects.get(), to=other_rep, by=rep, at=at)
+        passing.pass_lead(Lead.objects.get(), to=other_rep, by=rep, at=at, reason="Away")
         when = slot(rep, at)
     missed = Client().get(demo.path).content.decode()
     assert "We missed you" in missed

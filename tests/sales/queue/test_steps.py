@@ -199,7 +199,7 @@ def test_a_step_is_not_moved_into_the_past_by_a_stranger_or_once_it_is_done(rep,
 def test_steps_go_with_a_lead_to_a_colleague(rep, taken, owner, gate, work, browse):
     plan(taken(rep), rep, gate)
     with gate(rep) as at:
-        passing.pass_lead(Lead.objects.get(), to=owner, by=rep, at=at)
+        passing.pass_lead(Lead.objects.get(), to=owner, by=rep, at=at, reason="Away")
     assert "Send the offer" not in browse(rep).get("/sales/").content.decode()
     work()
     assert "Send the offer" in browse(owner).get("/sales/").content.decode()
