@@ -31,7 +31,7 @@ COLUMNS = (
     "closed_by_id", "given_back_at", "reason_id", "lead__source_id", "spoken_at",
 )  # fmt: skip
 # How a lead's handoff stands, in the order of the columns; together they are all that were handed over.
-STANDS = {"taken": "Taken", "back": "Given back", "waits": "Wait", "otherwise": "Ended otherwise"}
+STANDS = {"taken": "Taken", "back": "Given back at once", "waits": "Wait", "otherwise": "Ended otherwise"}
 
 
 class WorkingTime:

@@ -132,6 +132,22 @@ def test_each_figure_of_the_page_opens_as_many_leads_as_it_says(owner, rep, othe
     assert "67 %" in said.replace("\xa0", " "), "two of three that were decided"
 
 
+def test_who_was_given_back_later_stands_by_rep_channel_and_campaign(owner, rep, other_rep, viewer, browse, gate):
+    with gate(owner) as at:
+        radio, mail = come(owner, at, 2), come(owner, at, 2, first=2, channel="email", campaign="")
+        for one in (*radio, *mail):
+            lead = handoff.accept(one.lead, by=one.offered_to, at=at)
+            if one == radio[0]:
+                reason = GiveBackReason.objects.get(key="no-budget")
+                handoff.give_back(lead, reason=reason, by=one.offered_to, at=at + MINUTE)
+    page = browse(viewer).get(reverse("handoff-figures")).content.decode()
+    for by, key in (("rep", radio[0].offered_to_id), ("channel", "radio"), ("campaign", "spring")):
+        table = page[page.index(f'id="{by}"') :]
+        table = table[: table.index("</section>")]
+        assert "Given back<br>later</th>" in table
+        assert re.findall(r"by=\w+&amp;key=([^&]+)&amp;is=later#rows\">(\d+)<", table) == [(str(key), "1")]
+
+
 def test_ten_leads_cost_no_more_queries_than_one(owner, rep, viewer, browse, gate):
     page = browse(viewer)
 
