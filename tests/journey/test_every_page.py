@@ -323,3 +323,23 @@ def test_without_script_every_page_is_there_and_every_form_posts(window, stack):
         assert page.goto(path).status == 200
         assert page.locator("h1").count() == 1, path
     assert "Never there" in page.goto("/handoffs/").text()
+
+
+def test_a_pressed_cell_of_the_ready_grid_stands_after_a_reload(window):
+    page = (one := window("owner")).page
+    page.goto("/rules/")
+    cell, label = page.locator("#cell-B2"), page.locator("label.cell", has=page.locator("#cell-B2"))
+    assert not cell.is_checked()
+    label.click()
+    page.get_by_text("This is a draft with 1 change").wait_for()
+    page.reload()
+    assert cell.is_checked()
+    assert "is-new" in label.get_attribute("class")
+    assert inspect(one, "a pressed cell") == []
+    label.click()
+    page.get_by_text("The draft says what is in force already.").wait_for()
+    page.reload()
+    assert not cell.is_checked()
+    page.get_by_role("link", name="Drop the draft…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Drop the draft").click()
+    page.get_by_text("The draft is dropped.").wait_for()
