@@ -12,7 +12,7 @@ from django.db import transaction
 from funnel.handoff.actions import AlreadyTaken, NotYours, open_for, stays
 from funnel.handoff.card import promises, touches_of
 from funnel.handoff.models import Handoff, Outcome
-from funnel.handoff.routing import Rotation, fit_bands
+from funnel.handoff.routing import Rotation, Route, fit_bands
 from funnel.leads.models import Company, Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.mail import actions as mail
@@ -174,15 +174,17 @@ def pass_held(
     ]
     if to is not None:
         stays(to)
-        got = {lead.pk: to for lead in leads}
+        got: dict[UUID, Route] = {lead.pk: (to, {}) for lead in leads}
     else:
         got = _by_turn(leads, workspace, at)
     shares: dict[Member, int] = {}
     events = []
     for lead in leads:
-        member, was = got[lead.pk], lead.holder
+        (member, route), was = got[lead.pk], lead.holder
+        assert member is not None
         shares[member] = shares.get(member, 0) + 1
-        said = {"from": was.name, "was": str(was.pk), "to": member.name, "because": reason.strip()}
+        said: dict[str, Any] = {"from": was.name, "was": str(was.pk), "to": member.name, "because": reason.strip()}
+        said |= {"route": route} if route else {}
         events.append(
             Event(
                 workspace=workspace, lead_id=lead.pk, kind="passed_on", occurred_at=at, recorded_at=at, actor=by,
@@ -190,26 +192,26 @@ def pass_held(
             )
         )  # fmt: skip
     for member in shares:
-        theirs = [lead for lead in leads if got[lead.pk] == member]
+        theirs = [lead for lead in leads if got[lead.pk][0] == member]
         Lead.objects.filter(pk__in=[lead.pk for lead in theirs]).update(holder=member, updated_at=at)
         companies = [lead.company_id for lead in theirs if lead.company_id]
         Company.objects.filter(pk__in=companies, holder__active=False).update(holder=member)
     record_all(events)
     for lead in leads:
-        lead.holder = got[lead.pk]
+        lead.holder = got[lead.pk][0]
     _tell(events, {lead.pk: lead for lead in leads}, by=by, at=at)
     return shares
 
 
-def _by_turn(leads: Sequence[Lead], workspace: Workspace, at: datetime) -> dict[UUID, Member]:
+def _by_turn(leads: Sequence[Lead], workspace: Workspace, at: datetime) -> dict[UUID, Route]:
     rotation, bands = Rotation.locked(at, workspace), fit_bands(leads)
     rotation.rules.read(leads)
-    got = {}
+    got: dict[UUID, Route] = {}
     for lead in leads:
         member, route = rotation.route(lead, fit_band=bands.get(lead.pk, ""))
         if member is None:
             raise NobodyThere(f"{route['says']} Choose somebody.")
-        got[lead.pk] = member
+        got[lead.pk] = member, route
     rotation.save()
     return got
 

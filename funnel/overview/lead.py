@@ -177,6 +177,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         else None,
         "minutes_left": minutes_left(waiting, at=at, workspace=workspace) if waiting else None,
         "latest": waiting or (handoffs[0] if handoffs else None),
+        "passed": next((one.data for one in reversed(marks) if "route" in one.data), None) if lead.holder else None,
         "given_back": [one for one in handoffs if one.given_back_at],
         "whereabouts": whereabouts(lead, at) if lead.stage == Stage.NURTURING and lead.way_back else "",
         "promises": _promises(marks, handoffs),

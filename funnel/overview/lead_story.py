@@ -35,6 +35,8 @@ GROUPS = (
 )  # fmt: skip
 # Where the baton changes hands.
 PASSES = ("handoff_opened", "handoff_accepted", "handoff_given_back", "passed_on", "brought_back")
+# What an event holds of which the page speaks elsewhere too.
+MARKS = ["differs", "promise", "route"]
 # A voiding is told at the entry that it takes back.
 UNTOLD = (*HIDDEN, "voided")
 WORDS = {"name": "name", "email": "e-mail", "phone": "phone", "company_name": "company", "external_id": "external id"}
@@ -42,7 +44,7 @@ WORDS = {"name": "name", "email": "e-mail", "phone": "phone", "company_name": "c
 
 def is_mark(event: Event) -> bool:
     """Whether the page says something of this event outside the timeline, however old it is."""
-    return event.kind == "moved" or "differs" in event.data or "promise" in event.data
+    return event.kind == "moved" or any(one in event.data for one in MARKS)
 
 
 def events_of(lead: Lead) -> list[Event]:
@@ -56,7 +58,7 @@ def events_of(lead: Lead) -> list[Event]:
 def _told_of(lead: UUID) -> Any:
     own = Event.objects.filter(lead__in=[lead])
     latest = own.exclude(kind__in=UNTOLD).order_by("-occurred_at", "-id").values("pk")[: PAGE + 1]
-    marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise")
+    marks = Q(kind="moved") | Q(data__has_any_keys=MARKS)
     return own.filter(marks | Q(pk__in=latest)).timeline()
 
 
@@ -240,7 +242,10 @@ def _late(event: Event, who: SafeString) -> Told:
 
 def _passed(event: Event, who: SafeString) -> Told:
     was, now = event.data.get("from") or "nobody", event.data.get("to", "")
-    return format_html("{} passed the lead from <bdi>{}</bdi> to <bdi>{}</bdi>", who, was, now), _because(event)
+    return format_html("{} passed the lead from <bdi>{}</bdi> to <bdi>{}</bdi>", who, was, now), [
+        *_because(event),
+        event.data.get("route", {}).get("says", ""),
+    ]
 
 
 def _because(event: Event) -> list[str]:

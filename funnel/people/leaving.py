@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -71,7 +72,7 @@ def remove(
     member.active = member.takes_leads = False
     member.save(update_fields=["active", "takes_leads"])
     takers = [successor] if successor else heirs(member)
-    shares = _hand_over_leads(member, takers, by=by, at=at)
+    shares = _hand_over_leads(member, takers, by=by, at=at, named=successor is not None)
     Company.objects.filter(holder=member).update(holder=successor)
     # After the leads, so that a wing can follow each lead to its new holder.
     for leave in slot("member_leaves"):
@@ -87,7 +88,25 @@ def remove(
     return shares
 
 
-def _hand_over_leads(member: Member, takers: list[Member], *, by: Member, at: datetime) -> dict[Member, int]:
+def _route(taker: Member, takers: list[Member], by: Member, *, named: bool) -> dict[str, Any]:
+    """Why this one, and why not the others, as a handoff keeps it."""
+    if named:
+        return {"says": f"{by.name} chose {taker.name} to take over.", "rows": []}
+    if not taker.takes_leads:
+        return {"says": f"Nobody else takes leads, so {taker.name} has them.", "rows": []}
+    rows = [
+        {"member": str(one.pk), "name": one.name, "says": f"Number {place} in turn.", "chosen": one == taker}
+        for place, one in enumerate(takers, 1)
+    ]
+    return {
+        "says": f"Nobody was chosen to take over, so the leads went by turn; this one to {taker.name}.",
+        "rows": rows,
+    }
+
+
+def _hand_over_leads(
+    member: Member, takers: list[Member], *, by: Member, at: datetime, named: bool
+) -> dict[Member, int]:
     ids = list(Lead.objects.filter(held_by(member)).order_by("pk").select_for_update().values_list("pk", flat=True))
     shares: dict[Member, int] = {}
     if not takers:
@@ -100,7 +119,8 @@ def _hand_over_leads(member: Member, takers: list[Member], *, by: Member, at: da
         shares[taker] = len(share)
         for start in range(0, len(share), 500):
             Lead.objects.filter(pk__in=share[start : start + 500]).update(holder=taker, updated_at=at)
-        said = {"from": member.name, "to": taker.name, "because": f"{member.name} left"}
+        said: dict[str, Any] = {"from": member.name, "to": taker.name, "because": f"{member.name} left"}
+        said |= {"route": _route(taker, takers, by, named=named)}
         events += [
             Event(
                 workspace=member.workspace,

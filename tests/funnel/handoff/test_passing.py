@@ -186,3 +186,14 @@ def test_without_anybody_by_turn_somebody_must_be_named(orphans, owner, rep, gat
         ids = [one.pk for one in orphans]
         with pytest.raises(passing.NobodyThere, match="Nobody takes leads at the moment"):
             passing.pass_held(ids, reason="Left", by=owner, at=at, workspace=owner.workspace)
+
+
+def test_why_it_went_to_this_one_stays_with_a_lead_that_went_by_turn(orphans, owner, rep, browse, gate):
+    sent = {"held": [orphans[0].pk], "reason": "Otto left"}
+    assert browse(owner).post(reverse("handoffs-pass"), sent).status_code == 302
+    with gate(owner):
+        route = Event.objects.get(kind="passed_on").data["route"]
+    assert [(one["name"], one["chosen"]) for one in route["rows"]] == [("Rita Rep", True)]
+    page = browse(owner).get(reverse("lead", args=[orphans[0].pk])).content.decode()
+    assert "It is Rita Rep’s turn" in page[page.index('id="why-now"') : page.index('id="timeline"')]
+    assert "It is Rita Rep’s turn" in page[page.index('id="timeline"') :]

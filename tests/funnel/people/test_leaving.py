@@ -66,6 +66,15 @@ def test_leads_go_by_turn_with_their_stage_and_next_steps(owner, rep, other_rep,
     assert (rep.active, rep.takes_leads) == (False, False)
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_the_lead_says_why_it_went_to_whoever_took_over(named, owner, rep, other_rep, browse, taken):
+    lead = taken(rep, "Anna Ahlberg")
+    assert remove(browse(owner), rep, **({"to": str(other_rep.pk)} if named else {})).status_code == 302
+    page = browse(owner).get(reverse("lead", args=[lead.pk])).content.decode()
+    says = "Olga Owner chose Otto Rep to take over." if named else "Number 1 in turn."
+    assert says in page[page.index('id="why-now"') : page.index('id="timeline"')]
+
+
 def test_leads_go_to_the_one_who_is_named(owner, rep, other_rep, browse, gate, taken):
     lead = taken(rep, "Anna Ahlberg")
     assert remove(browse(owner), rep, to=str(owner.pk)).status_code == 302
