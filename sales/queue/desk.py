@@ -81,11 +81,13 @@ def with_nothing_planned(member: Member) -> Any:
     others by engagement.
     """
     silent = _taken().filter(~Exists(contacts()), lead=OuterRef("pk")).values("closed_at")[:1]
+    # Of those that a desk has no room for, too.
+    steps = Task.objects.open().filter(lead=OuterRef("pk"), holder=member)
     # The basis is asked for once, not beside each lead.
     basis = Basis.objects.filter(in_force=True).values("pk")
     score = LeadScore.objects.filter(lead=OuterRef("pk"), basis=Subquery(basis)).values("total")
     return (
-        Lead.objects.filter(holder=member, stage__in=SALES)
+        Lead.objects.filter(~Exists(steps), holder=member, stage__in=SALES)
         .only(*FACE)
         .annotate(handed_at=Subquery(silent), total=Subquery(score))
         .order_by(F("handed_at").asc(nulls_last=True), F("total").desc(nulls_last=True), "-id")

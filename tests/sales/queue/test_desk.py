@@ -371,6 +371,18 @@ def test_a_desk_that_is_full_counts_and_announces_what_it_doesn_t_show(rep, asks
     assert 'data-title-count="4"' in client.get(beside, headers={"HX-Request": "true"}).content.decode()
 
 
+def test_whoever_has_a_step_that_a_full_desk_doesn_t_show_is_not_without_one(rep, taken, browse, gate, monkeypatch):
+    monkeypatch.setattr("sales.queue.desk.MOST", 1)
+    for days, name in enumerate(("Ann Bell", "Ben Cole"), 1):
+        lead = taken(rep, name)
+        with gate(rep) as at:
+            step = NextStep("Call again", at + timedelta(days=days), remind_at=None)
+            queue.log_call(Lead.objects.get(pk=lead.pk), CallOutcome.SPOKE, by=rep, at=at, then=step)
+    page = browse(rep).get(DESK)
+    assert [[row.what for row in group.rows] for group in page.context["groups"]] == [["Call again"]]
+    assert "Nothing is planned" not in page.content.decode()
+
+
 def test_after_a_refused_call_the_answers_lead_back_to_the_desk(rep, taken, browse):
     lead = taken(rep)
     page = browse(rep).post(at_desk(lead) + "call/", {"outcome": "nobody at all"})
