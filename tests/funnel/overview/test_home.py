@@ -63,6 +63,20 @@ def test_the_owner_sees_who_is_late_what_waits_and_what_came_back(rep, owner, ga
     assert "3 things" in page
 
 
+def test_whoever_was_due_at_closing_time_is_late_before_work_begins_again(rep, owner, gate, browse):
+    with gate(rep) as at:
+        (late,) = came(rep, at, "Late Ann")
+        handoff.open_for([late], why={late.pk: "."}, workspace=rep.workspace, at=at)
+        Handoff.objects.update(due_at=at - timedelta(minutes=1))
+        open_on = (at.weekday() + 3) % 7
+        rep.workspace.hours = [[["09:00", "17:00"]] if day == open_on else [] for day in range(7)]
+        rep.workspace.save(update_fields=["hours"])
+    page = browse(owner).get("/").content.decode()
+    assert "1 of them too long" in page
+    assert "<bdi>Late Ann</bdi> waits for Rita, too long" in page
+    assert "1 thing<" in page
+
+
 def test_who_nobody_is_offered_and_what_is_held_back_need_the_owner(owner, gate, browse):
     with gate(owner) as at:
         leads = came(owner, at, "Ann Bell", "Bob Cole")
