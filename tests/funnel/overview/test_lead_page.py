@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -16,6 +17,7 @@ from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.overview.lead_scores import opened
 from funnel.scoring.models import LeadScore
+from funnel.templatetags.words import day
 from tests.funnel.overview.people import at_page, read
 
 
@@ -101,6 +103,26 @@ def test_a_number_that_is_shown_never_contradicts_its_band(rep, browse, gate, wo
     assert "behind 23.9</summary>" in page
     assert 'Now</th><td class="num">23.9</td>' in page
     assert 'aria-label="Fit B, engagement 2 of 4"' in page
+
+
+FORTY_EIGHT = ("meeting", "visit", "promo_event", "email_click", "email_click")
+
+
+@pytest.mark.parametrize(("acts", "days"), [(FORTY_EIGHT, 14), (("meeting",), None)])
+def test_it_says_on_which_day_it_cools_below_the_line(acts, days, rep, browse, gate, work):
+    """20 + 10 + 10 + 4 + 4 are 48 points, and halve to the line of 24 in one half-life; 20 are below it already."""
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(name="Ann Bell", phone="01632 960142", company="Bell")], at=at)
+        for kind in acts:
+            touch(got.lead, kind, at=at)
+    work()
+    page = read(browse(rep), got.lead)
+    assert "The line for “ready” is 24." in page
+    seen = re.findall(r"it cools below it on ([^<]+)\.</p>", page)
+    with gate(rep):
+        # The score is shown rounded down, and a tenth of a point is what goes in an hour.
+        on = [day(at + timedelta(days=days, minutes=less)) for less in (0, -65)] if days else []
+    assert (len(seen), set(seen) <= set(on)) == (1 if days else 0, True)
 
 
 def test_more_rows_than_a_page_holds_still_add_up(lead, rep, gate, work, monkeypatch):
