@@ -193,6 +193,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "sales:quote-write": ("POST", SELLING, "quote"),
     "sales:quote-send": ("POST", SELLING, "quote"),
     "sales:quote-change": ("POST", SELLING, "quote"),
+    "sales:quote-withdraw": ("POST", SELLING, "quote"),
     "sales:quote-discard": ("POST", SELLING, "quote"),
     "sales:quote-pdf": ("GET", ALL, "quote"),
     "sales:quote-add": ("POST", SELLING, "deal"),

@@ -70,6 +70,7 @@ KINDS: dict[str, Kind] = {
     "quote_asked": Kind("Asked about the quote", group="deals"),
     "quote_accepted": Kind("Accepted the quote", group="deals"),
     "quote_declined": Kind("Declined the quote", group="deals"),
+    "quote_withdrawn": Kind("Quote withdrawn", group="deals"),
     "quote_ended": Kind("Quote ended", group="deals"),
     "revenue_booked": Kind("Revenue booked", group="deals"),
     "revenue_corrected": Kind("Revenue taken back", group="deals"),

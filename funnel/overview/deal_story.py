@@ -136,6 +136,10 @@ def _quote_declined(event: Event, who: SafeString) -> Told:
     return format_html("Declined {}", _quote(event)), [says, quoted(event.data.get("note"))]
 
 
+def _quote_withdrawn(event: Event, who: SafeString) -> Told:
+    return format_html("{} withdrew {}", who, _quote(event)), [_net(event)]
+
+
 def _quote_ended(event: Event, who: SafeString) -> Told:
     return format_html("Ended without an answer: {}", _quote(event)), [_net(event)]
 
@@ -154,6 +158,7 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "quote_asked": _quote_asked,
     "quote_accepted": _quote_accepted,
     "quote_declined": _quote_declined,
+    "quote_withdrawn": _quote_withdrawn,
     "quote_ended": _quote_ended,
 }
 # What such an entry says already needs no entry of its own: the deal's move, and the lead's that follows from it.

@@ -37,6 +37,10 @@ class AlreadySent(Refusal):
     """This version was sent, so it stays as it is."""
 
 
+class NotOut(Refusal):
+    """Nothing of the quote is open to the lead; the sentence says what became of it."""
+
+
 class AlreadyDecided(Refusal):
     """The quote was accepted, so there is nothing more to offer."""
 
@@ -207,6 +211,18 @@ def send(version: QuoteVersion, *, by: Member, at: datetime, to: str | None = No
         }  # fmt: skip
         mail.queue("quote", to_lead=deal.lead, by=by, address=address, event=event, at=at, context=context)
     return event
+
+
+@transaction.atomic
+def withdraw(version: QuoteVersion, *, by: Member, at: datetime) -> QuoteVersion:
+    """End a sent version before its day, so that nobody can accept it any more; raise NotOut or NotYourDeal."""
+    now = held(version, by)
+    if now.state_at(at) != State.SENT or not now.move(State.EXPIRED, at=at, decided_at=at):
+        raise NotOut(f"{now} is not open, so there is nothing to withdraw.")
+    why = "Not sent: the quote was withdrawn."
+    mail.take_back("quote", lead_ids=[now.quote.deal.lead_id], why=why, version=str(now.pk))
+    record(now.workspace_id, "quote_withdrawn", at=at, lead_id=now.quote.deal.lead_id, actor=by, data=told(now))
+    return now
 
 
 def told(version: QuoteVersion) -> dict[str, Any]:

@@ -47,8 +47,14 @@ def _open(version: QuoteVersion, at: datetime) -> QuoteVersion:
     now = _held(version)
     state = now.state_at(at)
     if state != State.SENT:
-        raise Over("This quote is no longer open." if now.is_closed else ENDED[state])
+        raise Over(_over(now, state))
     return now
+
+
+def _over(version: QuoteVersion, state: State) -> str:
+    if version.is_withdrawn:
+        return "This quote was withdrawn."
+    return "This quote is no longer open." if version.is_closed else ENDED[state]
 
 
 ENDED = {

@@ -227,6 +227,12 @@ class QuoteVersion(TenantRow):
         """Whether its deal was lost before anybody answered; where the loss is undone, it is open again."""
         return self.state == State.SENT and self.quote.deal.stage == DealStage.LOST
 
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether somebody of us ended it before its day."""
+        early = self.decided_at is not None and self.ends_at is not None and self.decided_at < self.ends_at
+        return self.state == State.EXPIRED and early
+
     def state_at(self, at: datetime) -> State:
         """The state as a person sees it: over by the clock is over, even before the worker has noted it."""
         if self.is_closed or (self.state == State.SENT and self.ends_at is not None and self.ends_at <= at):
@@ -235,6 +241,8 @@ class QuoteVersion(TenantRow):
 
     def says_at(self, at: datetime) -> str:
         """What became of it, in a word or two."""
+        if self.is_withdrawn:
+            return "Withdrawn"
         return "Deal lost" if self.is_closed else self.state_at(at).label
 
     def move(self, to: State, *, at: datetime, **also: Any) -> bool:

@@ -172,7 +172,7 @@ def _page(version: QuoteVersion, at: datetime, *, status: int = 200, **also: Any
     before = next((one for one in reversed(siblings) if one.number < version.number), None)
     after = siblings[-1] if siblings and siblings[-1].number > version.number else None
     state = version.state_at(at)
-    shown = "closed" if version.is_closed else str(state)
+    shown = "withdrawn" if version.is_withdrawn else "closed" if version.is_closed else str(state)
     document = version.document
     said = in_words(document)
     context = {
@@ -181,6 +181,7 @@ def _page(version: QuoteVersion, at: datetime, *, status: int = 200, **also: Any
         "version": version,
         "state": "replaced" if after is not None and state != State.ACCEPTED else shown,
         "open": state == State.SENT,
+        "is_over": state == State.EXPIRED,
         "days_left": (version.valid_until - timezone.localdate(at, ZoneInfo(document["zone"]))).days,
         "before": before,
         "before_path": path_of(before) if before else "",

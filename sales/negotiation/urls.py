@@ -10,6 +10,7 @@ urlpatterns = [
     path("quotes/<uuid:pk>/write/", views.write, name="quote-write"),
     path("quotes/<uuid:pk>/send/", views.send, name="quote-send"),
     path("quotes/<uuid:pk>/change/", views.change, name="quote-change"),
+    path("quotes/<uuid:pk>/withdraw/", views.withdraw, name="quote-withdraw"),
     path("quotes/<uuid:pk>/discard/", views.discard, name="quote-discard"),
     path("quotes/<uuid:pk>/pdf/", views.pdf, name="quote-pdf"),
     path("deals/<uuid:pk>/quote/", views.add, name="quote-add"),

@@ -166,6 +166,17 @@ def change(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @allow("deals.change")
 @require_POST
+def withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take back what was sent, before its day."""
+    _own(request, pk)
+    version = page.version_of(pk, _number(request))
+    actions.withdraw(version, by=_member(request), at=request.at)  # type: ignore[attr-defined]
+    messages.success(request, f"{version} is withdrawn. Their page says so; nobody is written to.")
+    return redirect(reverse("sales:quote", args=[pk]) + f"?version={version.number}")
+
+
+@allow("deals.change")
+@require_POST
 def discard(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Throw a draft away."""
     version = _own(request, pk)

@@ -15,12 +15,12 @@ from sales.negotiation import answers
 from sales.negotiation.models import DeclineReason, Quote, QuoteCounter, QuoteVersion
 from tests.racing import race
 
-ENDS = ("quote_accepted", "quote_declined", "quote_ended")
+ENDS = ("quote_accepted", "quote_declined", "quote_ended", "quote_withdrawn")
 
 
 @pytest.fixture
 def racers(transactional_db, sent, rep, gate):
-    """A quote on its last second, and fifty who accept, decline, end or replace it."""
+    """A quote on its last second, and fifty who accept, decline, end, replace or withdraw it."""
     version = sent(rep)
     with gate(rep) as at:
         quotes.change(version.quote, by=rep, at=at)
@@ -30,13 +30,16 @@ def racers(transactional_db, sent, rep, gate):
         def run():
             with tenant(rep.workspace_id, write=True) as at:
                 mine = QuoteVersion.objects.select_related("quote__deal").get(pk=version.pk)
-                kind = place % 4
+                kind = place % 5
                 if kind == 0:
                     return bool(answers.accept(mine, signed=f"Ann {place}", at=at)) and "accepted"
                 if kind == 1:
                     return bool(answers.decline(mine, reason=DeclineReason.PRICE, at=at)) and "declined"
                 if kind == 2:
                     return answers.expire(mine, at=late) and "expired"
+                if kind == 3:
+                    mine = QuoteVersion.objects.whole().get(pk=version.pk)
+                    return bool(quotes.withdraw(mine, by=rep, at=at)) and "withdrawn"
                 following = QuoteVersion.objects.select_related("quote__deal__lead", "quote__deal__holder__user").get(
                     quote=version.quote_id, number=2
                 )
@@ -49,14 +52,15 @@ def racers(transactional_db, sent, rep, gate):
     return version, [one(place) for place in range(50)]
 
 
-def test_accepted_declined_ended_or_replaced_at_one_instant_is_exactly_one(racers, rep):
+def test_accepted_declined_ended_replaced_or_withdrawn_at_one_instant_is_exactly_one(racers, rep):
     version, runners = racers
     outcomes = race(runners)
     assert all(isinstance(one, Refusal) for one in outcomes if isinstance(one, Exception)), outcomes
-    won = [one for one in outcomes if one in ("accepted", "declined", "expired", "superseded")]
+    won = [one for one in outcomes if one in ("accepted", "declined", "expired", "superseded", "withdrawn")]
     assert len(won) == 1, won
     with tenant(rep.workspace_id):
-        assert QuoteVersion.objects.get(pk=version.pk).state == won[0]
+        kept = QuoteVersion.objects.get(pk=version.pk)
+        assert ("withdrawn" if kept.is_withdrawn else kept.state) == won[0]
         told = Event.objects.filter(kind__in=ENDS, data__version=str(version.pk))
         assert told.count() == (won[0] != "superseded")
 
@@ -108,7 +112,7 @@ def test_without_the_guard_the_race_shows(racers, rep, monkeypatch):
     monkeypatch.setattr(LeadQuerySet, "locked", unlocked)
     monkeypatch.setattr(type(QuoteVersion.objects.none()), "select_for_update", lambda self, **_: self)
     _, runners = racers
-    outcomes = race([runner for place, runner in enumerate(runners) if place % 4 < 2])
+    outcomes = race([runner for place, runner in enumerate(runners) if place % 5 < 2])
     won = [one for one in outcomes if one in ("accepted", "declined")]
     assert len(won) > 1
 

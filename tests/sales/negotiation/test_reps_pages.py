@@ -9,13 +9,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from funnel.mail.models import Message
 from funnel.workspaces.models import Workspace
 from sales.close import actions as close
 from sales.deals import actions as deals
 from sales.deals.models import Deal, DealStage, LostReason
 from sales.negotiation import actions as quotes
 from sales.negotiation import answers, pricelist
-from sales.negotiation.links import url_of
+from sales.negotiation.links import path_of, url_of
 from sales.negotiation.models import Product, Quote, QuoteVersion
 from sales.queue import actions as steps
 from sales.queue.models import Task
@@ -55,6 +56,33 @@ def test_a_rep_makes_a_quote_from_the_leads_page_and_a_deal_is_open(catch, rep, 
     with gate(rep):
         assert Deal.objects.get().stage == "qualified"
         assert Quote.objects.get().name == ""
+
+
+def test_what_was_sent_is_withdrawn_and_the_customers_page_says_so(sent, rep, other_rep, viewer, browse, client, gate):
+    version = sent(rep)
+    page, withdraw = (reverse(f"sales:quote{verb}", args=[version.quote_id]) for verb in ("", "-withdraw"))
+    assert "Withdraw what was sent?" in browse(rep).get(page).content.decode()
+    assert "Withdraw" not in browse(viewer).get(page).content.decode()
+    assert browse(other_rep).post(withdraw).status_code == 403
+    shown = browse(rep).post(withdraw, follow=True).content.decode()
+    assert f"{version} is withdrawn." in shown
+    assert "Withdrawn on" in shown
+    assert browse(rep).post(withdraw).status_code == 409
+    path = path_of(version)
+    theirs = client.get(path).content.decode()
+    assert "We withdrew this quote on" in theirs
+    assert "Ask for a new quote" in theirs
+    refused = client.post(path, {"signed": "Ann Bell", "agree": "1"})
+    assert (refused.status_code, "This quote was withdrawn." in refused.content.decode()) == (409, True)
+    for where in (reverse("lead", args=[version.quote.deal.lead_id]), reverse("sales:quotes") + "?is=over"):
+        assert "withdrawn" in browse(rep).get(where).content.decode().lower()
+    assert "Rita</bdi> withdrew Q-" in browse(rep).get(f"/leads/{version.quote.deal.lead_id}/").content.decode()
+    with gate(rep) as at:
+        version.refresh_from_db()
+        assert not answers.expire(version, at=version.ends_at)
+        (letter,) = Message.objects.filter(kind="quote")
+        assert letter.state == "failed", "a letter that still waits doesn't go"
+        assert quotes.change(version.quote, by=rep, at=at).number == 2
 
 
 def test_of_several_open_deals_the_rep_chooses_which_the_quote_is_for(deal_with, rep, browse, gate):
