@@ -58,7 +58,7 @@ def events_of(lead: Lead) -> list[Event]:
 def _told_of(lead: UUID) -> Any:
     own = Event.objects.filter(lead__in=[lead])
     latest = own.exclude(kind__in=UNTOLD).order_by("-occurred_at", "-id").values("pk")[: PAGE + 1]
-    marks = Q(kind="moved") | Q(data__has_any_keys=MARKS)
+    marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise") | Q(data__has_key="route")
     return own.filter(marks | Q(pk__in=latest)).timeline()
 
 
