@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.mail.actions import is_sent
+from funnel.outbox.models import Event
 from funnel.overview.health import worker_hint
 from funnel.templatetags.words import day, money
 from funnel.workspaces.asking import Asked
@@ -26,7 +27,7 @@ from sales.negotiation.document import changed, document_of, in_words, write
 from sales.negotiation.forms import QuoteForm, Row, SendForm, kept_rows, new_row, usual_rates
 from sales.negotiation.links import path_of, url_of
 from sales.negotiation.listing import is_soon, left
-from sales.negotiation.models import Product, QuoteLine, QuoteVersion, State
+from sales.negotiation.models import Product, Quote, QuoteLine, QuoteVersion, State
 from sales.negotiation.paper import headline
 from sales.negotiation.reckoning import Totals, net_of, reckon
 
@@ -65,6 +66,7 @@ def editing(
         "quote": quote,
         "deal": quote.deal,
         "lead": lead,
+        "asked": asked_about(quote),
         "form": form,
         "rows": rows,
         "wrong": [row for row in rows if row.errors],
@@ -77,6 +79,12 @@ def editing(
         "deal_changes": (quote.deal.amount, quote.deal.currency) != (totals.net, currency),
         "net": money(totals.net, currency, exact=True),
     }
+
+
+def asked_about(quote: Quote) -> list[Event]:
+    """What the lead asked on the quote's page, latest first."""
+    found = Event.objects.filter(lead=quote.deal.lead_id, kind="quote_asked", data__quote=str(quote.pk))
+    return list(found.order_by("-id")[:SHOWN])
 
 
 def _line(version: QuoteVersion, row: Row) -> QuoteLine:
@@ -134,6 +142,7 @@ def shown(request: HttpRequest, version: QuoteVersion) -> dict[str, Any]:
         "quote": quote,
         "deal": deal,
         "lead": deal.lead,
+        "asked": asked_about(quote),
         "state": state,
         "preview": said,
         "headline": headline(said),

@@ -30,6 +30,7 @@ from sales.negotiation.models import QuoteVersion, State
 from sales.negotiation.paper import name_of, pdf_of
 from sales.queue import actions as queue
 from sales.queue.actions import NextStep
+from sales.queue.models import Task
 
 
 @allow("read")
@@ -143,14 +144,19 @@ def send(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _remind(request: HttpRequest, version: QuoteVersion, form: SendForm, when: str) -> str:
-    """Plan the call that looks after the quote; give what was planned, in words."""
+    """Plan the call that looks after the quote, or move an earlier version’s; give what is planned, in words."""
     lead = version.quote.deal.lead
     morning = opening(lead.workspace, form.days[when])
     # A step without a time of day is due at the end of its day.
     due_at = actions.end_of(form.days[when], lead.workspace)
     step = NextStep(answers.CALL.format(version.quote), due_at - actions.MINUTE, all_day=True, remind_at=morning)
+    by, at = _member(request), request.at  # type: ignore[attr-defined]
+    planned = Task.objects.open().filter(lead=lead, what=step.what).first()
     try:
-        queue.plan(lead, step, by=_member(request), at=request.at)  # type: ignore[attr-defined]
+        if planned is not None:
+            queue.move(planned, step, by=by, at=at)
+        else:
+            queue.plan(lead, step, by=by, at=at)
     except Refusal:
         return ""
     return f" Next: call on {day(form.days[when])}."

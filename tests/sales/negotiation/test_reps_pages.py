@@ -198,6 +198,37 @@ def test_a_change_makes_the_next_version_and_a_draft_can_be_thrown_away(sent, re
     assert client.post(reverse("sales:quote-discard", args=[version.quote_id])).status_code == 409
 
 
+def test_what_the_customer_asked_stands_on_the_quotes_page_and_on_the_next_versions_draft(sent, rep, browse, gate):
+    version, other = sent(rep), sent(rep, "Bob Ray")
+    with gate(rep) as at:
+        for one, question in ((version, "Is a <b>charger</b> included?"), (other, "When do you begin?")):
+            answers.ask(QuoteVersion.objects.whole().get(pk=one.pk), question=question, at=at)
+    client, address = browse(rep), reverse("sales:quote", args=[version.quote_id])
+    asked = "“<bdi>Is a &lt;b&gt;charger&lt;/b&gt; included?</bdi>”"
+    page = client.get(address).content.decode()
+    assert (asked in page, "about version 1" in page, "When do you begin?" in page) == (True, True, False)
+    client.post(reverse("sales:quote-change", args=[version.quote_id]))
+    page = client.get(address).content.decode()
+    assert ("Send quote" in page, asked in page) == (True, True)
+
+
+def test_a_new_version_moves_the_call_about_the_quote_and_makes_no_second_one(drafted, rep, browse, gate):
+    version = drafted(rep)
+    client, send = browse(rep), reverse("sales:quote-send", args=[version.quote_id])
+
+    def calls():
+        with gate(rep):
+            found = list(Task.objects.open().filter(what=f"Call about {Quote.objects.get().name}"))
+            return [(one.pk, rep.workspace.local(one.due_at).date()) for one in found]
+
+    client.post(send, {"to": "ann@bell.example", "remind": "soon"})
+    ((task, soon),) = calls()
+    client.post(reverse("sales:quote-change", args=[version.quote_id]))
+    assert "Next: call on" in client.post(send, {"to": "", "remind": "end"}, follow=True).content.decode()
+    ((moved, end),) = calls()
+    assert (moved, end > soon) == (task, True)
+
+
 def test_a_colleague_reads_the_quote_and_changes_nothing(sent, drafted, rep, other_rep, manager, browse, gate):
     version = sent(rep)
     draft = drafted(rep, "Bob Ray")
