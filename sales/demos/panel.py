@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -60,6 +61,7 @@ def row_of(demo: Demo, member: Member, at: datetime) -> dict[str, Any]:
     is_open = demo.state == DemoState.BOOKED
     began = demo.starts_at <= at
     may_act = mine and may(member, "deals.change")
+    may_move = is_open and not began
     return {
         "demo": demo,
         "open": is_open,
@@ -68,6 +70,7 @@ def row_of(demo: Demo, member: Member, at: datetime) -> dict[str, Any]:
         "may_change": may_act and is_open,
         "may_decide": may_act and began and demo.state != DemoState.CANCELLED,
         "me": demo.holder_id == member.pk,
+        "link": settings.PUBLIC_URL + demo.path if may_act and (may_move or demo.state == DemoState.MISSED) else "",
     }
 
 

@@ -65,7 +65,7 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
             except Refusal as refusal:
                 status = _refused(form, refusal)
             else:
-                told = _told(workspace, "Both get the appointment by mail.", "tell them yourself.")
+                told = _told(workspace, "Both get the appointment by mail.", "pass their link on yourself.")
                 messages.success(request, f"Booked: {day_time(made.starts_at)}. {told}")
                 return redirect(reverse("lead", args=[lead.pk]) + "#demos")
     said = f"With {lead}" + (f", {lead.company_name}" if lead.company_name and lead.name else "")

@@ -62,6 +62,19 @@ def test_a_demo_is_booked_on_the_leads_page_and_moved_there(rep, catch, browse, 
         assert (f"{rep.workspace.local(demo.starts_at):%H:%M}", demo.sequence) == ("14:30", 1)
 
 
+def test_the_link_by_which_a_lead_moves_or_books_again_can_be_copied(
+    rep, other_rep, demo_of, past_demo, browse, client, settings
+):
+    demo, missed = demo_of(rep), past_demo(rep, "Ben Bell")
+    browse(rep).post(reverse("sales:demo-missed", args=[missed.pk]))
+    for one, says in ((demo, "Who has it can move or cancel the demo."), (missed, "Who has it can choose a new time.")):
+        page, link = reverse("lead", args=[one.lead_id]), f'value="{settings.PUBLIC_URL}{one.path}"'
+        shown = text(browse(rep).get(page))
+        assert (link in shown, says in shown) == (True, True), one
+        assert one.path not in text(browse(other_rep).get(page)), "a colleague reads the demo, and may not move it"
+        assert client.get(one.path).status_code == 200
+
+
 @pytest.mark.parametrize("works", [False, True])
 def test_who_hears_of_a_demo_is_said_as_it_is(rep, demo_of, browse, mail_works, works):
     if works:
