@@ -40,6 +40,7 @@ WORK = {
     "remind_demo": "Demos to remind of",
     "ask_again": "Missed demos, to write a link to book again",
     "ask": "Wishes to be called, to pass to a rep",
+    "see": "Customers who came again, to tell their rep",
     "prompt": "Next steps to remind of",
     "quote_settle": "Quotes to close with their deal",
     "quote_unsettle": "Quotes to open again with their deal",
