@@ -22,9 +22,9 @@ from funnel.workspaces.slots import slot
 # What happened longer ago than this is past and never opens a handoff by itself.
 PAST = timedelta(hours=24)
 # What people here do to a lead's entry; it changes the score, but the lead did nothing.
+OURS = ("voided", "edited", "brought_back")
 # By these somebody turns to us, unlike by a page that they open; a customer's rep hears of it.
 SPOKE = ("form", "call", "email_reply")
-OURS = ("voided", "edited", "brought_back")
 
 
 def is_live(event: Event) -> bool:

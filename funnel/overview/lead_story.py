@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from itertools import groupby
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +38,7 @@ GROUPS = (
 # Where the baton changes hands.
 PASSES = ("handoff_opened", "handoff_accepted", "handoff_given_back", "passed_on", "brought_back")
 # What an event holds of which the page speaks elsewhere too.
-MARKS = ["differs", "promise", "route"]
+MARKS = ("differs", "promise", "route")
 # A voiding is told at the entry that it takes back.
 UNTOLD = (*HIDDEN, "voided")
 WORDS = {"name": "name", "email": "e-mail", "phone": "phone", "company_name": "company", "external_id": "external id"}
@@ -58,7 +60,7 @@ def events_of(lead: Lead) -> list[Event]:
 def _told_of(lead: UUID) -> Any:
     own = Event.objects.filter(lead__in=[lead])
     latest = own.exclude(kind__in=UNTOLD).order_by("-occurred_at", "-id").values("pk")[: PAGE + 1]
-    marks = Q(kind="moved") | Q(data__has_key="differs") | Q(data__has_key="promise") | Q(data__has_key="route")
+    marks = reduce(or_, (Q(data__has_key=one) for one in MARKS), Q(kind="moved"))
     return own.filter(marks | Q(pk__in=latest)).timeline()
 
 

@@ -25,8 +25,8 @@ SOURCES = ("source.channel", "source.campaign", "source.placement")
 STAGES = (Stage.CUSTOMER, Stage.NURTURING, Stage.LOST, Stage.DISQUALIFIED)
 # Of these several columns may speak, and one that says so is enough.
 NO_MAIL = {"bounced": Suppression.Why.BOUNCED, "no_mail": Suppression.Why.UNSUBSCRIBED}
-# "customer_holder" is a holder that counts for customers alone; with "holder" it refuses the row of anybody else.
 WHEN = ("received_at", "customer_since")
+# "customer_holder" is a holder that counts for customers alone; with "holder" it refuses the row of anybody else.
 TARGETS = (*PLAIN, *HALVES, *SOURCES, *NO_MAIL, *WHEN, "stage", "holder", "customer_holder")
 SETTINGS = ("$blank", "$values", "$dates", "$about", "$stage", "$source", "$system")
 ORDERS = {"dmy": (2, 1, 0), "mdy": (2, 0, 1), "ymd": (0, 1, 2)}

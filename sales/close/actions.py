@@ -70,7 +70,11 @@ def win(
     if amount is None:
         raise Refused({"amount": "Say for how much it was won."})
     moment = ledger.moment_of(occurred_at, at)
-    first = _made_customer(now.lead, moment)
+    since = now.lead.customer_since
+    first = since is None
+    if since is not None and moment < since:
+        # A later win that had made the customer gives that up.
+        first = bool(Deal.objects.filter(lead=now.lead, made_customer=True).update(made_customer=False))
     before = now.stage if now.is_open else now.stage_before
     if not now.is_open:
         _took_back(now, by=by, at=at)
@@ -86,18 +90,9 @@ def win(
         now.workspace_id, "deal_won", at=at, lead_id=now.lead_id, occurred_at=moment, actor=by,
         data={"deal": str(now.pk), "title": now.title, "amount": amount, "currency": currency, "reason": reason},
     )  # fmt: skip
-    since = {"customer_since": moment} if first else {}
-    follow(now.lead, now, by=by, at=at, occurred_at=moment, **since)
+    made = {"customer_since": moment} if first else {}
+    follow(now.lead, now, by=by, at=at, occurred_at=moment, **made)
     return now
-
-
-def _made_customer(lead: Lead, moment: datetime) -> bool:
-    """Whether a win at this moment makes the lead a customer; a later one that had done so gives that up."""
-    if lead.customer_since is None:
-        return True
-    return moment < lead.customer_since and bool(
-        Deal.objects.filter(lead=lead, made_customer=True).update(made_customer=False)
-    )
 
 
 @transaction.atomic

@@ -39,12 +39,15 @@ def traces(gate: Any, member: Member) -> tuple[Any, ...]:
         return leads, Event.objects.filter(lead__isnull=False).count(), Suppression.objects.count()
 
 
-@pytest.mark.parametrize("size", [1, 400])
-def test_several_rows_of_one_person_change_nothing_when_they_come_again(
-    desk: Any, gate: Any, owner: Member, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+@pytest.fixture(params=[1, 400])
+def in_slices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker takes so many rows at a time."""
     for name in ("CHUNK", "LEAST", "MOST"):
-        monkeypatch.setattr(f"funnel.transfer.handlers.{name}", size)
+        monkeypatch.setattr(f"funnel.transfer.handlers.{name}", request.param)
+
+
+@pytest.mark.usefixtures("in_slices")
+def test_several_rows_of_one_person_change_nothing_when_they_come_again(desk: Any, gate: Any, owner: Member) -> None:
     looked, told = bring(desk, ROWS)
     assert (told["new"], told["changed"]) == (looked["new"], looked["changed"]) == (2, 2)
     before = traces(gate, owner)
@@ -53,12 +56,8 @@ def test_several_rows_of_one_person_change_nothing_when_they_come_again(
     assert traces(gate, owner) == before
 
 
-@pytest.mark.parametrize("size", [1, 400])
-def test_of_several_rows_of_one_person_the_last_counts(
-    desk: Any, gate: Any, owner: Member, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    for name in ("CHUNK", "LEAST", "MOST"):
-        monkeypatch.setattr(f"funnel.transfer.handlers.{name}", size)
+@pytest.mark.usefixtures("in_slices")
+def test_of_several_rows_of_one_person_the_last_counts(desk: Any, gate: Any, owner: Member) -> None:
     ann, ben, third = *ROWS[:2], ["info@oak.example", "Cat Oak", "Oslo", ""]
     for rows in ([ann, ben, ann], [ben, third, ann], [ann, third, ben]):
         bring(desk, rows)
