@@ -9,7 +9,7 @@ from functools import cache
 from typing import TypeVar
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import NumberFormatError, format_decimal, parse_decimal
+from babel.numbers import NumberFormatError, format_decimal, get_currency_symbol, parse_decimal
 
 from funnel.ledger.money import digits, read_amount, text
 
@@ -75,7 +75,20 @@ def read_typed(said: str, country: str, into: Callable[[str], Read], what: str, 
 def typed_amount(said: str, currency: str, country: str, *, least: int = 0, what: str = "an amount") -> int:
     """Read an amount that a person typed as minor units; raise ValueError with a sentence."""
     like = "1200" + ("." + "50".ljust(digits(currency), "0") if digits(currency) else "")
-    return read_typed(said, country, lambda one: read_amount(one, currency, least=least), what, like)
+    bare = _bare(said, currency, country)
+    return read_typed(bare, country, lambda one: read_amount(one, currency, least=least), what, like)
+
+
+def _bare(said: str, currency: str, country: str) -> str:
+    """An amount without the sign or the code of its own currency before or after it."""
+    joined = said.strip()
+    signs = {currency, *(get_currency_symbol(currency, one) for one in (PAGES, "en_GB", _own(country)))}
+    for sign in sorted(signs, key=len, reverse=True):
+        if joined[: len(sign)].upper() == sign.upper():
+            return joined[len(sign) :]
+        if joined[-len(sign) :].upper() == sign.upper():
+            return joined[: -len(sign)]
+    return joined
 
 
 def in_field(number: str, country: str) -> str:
