@@ -56,6 +56,7 @@ def list_of(request: HttpRequest) -> dict[str, Any]:
         "words": words,
         "mine": mine,
         "sells": member.role in SELLERS,
+        "only_own": member.role == "rep",
         "currency": request.workspace.currency,  # type: ignore[attr-defined]
         "next_url": f"?{query}after={place}" if more else "",
         "is_first": after is None,

@@ -86,6 +86,17 @@ def test_the_page_says_what_they_brought_and_it_opens_into_what_was_booked(rep, 
     assert "£1,300" in seen(browse(owner))
 
 
+def test_a_rep_reads_what_they_brought_themselves_and_why_there_is_no_more(rep, other_rep, owner, customer, browse):
+    customer(other_rep)
+    page = seen(browse(rep))
+    assert "Brought by you, net" in page
+    assert "What colleagues’ deals brought is for them, an owner and a manager to read." in page
+    assert f"<bdi>{other_rep.name}</bdi>" in page, "with whom it is, everybody reads"
+    assert "£100" not in page
+    page = seen(browse(owner))
+    assert ("Brought, net" in page, "£100" in page, "colleagues" in page) == (True, True, False)
+
+
 def test_the_list_pages_by_key_narrows_and_costs_no_more_for_ten_than_for_one(rep, other_rep, customer, browse, gate):
     client = browse(rep)
 
