@@ -2,6 +2,7 @@
 import Sortable from "sortablejs";
 
 const wide = matchMedia("(min-width: 900px)");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 let moved;
 
 function press(card, stage) {
@@ -21,7 +22,7 @@ function dropped(event) {
 function begin() {
   if (!wide.matches) return;
   const shared = {
-    draggable: "[data-moves]", sort: false, animation: 120, chosenClass: "is-lifted", filter: ".menu",
+    draggable: "[data-moves]", sort: false, animation: still.matches ? 0 : 120, chosenClass: "is-lifted", filter: ".menu",
     preventOnFilter: false, onAdd: dropped,
   };
   for (const list of document.querySelectorAll("#board .cards")) {
