@@ -16,7 +16,7 @@ from funnel.leads.stages import SALES
 from funnel.outbox.kinds import CONTACTS
 from funnel.outbox.models import Event
 from funnel.workspaces.asking import Asked
-from funnel.workspaces.hours import after, between
+from funnel.workspaces.hours import after, between, minutes_left
 from funnel.workspaces.models import Workspace
 
 # What is longer ago than this is for reports.
@@ -110,6 +110,6 @@ def first_contact(handoff: Handoff | None, *, lead: Lead, at: datetime, workspac
     return FirstContact(
         due_at,
         found,
-        between(workspace, found or at, due_at).total_seconds() / 60,
+        minutes_left(workspace, due_at, found or at),
         between(workspace, handoff.began_at, due_at).total_seconds() / 60,
     )

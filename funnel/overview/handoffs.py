@@ -35,7 +35,7 @@ from funnel.overview.rows import (
     minutes_left,
     minutes_until,
 )
-from funnel.templatetags.words import duration, plural
+from funnel.templatetags.words import duration, lateness, plural
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
@@ -61,7 +61,7 @@ class Wait:
 
     @property
     def says(self) -> str:
-        return f"{duration(self.left)} {'late' if self.late else 'left'}"
+        return lateness(self.left).capitalize() if self.late else f"{duration(self.left)} left"
 
 
 @dataclass(slots=True)

@@ -140,8 +140,7 @@ def needs_you(request: Any, known: Known, numbers: dict[str, int], *, on_the_way
     named = [(one, minutes_left(one, at=at, workspace=workspace)) for one in waiting]
     stuck = numbers.get("stuck", 0)
     relief = next((known.people[UUID(pk)] for pk in known.counts.get("relief", ())), None)
-    # As they are counted: who was due at closing time is late before another working minute has passed.
-    late = [pair for pair in named if pair[0].due_at < at]
+    late = [pair for pair in named if pair[1] < 0]
     no_taker = bool(on_the_way) and not any(one.is_taking for one in known.people.values())
     needs = [need for need in _plugged("home_needs", request, known) if need]
     told = {one.pk for one, _ in late}
@@ -149,7 +148,7 @@ def needs_you(request: Any, known: Known, numbers: dict[str, int], *, on_the_way
     return {
         "yours": yours,
         "late_named": late,
-        "in_time": [pair for pair in named if pair[0].due_at >= at],
+        "in_time": [pair for pair in named if pair[1] >= 0],
         "more": numbers["waiting"] - len(named),
         "back": back,
         "stuck": stuck,

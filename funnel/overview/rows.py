@@ -13,9 +13,9 @@ from funnel.handoff.wayback import briefly
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.scoring.models import Basis, LeadScore
-from funnel.templatetags.words import duration, when
+from funnel.templatetags.words import lateness, when
+from funnel.workspaces import hours
 from funnel.workspaces.asking import Asked, together
-from funnel.workspaces.hours import between
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.slots import slot
 
@@ -114,7 +114,7 @@ def minutes_left(handoff: Handoff, *, at: datetime, workspace: Workspace) -> flo
 
 def minutes_until(moment: datetime, *, at: datetime, workspace: Workspace) -> float:
     """The working minutes until a moment; negative when it has passed."""
-    return between(workspace, at, moment).total_seconds() / 60
+    return hours.minutes_left(workspace, moment, at)
 
 
 def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> list[Row]:
@@ -144,7 +144,7 @@ def _row(
     if handoff is not None:
         person = handoff.offered_to.name if handoff.offered_to else ""
         left = minutes_left(handoff, at=at, workspace=workspace)
-        says = f"{duration(left)} late" if left < 0 else f"To be taken by {when(handoff.due_at)}"
+        says = lateness(left).capitalize() if left < 0 else f"To be taken by {when(handoff.due_at)}"
         whom = f"Waits for {handoff.offered_to.first_name}" if handoff.offered_to else "In the pool"
         return Row(lead, stage, grade, person, whom, says, left, handoff.promise_minutes)
     if lead.holder is not None:

@@ -93,7 +93,7 @@ def clock(left: float | None, promise: float = 480, text: str = "") -> SafeStrin
         '<span class="clock{}">{}{}</span>',
         " is-late" if late else " is-soon" if soon else " is-calm" if calm else "",
         icon("alert-circle" if late else "clock"),
-        text or words.duration(left) + (" late" if late else ""),
+        text or (words.lateness(left).capitalize() if late else words.duration(left)),
     )
 
 

@@ -109,6 +109,11 @@ def duration(minutes: float | timedelta) -> str:
     return NBSP.join(parts)
 
 
+def lateness(minutes: float) -> str:
+    """Write how late something is: "25 min late", or only "late" where it is less than a minute of working time."""
+    return f"{duration(minutes)} late" if abs(minutes) >= 1 else "late"
+
+
 def span(length: timedelta) -> str:
     """Write a span in its largest unit: "4 seconds", "3 minutes", "5 hours", "22 days"."""
     seconds = max(0, int(length.total_seconds()))

@@ -11,6 +11,8 @@ from funnel.workspaces.models import Workspace
 # further; this only bounds a walk.
 FAR = 5000
 IDLE = 365
+# What was due at closing time is late all night, by no working minute: by less than anybody is told of.
+MOMENT = 1e-6
 
 
 def spans(workspace: Workspace, start: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -48,6 +50,12 @@ def between(workspace: Workspace, start: datetime, end: datetime) -> timedelta:
             break
         worked += min(close, end) - begin
     return worked
+
+
+def minutes_left(workspace: Workspace, due_at: datetime, at: datetime) -> float:
+    """The working minutes until a moment; below nought once it has passed, also while nobody has worked since."""
+    left = between(workspace, at, due_at).total_seconds() / 60
+    return left if at <= due_at else min(left, -MOMENT)
 
 
 def idle_year(hours: list[list[list[str]]], closed: Collection[str], today: date) -> bool:

@@ -142,3 +142,36 @@ def test_who_passes_their_own_on_is_not_told(waiting, owner, rep, gate):
     with gate(owner) as at:
         passing.pass_on(one, by=rep, at=at, workspace=owner.workspace)
         assert not Message.objects.filter(kind="gone-on").exists()
+
+
+@pytest.fixture
+def closed_since(waiting, rep, owner, gate):
+    """Rita took one of her two offers; she was to take the other, and to call the first, when the office closed."""
+    mine = [one for one in waiting if one.offered_to == rep]
+    with gate(owner) as at:
+        handoff.accept(Lead.objects.get(pk=mine[1].lead_id), by=rep, at=at)
+        Handoff.objects.filter(pk__in=[one.pk for one in mine]).update(
+            due_at=at - timedelta(minutes=1), contact_due_at=at - timedelta(minutes=1)
+        )
+        open_on = (at.weekday() + 3) % 7
+        owner.workspace.hours = [[["09:00", "17:00"]] if day == open_on else [] for day in range(7)]
+        owner.workspace.save(update_fields=["hours"])
+    return mine
+
+
+def test_what_was_due_at_closing_time_is_late_on_every_page_all_night(closed_since, owner, rep, browse):
+    offer, taken = (one.lead_id for one in closed_since)
+    desk = browse(rep).get(reverse("sales:desk"), {"lead": offer})
+    assert [row.left < 0 for row in desk.context["groups"][0].rows] == [True]
+    assert 'class="clock is-late"' in desk.content.decode()
+    handoffs = browse(owner).get(reverse("handoffs"))
+    assert handoffs.context["late"] == 1
+    assert [row.says for row in handoffs.context["rows"] if row.late] == ["Late"]
+    assert handoffs.content.decode().count('class="clock is-late"') == 2, "who is not called yet, too"
+    for client, lead in ((browse(owner), offer), (browse(rep), offer), (browse(rep), taken)):
+        page = client.get(reverse("lead", args=[lead])).content.decode()
+        assert 'class="clock is-late"' in page
+    assert "were to be spoken to by" in page
+    assert "for Rita, too long" in browse(owner).get("/").content.decode()
+    row = next(one for one in browse(owner).get(reverse("leads")).context["rows"] if one.lead.pk == offer)
+    assert row.next == "Late"
