@@ -27,7 +27,7 @@ WORDS = {"bool", *(f"varchar({length})" for length in range(1, 41))}
 
 
 def learn() -> None:
-    """Look at every table in turn, each in a short write of its own; other connections use it once they are opened anew."""
+    """Look at every table in turn, each in a short write of its own; other connections use it once opened anew."""
     if not settings.SQLITE:
         return
     for table in connection.introspection.django_table_names(only_existing=True, include_views=False):
