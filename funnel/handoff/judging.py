@@ -66,16 +66,18 @@ def score_and_judge(
     workspace: Workspace,
     at: datetime,
     new: Set[UUID] = frozenset(),
-) -> None:
+) -> dict[UUID, LeadScore]:
     """Score locked leads, or `new` ones of this transaction, by these events, and act on what comes out.
 
-    Whoever calls it took `scoring.hold` before the first lead: the filler of a basis asks for the two in that order.
-    Events that are not kept, like one lead's share of a batch, are judged but earn nothing.
+    Gives their scores on the basis in force. Whoever calls it took `scoring.hold` before the first lead: the filler of
+    a basis asks for the two in that order. Events that are not kept, like one lead's share of a batch, are judged but
+    earn nothing.
     """
     every = scoring.bases()
     kept = [event for event in events if event.pk]
     scores = scoring.score(leads, kept, workspace=workspace, every=every, new=new)
     judge(leads, scores, events, basis=every[0], workspace=workspace, at=at, new=new)
+    return scores
 
 
 def judge(

@@ -14,6 +14,7 @@ from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event
+from funnel.scoring import actions as scoring
 from funnel.templatetags.words import short_day
 from funnel.transfer.importing import Chunk, Run, Seen
 from funnel.transfer.mapping import Mapping, Row
@@ -21,6 +22,8 @@ from funnel.transfer.models import Import
 from funnel.transfer.reading import storable
 from funnel.workspaces.models import Member
 
+# In these stages somebody can become ready for sales.
+JUDGED = (Stage.NEW, Stage.NURTURING, Stage.LOST)
 EXAMPLES, REASONS, LONGEST = 3, 20, 80
 COMPARED = {
     "name": "name", "email": "e-mail", "phone": "phone", "company_name": "company", "external_id": "external id",
@@ -32,10 +35,11 @@ class Look:
 
     def __init__(self, one: Import) -> None:
         self.one = one
-        self.found: dict[str, Any] = one.preview or {
+        self.found: dict[str, Any] = {
             "stages": {}, "with": 0, "new": [], "changed": [], "reasons": [], "ready": 0, "known": {}, "turns": 0,
-            "undated": 0, "customers_of_today": 0, "no_mail": 0, "no_address": 0,
-        }  # fmt: skip
+            "undated": 0, "customers_of_today": 0, "no_mail": 0, "no_address": 0, "do_more": 0, "no_fit": 0,
+            "elsewhere": 0,
+        } | one.preview  # fmt: skip
         self.path = one.folder / f"seen-{one.duty}"
         self.seen = Seen(self.path)
 
@@ -104,22 +108,31 @@ class Look:
             )
             for pk in touched
         ]
-        score_and_judge(
-            Lead.objects.locked(touched),
+        leads = Lead.objects.locked(touched)
+        scores = score_and_judge(
+            leads,
             events,
             workspace=self.one.workspace,
             at=at,
             new={pk for pk, result in touched.items() if result.created},
         )
-        opened = Handoff.objects.open().filter(lead__in=list(touched), opened_at=at)
+        opened = Handoff.objects.open().filter(lead__in=list(touched), opened_at=at).annotate(by=KT("route__by"))
         known: Counter[str] = Counter(self.found["known"])
-        for member, by in opened.annotate(by=KT("route__by")).values_list("offered_to", "by"):
+        for pk, member, by in opened.values_list("lead", "offered_to", "by"):
             self.found["ready"] += 1
+            del leads[pk]
             if by == "known" and member:
                 known[str(member)] += 1
             else:
                 self.found["turns"] += 1
         self.found["known"] = known
+        ready = scoring.bases()[0].version.rules["ready"]
+        for pk, lead in leads.items():
+            if pk in ended or lead.stage not in JUDGED or (lead.cool_until and lead.cool_until > at):
+                why = "elsewhere"
+            else:
+                why = "do_more" if ready.get(scores[pk].fit_band) else "no_fit"
+            self.found[why] += 1
 
     def compare(self, chunk: Chunk) -> None:
         """Say of a few what would change, now that what was is there again."""

@@ -85,6 +85,7 @@ def _page(request: Any, one: Import, form: Columns | None = None, wrong: str = "
         "meanings": _meanings(one),
         "named": sum(bool(name) for name in one.header),
         "shares": _shares(one),
+        "unready": _unready(one),
         "rows": _counted(one) if state != State.LOOKING else [],
         "adds": sum(one.counts.get(what, 0) for what in ADDED),
     }
@@ -139,6 +140,19 @@ def _shares(one: Import) -> str:
     """Who gets how many of those who are ready."""
     shares = [*one.preview.get("shares", []), *([["the pool", pool]] if (pool := one.preview.get("pool")) else [])]
     return ", ".join(f"{name} {count:,}" for name, count in shares)
+
+
+def _unready(one: Import) -> str:
+    """What is missing to those who aren't ready."""
+    words = {
+        "do_more": ("fits and has done too little yet", "fit and have done too little yet"),
+        "no_fit": ("fits too little, whatever they do", "fit too little, whatever they do"),
+        "elsewhere": ("stays where they are", "stay where they are"),
+    }  # fmt: skip
+    said = [plural(one.preview[why], *word) for why, word in words.items() if one.preview.get(why)]
+    if said and one.preview["elsewhere"]:
+        said[-1] += " (customers, lost, at rest, or with sales already)"
+    return "; ".join(said)
 
 
 def _counted(one: Import) -> list[dict[str, Any]]:
