@@ -47,9 +47,9 @@ class Chunk:
     counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTED, 0)))
     refused: list[RefusedLine] = field(default_factory=list)
     taken: list[tuple[Row, Received, str]] = field(default_factory=list)
-    # Who must not be mailed and wasn't known for it, and how many more have no address that could be kept from it.
+    # Who must not be mailed and wasn't known for it; and those without an address, of whom it is only noted.
     no_mail: set[UUID] = field(default_factory=set)
-    no_address: int = 0
+    no_address: set[UUID] = field(default_factory=set)
 
     @property
     def undated(self) -> Counter[Stage | None]:
@@ -149,7 +149,7 @@ class Run:
             if result.refused:
                 self._refuse(chunk, row.line, row.cells, result.refused)
                 continue
-            moved = result.lead is not None and result.lead.pk in placed | chunk.no_mail
+            moved = result.lead is not None and result.lead.pk in placed | chunk.no_mail | chunk.no_address
             if result.told:
                 what = "same"
             elif row.line in earlier:
@@ -180,21 +180,27 @@ class Run:
     def _suppress(self, chunk: Chunk, rows: Sequence[Row], results: Sequence[Received], at: datetime) -> None:
         """Keep from mail whom a row wants kept from it; nothing in a list ever takes that back."""
         asked: dict[str, tuple[UUID, Suppression.Why]] = {}
+        bare: set[UUID] = set()
         for row, result in zip(rows, results, strict=True):
             if row.no_mail is None or result.lead is None or result.told:
                 continue
             addresses = list(filter(None, {result.lead.email, row.capture.email}))
-            chunk.no_address += not addresses
+            if not addresses and row.no_mail == Suppression.Why.UNSUBSCRIBED:
+                bare.add(result.lead.pk)
             for address in addresses:
                 asked.setdefault(digest_of(self.workspace.pk, address), (result.lead.pk, row.no_mail))
-        if not asked:
+        if not (asked or bare):
             return
         known = set(Suppression.objects.filter(digest__in=list(asked)).values_list("digest", flat=True))
         new = {digest: said for digest, said in asked.items() if digest not in known}
         for stop in Suppression.Why:
             suppress(self.workspace.pk, [digest for digest, (_, why) in new.items() if why == stop], stop, at=at)
+        if bare:
+            said = Event.objects.filter(lead__in=bare, kind=Suppression.Why.UNSUBSCRIBED)
+            chunk.no_address = bare.difference(said.values_list("lead", flat=True))
         told = dict(new.values())
         chunk.no_mail = set(told)
+        told |= dict.fromkeys(chunk.no_address - chunk.no_mail, Suppression.Why.UNSUBSCRIBED)
         record_all(
             [
                 Event(workspace=self.workspace, lead_id=pk, kind=why, occurred_at=at, recorded_at=at, actor=self.by)

@@ -67,7 +67,7 @@ class Look:
         self.found["undated"] += chunk.undated.total()
         self.found["customers_of_today"] += chunk.undated[Stage.CUSTOMER]
         self.found["no_mail"] += len(chunk.no_mail)
-        self.found["no_address"] += chunk.no_address
+        self.found["no_address"] += len(chunk.no_address)
         for line, cells, errors in chunk.refused:
             for column, says in errors.items():
                 self._reason(line, cells, column, says)
@@ -141,9 +141,10 @@ class Look:
         ][: EXAMPLES - len(self.found["changed"])]
         was = Lead.objects.select_related("holder__user").in_bulk([lead.pk for lead in changed])
         rows = {result.lead.pk: row for row, result, _ in chunk.taken if result.lead}
+        unmailed = chunk.no_mail | chunk.no_address
         for lead in changed:
             if old := was.get(lead.pk):
-                self.found["changed"].append(_difference(old, lead, rows[lead.pk], no_mail=lead.pk in chunk.no_mail))
+                self.found["changed"].append(_difference(old, lead, rows[lead.pk], no_mail=lead.pk in unmailed))
 
     def end(self) -> None:
         """Share the turns of those whom nobody knows among those who take leads, as the rotation would."""

@@ -73,8 +73,26 @@ def test_whoever_opted_out_elsewhere_is_kept_from_mail(desk: Any, gate: Any, own
     assert kept_from_mail(gate, owner) == {"ann": "unsubscribed", "ben": "bounced"}
     with gate(owner):
         told = Event.objects.filter(kind__in=["unsubscribed", "bounced"]).values_list("lead__email", "kind")
-        assert sorted(told) == [("ann@oak.example", "unsubscribed"), ("ben@oak.example", "bounced")]
+        assert sorted(told) == [
+            ("", "unsubscribed"), ("ann@oak.example", "unsubscribed"), ("ben@oak.example", "bounced"),
+        ]  # fmt: skip
         page = reverse("lead", args=[Lead.objects.get(email="ann@oak.example").pk])
+    assert "says that they want no more mail" in one.client.get(page).content.decode()
+
+
+def test_who_wants_no_mail_and_has_no_address_is_noted_once_on_their_page(desk: Any, gate: Any, owner: Member) -> None:
+    header = ["External ID", "Email Opt Out", "Bounced", "Full name"]
+    for city in ("Rome", "Bonn"):
+        one = desk()
+        one.upload(text_of([*header, "City"], [["7", "yes", "", "Eve", city], ["8", "", "yes", "Fay", city]]))
+        one.choose(to_4="new")
+        said = "1 wants none and has no address, so it is noted in their story."
+        assert (said in one.page) == (city == "Rome")
+        one.bring_in()
+    with gate(owner):
+        assert list(Event.objects.filter(kind="unsubscribed").values_list("lead__name", flat=True)) == ["Eve"]
+        assert not Suppression.objects.exists()
+        page = reverse("lead", args=[Lead.objects.get(name="Eve").pk])
     assert "says that they want no more mail" in one.client.get(page).content.decode()
 
 
