@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,8 @@ from funnel.workspaces.models import Workspace
 SHOWN, MOST, PROMISED = 6, 50, 5
 # So many things that somebody did, and so many that we know, stand in the sentence.
 NAMED, WEEK = 2, timedelta(days=7)
-SHOWN_KINDS = (*TOUCHES, "received")
+# What Baton writes itself is no act of theirs; a kind that a program reports under its own name is one.
+UNSHOWN = tuple(kind for kind in KINDS if kind not in TOUCHES and kind != "received")
 
 
 def touches_of(leads: Sequence[Lead], told: Mapping[UUID, Sequence[Event]] | None = None) -> dict[UUID, list[Event]]:
@@ -29,17 +30,21 @@ def touches_of(leads: Sequence[Lead], told: Mapping[UUID, Sequence[Event]] | Non
     """
     found: dict[UUID, list[Event]] = defaultdict(list)
     for lead_id, events in (told or {}).items():
-        shown = [event for event in events if event.kind in SHOWN_KINDS]
+        shown = [event for event in events if event.kind not in UNSHOWN]
         found[lead_id] = sorted(shown, key=lambda event: (event.occurred_at, event.pk), reverse=True)[:MOST]
     asked = [lead for lead in leads if lead.pk not in found]
     rows = (
         Event.objects.in_force()
-        .filter(lead__in=asked, kind__in=SHOWN_KINDS)
+        .filter(lead__in=asked)
+        .exclude(kind__in=UNSHOWN)
         .select_related("source")
         .order_by("-occurred_at", "-id")
     )
+    # So many of each kind: whoever opened a hundred pages since met us all the same.
+    many: Counter[tuple[UUID, str]] = Counter()
     for event in rows if asked else ():
-        if len(found[event.lead_id]) < MOST:
+        many[event.lead_id, event.kind] += 1
+        if many[event.lead_id, event.kind] <= MOST:
             found[event.lead_id].append(event)
     return found
 
@@ -113,15 +118,20 @@ class WhyNow:
         return "; ".join([*(parts or ["Over the line"]), f"fit {fit_band}, engagement {engagement_band}"])
 
     def _most(self, touches: Sequence[Event], many: int, *, begins: bool) -> list[str]:
-        """The acts that count most now, each kind once; the first begins the sentence and says where it came from."""
+        """The acts that count most now, each kind once; the first begins the sentence and says where it came from.
+
+        What counts nothing, or against them, speaks for nobody.
+        """
         live, best = [event for event in touches if event.kind != "received"], dict[str, Event]()
-        for event in sorted(live, key=self._counts, reverse=True):
-            if len(best) < many:
+        counted = [(self._counts(event), event) for event in live]
+        for (points, _), event in sorted(counted, key=lambda one: one[0], reverse=True):
+            if points > 0 and len(best) < many:
                 best.setdefault(says(event), event)
         return [self._did(event, live, first=begins and not place) for place, event in enumerate(best.values())]
 
     def _of(self, lead: Lead) -> list[str]:
-        known = [self._known(rule, value) for rule, value in fit_rows(lead, self.rules) if rule["points"] > 0]
+        rows = sorted(fit_rows(lead, self.rules), key=lambda row: -row[0]["points"])
+        known = dict.fromkeys(self._known(rule, value) for rule, value in rows if rule["points"] > 0)
         return [words for words in known if words][:NAMED]
 
     def _counts(self, event: Event) -> tuple[float, datetime]:
@@ -145,7 +155,7 @@ class WhyNow:
     def _known(self, rule: dict[str, Any], value: str) -> str:
         """What we know of them that says something: a field of the business's own, or the firm's domain."""
         if rule["field"] in self.labels:
-            return f"{self.labels[rule['field']]}: {value}"
+            return f"{self.labels[rule['field']]}: {value or 'not known'}"
         return f"writes from {value}" if rule["when"] == "business" else ""
 
 
