@@ -188,6 +188,15 @@ class QuoteForm(forms.Form):
         else:
             self.fields["currency"].choices = [(code, code) for code in sorted(codes)]  # type: ignore[attr-defined]
 
+    @classmethod
+    def saved(cls, version: QuoteVersion, **wrong: str) -> QuoteForm:
+        """The form of a draft as it is saved, with what is wrong by now."""
+        workspace = version.quote.deal.lead.workspace
+        form = cls(cls(version=version, workspace=workspace).initial, version=version, workspace=workspace)
+        for name, says in wrong.items():
+            form.add_error(name, says)
+        return form
+
     @property
     def chosen(self) -> str:
         """The currency that was chosen, as far as it is one that is offered."""

@@ -133,7 +133,10 @@ def send(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         actions.send(version, by=member, at=at, to=form.cleaned_data["to"], by_mail=by_mail)
     except Refused as refused:
-        return _draft(request, version, status=422, trouble=refused.sentence)
+        says = refused.errors.get("valid_until")
+        again = QuoteForm.saved(version, valid_until=says) if says else None
+        trouble = "" if says else refused.sentence
+        return _draft(request, version, status=422, form=again, send_form=form, trouble=trouble)
     sent = page.version_of(pk)
     when = form.cleaned_data["remind"]
     step = _remind(request, sent, form, when) if when else ""

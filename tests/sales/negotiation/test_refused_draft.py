@@ -1,0 +1,65 @@
+"""A draft that is refused stands there as it was typed, each mistake at its own field."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from sales.negotiation.models import QuoteVersion
+
+from .test_reps_pages import ROW, typed
+
+pytestmark = pytest.mark.django_db
+
+
+def field(page, name):
+    """What stands in a field, and the sentence that it is described by."""
+    tag, kind, text = re.search(rf'(<(input|textarea) [^>]*name="{name}"[^>]*>)([^<]*)', page).groups()
+    value = re.search(r'value="([^"]*)"', tag)
+    said = re.findall(r'id="([^"]*(?:wrong|error))"[^>]*>([^<]*)<', page)
+    refers = re.search(r'aria-describedby="([^"]*)"', tag)
+    why = [words for place, words in said if refers and place in refers[1].split()]
+    return text.removeprefix("\n") if kind == "textarea" else value[1] if value else "", " ".join(why)
+
+
+def test_what_was_typed_stands_there_again_with_what_is_wrong_at_its_field(drafted, rep, browse, gate):
+    version = drafted(rep, lines=[])
+    row = {"what": "", "more": "m" * 501, "quantity": "-1", "price": "1.005", "less": "101", "tax": "x"}
+    given = typed(
+        version,
+        {},
+        row,
+        do="save",
+        title="",
+        words="Dear Ann,\n\n  as we saw",
+        terms="30 days",
+        valid_until="2020-01-01",
+    )
+    answer = browse(rep).post(reverse("sales:quote-write", args=[version.quote_id]), given)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    for name in ("what-1", "more-1", "quantity-1", "price-1", "less-1", "tax-1", "title"):
+        value, said = field(page, name)
+        assert value == given[name], name
+        assert said, name
+    for name in ("words", "terms", "valid_until", *(f"{part}-0" for part in ROW)):
+        assert field(page, name)[0] == given[name], name
+
+
+def test_a_day_that_has_passed_is_said_at_the_day_whether_one_saves_or_sends(drafted, rep, browse, gate):
+    version = drafted(rep)
+    client, says = browse(rep), "This day has passed; choose a later one."
+    given = typed(version, {}, do="save", valid_until="2020-01-01")
+    page = client.post(reverse("sales:quote-write", args=[version.quote_id]), given).content.decode()
+    assert field(page, "valid_until") == ("2020-01-01", says)
+    assert field(page, "price-0") == ("1,128.00", "")
+    with gate(rep):
+        QuoteVersion.objects.update(valid_until="2020-01-01")
+    answer = client.post(reverse("sales:quote-send", args=[version.quote_id]), {"to": "eve@elm.example", "remind": ""})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert field(page, "valid_until") == ("2020-01-01", says)
+    assert field(page, "to") == ("eve@elm.example", "")
+    assert field(page, "what-0")[0] == "Solar panels, 440 W"
