@@ -252,6 +252,7 @@ EVENT_ROUTES: dict[str, dict[str, str]] = {
     "quote_sent": {"quote_ends": "sales.negotiation.answers.end"},
     "next_step": {"prompt": "sales.queue.handlers.prompt"},
     "time_off": {"away": "funnel.people.away.leave"},
+    "day_off": {"day_off": "funnel.handoff.handlers.day_off"},
     "next_step_moved": {"prompt": "sales.queue.handlers.prompt"},
     "week_planned": {
         "weekly": "funnel.overview.weekly.write_letters",

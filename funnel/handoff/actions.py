@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists
 
 from funnel.handoff.card import WhyNow, reason_card, touches_of
-from funnel.handoff.clock import Clock
+from funnel.handoff.clock import Clock, goes_on_at
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
 from funnel.handoff.routing import Rotation, fit_bands, known_members
 from funnel.handoff.wayback import way_of
@@ -109,6 +109,9 @@ def open_for(
             [_opened(one, at) for one in made if one.remind_at == remind_at],
             due={"handoff_opened": {"remind": remind_at}},
         )
+    for one in made:
+        if one.offered_to and one.offered_to.days_off and (moment := goes_on_at(one, one.offered_to, workspace)):
+            record(workspace.pk, "day_off", at=at, data={"handoff": str(one.pk)}, due={"day_off": moment})
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,8 @@ from funnel.leads.stages import SALES
 from funnel.outbox.kinds import CONTACTS
 from funnel.outbox.models import Event
 from funnel.workspaces.asking import Asked
-from funnel.workspaces.hours import after, between, minutes_left
-from funnel.workspaces.models import Workspace
+from funnel.workspaces.hours import after, between, minutes_left, spans
+from funnel.workspaces.models import Member, Workspace
 
 # What is longer ago than this is for reports.
 LATELY = timedelta(days=92)
@@ -43,6 +44,19 @@ class Clock:
                 "contact_due_at": after(self.workspace, self.at, promise["contact"]),
             }
         return self.by_band[fit_band]
+
+
+def goes_on_at(one: Handoff, to: Member, workspace: Workspace) -> datetime | None:
+    """When a working day of the business begins, before an offer is due, on which `to` doesn't work; None if none does.
+
+    Somebody who was given it on such a day keeps it: whoever gave it knew.
+    """
+    worked = False
+    for begin, _ in takewhile(lambda span: span[0] < one.due_at, spans(workspace, one.opened_at)):
+        if not to.works_on(workspace.local(begin).date()):
+            return begin if worked else None
+        worked = True
+    return None
 
 
 def contacts() -> Any:

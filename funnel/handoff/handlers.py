@@ -9,6 +9,7 @@ from funnel.handoff import actions as handoff
 from funnel.handoff import passing
 from funnel.handoff.judging import is_live, score_and_judge
 from funnel.handoff.models import Handoff
+from funnel.handoff.routing import begins
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail import actions as mail
@@ -110,6 +111,19 @@ def pass_on(effects: list[Effect], at: datetime) -> None:
     """Nobody decided: offer it to somebody untried, else to the pool. A pool handoff stays open and late."""
     workspace = Workspace.objects.get(pk=effects[0].workspace_id)
     passing.reroute([one for _, one in _handoffs(effects) if one.offered_to_id], at=at, workspace=workspace)
+
+
+def day_off(effects: list[Effect], at: datetime) -> None:
+    """A working day begins on which whoever has an offer doesn't work: it goes on, as when time off begins."""
+    workspace = Workspace.objects.get(pk=effects[0].workspace_id)
+    today = begins(workspace, at)
+    waiting: dict[Member, list[Handoff]] = {}
+    for _, one in _handoffs(effects):
+        if one.offered_to is not None and not one.offered_to.works_on(today):
+            waiting.setdefault(one.offered_to, []).append(one)
+    Lead.objects.locked([one.lead_id for theirs in waiting.values() for one in theirs])
+    for member, theirs in waiting.items():
+        passing.reroute(theirs, by=member, reason=f"Doesn’t work on {today:%A}s", at=at, workspace=workspace)
 
 
 def cool(effects: list[Effect], at: datetime) -> None:

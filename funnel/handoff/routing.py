@@ -75,26 +75,30 @@ class Rotation:
     def __init__(self, members: Sequence[Member], off: Sequence[TimeOff], rules: Rules, workspace: Workspace) -> None:
         self.members, self.off, self.rules, self.workspace = members, off, rules, workspace
         self.here: list[Member] = []
-        self.away: dict[UUID, date] = {}
+        self.away: dict[UUID, str] = {}
         self.moved: dict[UUID, Member] = {}
 
     @classmethod
     def locked(cls, at: datetime, workspace: Workspace) -> Rotation:
         """Give the turns as they stand, locked until the transaction ends."""
         # Locked by id first: two workers that hand over at once may neither deadlock nor give one turn twice.
-        members = TURNS.rows()
-        today = workspace.local(at).date()
-        off = TimeOff.objects.filter(first__lte=begins(workspace, at), last__gte=today)
-        rotation = cls(members, list(off), Rules(), workspace)
+        return cls.of(TURNS.rows(), at, Rules(), workspace)
+
+    @classmethod
+    def of(cls, members: Sequence[Member], at: datetime, rules: Rules, workspace: Workspace) -> Rotation:
+        """Give the turns of these members as they stand."""
+        off = TimeOff.objects.filter(first__lte=begins(workspace, at), last__gte=workspace.local(at).date())
+        rotation = cls(members, list(off), rules, workspace)
         rotation.come_to(at)
         return rotation
 
     def come_to(self, at: datetime) -> None:
-        """Go on to a moment: who is away then stands aside."""
+        """Go on to a moment: who is away then, or doesn't work on the day that a lead is worked, stands aside."""
         self.at = at
         today, worked = self.workspace.local(at).date(), begins(self.workspace, at)
         rows = sorted((one for one in self.off if one.first <= worked and one.last >= today), key=lambda one: one.last)
-        self.away = {one.member_id: one.last for one in rows}
+        self.away = {one.pk: f"doesn’t work on {worked:%A}s" for one in self.members if not one.works_on(worked)}
+        self.away |= {one.member_id: f"is away, up to and including {day(one.last)}" for one in rows}
         here = [one for one in self.members if one.pk not in self.away]
         turns.begin_week(here, today)
         # Between equals who waits longest comes first; ids made in the same millisecond have no order.
@@ -169,7 +173,7 @@ class Rotation:
         if one.pk in tried:
             return "had this lead before"
         if one.pk in self.away:
-            return f"is away, up to and including {day(self.away[one.pk])}"
+            return self.away[one.pk]
         return "takes no leads" if one.active else "doesn’t work here any more"
 
     def _why_nobody(self, free: Collection[UUID]) -> str:
@@ -197,7 +201,7 @@ class Rotation:
             rows.append({"member": str(one.pk), "name": one.name, "says": why, "chosen": one == chosen})
         for one in self.members:
             if one.pk in self.away:
-                why = f"Is away, up to and including {day(self.away[one.pk])}."
+                why = f"{self.away[one.pk][:1].upper()}{self.away[one.pk][1:]}."
                 rows.append({"member": str(one.pk), "name": one.name, "says": why, "chosen": False})
         return rows
 

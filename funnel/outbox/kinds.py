@@ -89,6 +89,7 @@ KINDS: dict[str, Kind] = {
     "workspace_started": Kind("Business started"),
     "invited": Kind("Invited"),
     "time_off": Kind("Time off"),
+    "day_off": Kind("A day on which somebody doesn’t work"),
     "password_asked": Kind("Password link asked for"),
     "mail_tried": Kind("Test mail"),
     "mail_queued": Kind("Mail"),

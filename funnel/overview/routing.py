@@ -15,14 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from funnel.handoff import routing_rules, turns
 from funnel.handoff.conditions import IS, UNARY, covers, fits, labels, plain, values_of
 from funnel.handoff.models import RoutingRule
-from funnel.handoff.routing import Rules
+from funnel.handoff.routing import Rotation, Rules
 from funnel.handoff.trial import Share, Trial, try_again
 from funnel.leads.fields import lines_of
 from funnel.leads.identity import Refused
 from funnel.leads.models import FieldDefinition
 from funnel.overview.rules_forms import Telling, tells
 from funnel.scoring.rules import as_kept, own_of
-from funnel.workspaces.models import SELLERS, Member, Team, TeamMember, TimeOff
+from funnel.workspaces.models import SELLERS, Member, Team, TeamMember
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
 from funnel.workspaces.slots import slot
@@ -162,10 +162,9 @@ def _page(request: Any, *, status: int = 200, wrong: dict[str, str] | None = Non
     for one in TeamMember.objects.filter(member__active=True).select_related("member__user").order_by("id"):
         places.setdefault(one.team_id, []).append(one.member)
     takers = list(Member.objects.taking_leads().select_related("user"))
-    today = request.workspace.local(request.at).date()
-    turns.begin_week(takers, today)
-    away = TimeOff.objects.last_days(today)
-    in_turn = turns.in_order([one for one in takers if one.weekly_leads and one.pk not in away])
+    rotation = Rotation.of(takers, request.at, rules, request.workspace)
+    turns.begin_week(takers, request.workspace.local(request.at).date())
+    in_turn = turns.in_order([one for one in rotation.here if one.weekly_leads])
     sellers = Member.objects.active().filter(role__in=SELLERS).select_related("user").order_by("joined_at")
     last = len(rules.rules) - 1
     return render(
@@ -186,7 +185,7 @@ def _page(request: Any, *, status: int = 200, wrong: dict[str, str] | None = Non
             "teams": [(one, here := places.get(one.pk, []), {member.pk for member in here}) for one in teams],
             "sellers": list(sellers),
             "in_turn": in_turn,
-            "aside": [(one, away.get(one.pk)) for one in takers if one not in in_turn],
+            "aside": [(one, rotation.away.get(one.pk, "")) for one in takers if one not in in_turn],
             "whole": sum(one.weekly_leads for one in in_turn),
             "wrong": wrong or {},
             "at_team": at_team,

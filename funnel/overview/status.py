@@ -32,6 +32,7 @@ WORK = {
     "remind": "Reminders to write",
     "escalate": "Late leads to tell a manager about",
     "pass_on": "Late leads to offer to somebody else",
+    "day_off": "Leads to offer to somebody who works on that day",
     "cool": "Waiting times to end",
     "follow": "Next steps to pass on with their lead",
     "deals_follow": "Deals to pass on with their lead",

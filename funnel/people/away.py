@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 
 from django.db import transaction
@@ -72,6 +73,22 @@ def come_back(time_off: TimeOff, *, by: Member, at: datetime) -> None:
     days = {"first": time_off.first.isoformat(), "last": time_off.last.isoformat()}
     audit(by, "time off taken back", time_off.member.email, at=at, workspace=by.workspace, **days)
     time_off.delete()
+
+
+@transaction.atomic
+def work_on(member: Member, days: Collection[int], *, by: Member, at: datetime) -> None:
+    """Say on which weekdays a member works, Monday being 0; raise WrongDays or SomebodyElses.
+
+    Days on which the business is closed are not kept: should it open on one, they work then as everybody does.
+    """
+    if by.pk != member.pk and not by.leads_others:
+        raise SomebodyElses("Only an owner or a manager decides on which days somebody else works.")
+    open_on = [day for day, hours in enumerate(member.workspace.hours) if hours]
+    if not set(open_on) & set(days):
+        raise WrongDays("Choose a day at least. Who is to get no leads is switched off at People.", field="days")
+    member.days_off = "".join(str(day) for day in open_on if day not in days)
+    member.save(update_fields=["days_off"])
+    audit(by, "working days", member.email, at=at, workspace=member.workspace, off=member.days_off)
 
 
 def leave(effects: list[Effect], at: datetime) -> None:

@@ -16,8 +16,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.people import away
+from funnel.people.forms import LONG
 from funnel.templatetags.words import plural
-from funnel.workspaces.models import Member, TimeOff, Workspace
+from funnel.workspaces.models import SELLERS, Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 
@@ -87,6 +88,46 @@ def remove_time_off(request: HttpRequest, pk: UUID) -> HttpResponse:
     messages.success(request, f"{whose} here on these days.")
     back = "people" if request.POST.get("from") == "people" and by.leads_others else "me"
     return redirect(reverse(back) + "#off")
+
+
+class WorkingDaysForm(forms.Form):
+    """On which of the business's days somebody works."""
+
+    days = forms.TypedMultipleChoiceField(
+        label="Working days", coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, whose: Member, **kwargs: Any) -> None:
+        open_on = [(str(day), LONG[day]) for day, hours in enumerate(whose.workspace.hours) if hours]
+        kwargs["initial"] = {"days": [day for day, _ in open_on if day not in whose.days_off]}
+        super().__init__(*args, **kwargs)
+        self.whose = whose
+        self.fields["days"].choices = open_on  # type: ignore[attr-defined]
+
+    def save(self, *, by: Member, at: datetime) -> bool:
+        """Keep the days; False with a sentence at them where they can't be."""
+        if not self.is_valid():
+            return False
+        try:
+            with transaction.atomic():
+                away.work_on(self.whose, self.cleaned_data["days"], by=by, at=at)
+        except Refusal as refusal:
+            self.add_error("days", refusal.sentence)
+            return False
+        return True
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow("people")
+def working_days(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say on which days a member works."""
+    sellers = Member.objects.active().filter(role__in=SELLERS).select_related("user", "workspace")
+    one: Member = get_object_or_404(sellers, pk=pk)
+    form = WorkingDaysForm(request.POST if request.method == "POST" else None, whose=one)
+    if form.is_bound and form.save(by=request.member, at=request.at):  # type: ignore[attr-defined]
+        messages.success(request, f"Saved. {one.name} is given no leads on other days.")
+        return redirect("people")
+    return render(request, "funnel/people/days.html", {"one": one, "form": form}, status=422 if form.errors else 200)
 
 
 class HolidayForm(DaysForm):

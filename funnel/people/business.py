@@ -21,7 +21,7 @@ from funnel.mail import servers
 from funnel.mail.models import MailServer, Message
 from funnel.outbox.health import parts
 from funnel.people import actions as people
-from funnel.people.forms import DAYS, TimeInput
+from funnel.people.forms import DAYS, LONG, TimeInput
 from funnel.people.letterhead import LetterheadForm
 from funnel.people.places import countries, zone_choices
 from funnel.people.post import MailServerForm
@@ -29,9 +29,6 @@ from funnel.workspaces.faces import logo_path
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
-
-LONG = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
 
 # What is wrong with a promise, whatever it is.
 HOURS = dict.fromkeys(

@@ -18,6 +18,7 @@ from funnel.workspaces.gate import database_now
 from funnel.workspaces.models import User
 
 DAYS = tuple(zip("0123456", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
+LONG = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class TimeInput(forms.TimeInput):

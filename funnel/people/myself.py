@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.people import keys
 from funnel.people.actions import audit
-from funnel.people.away_views import TimeOffForm, to_come
+from funnel.people.away_views import TimeOffForm, WorkingDaysForm, to_come
 from funnel.people.door import closes_without_store
 from funnel.workspaces import limits
 from funnel.workspaces.models import SELLERS, Member
@@ -30,7 +30,7 @@ class NameForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow("read")
 def me(request: HttpRequest) -> HttpResponse:
-    """Change one's name or password, and enter when one is away."""
+    """Change one's name or password, and enter when one works and is away."""
     member: Member = request.member  # type: ignore[attr-defined]
     user = member.user
     which = request.POST.get("which", "")
@@ -55,11 +55,16 @@ def me(request: HttpRequest) -> HttpResponse:
     if which == "off" and off.save(by=member, at=request.at):  # type: ignore[attr-defined]
         messages.success(request, "Entered. Nobody gives you leads on these days.")
         return redirect(reverse("me") + "#off")
-    wrong = name.errors or password.errors or off.errors
+    days = WorkingDaysForm(request.POST if which == "days" else None, whose=member)
+    if which == "days" and member.role in SELLERS and days.save(by=member, at=request.at):  # type: ignore[attr-defined]
+        messages.success(request, "Saved. Nobody gives you leads on other days.")
+        return redirect(reverse("me") + "#days")
+    wrong = name.errors or password.errors or off.errors or days.errors
     context = {
         "name": name,
         "password": password,
         "off": off,
+        "days": days,
         "sells": member.role in SELLERS,
         "time_off": to_come(member.workspace, request.at, member),  # type: ignore[attr-defined]
     }

@@ -23,6 +23,7 @@ urlpatterns = [
     path("people/", views.people_page, name="people"),
     path("people/time-off/", views.add_time_off, name="time-off-add"),
     path("time-off/<uuid:pk>/take-back/", away.remove_time_off, name="time-off-remove"),
+    path("people/<uuid:pk>/days/", away.working_days, name="working-days"),
     path("holidays/", away.holidays, name="holidays"),
     path("holidays/<slug:day>/take-back/", away.reopen, name="holiday-remove"),
     path("people/invite/", views.invite, name="invite"),

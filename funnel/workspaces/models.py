@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import secrets
 from datetime import date, datetime
 from typing import Any, ClassVar
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -153,6 +153,8 @@ class Member(models.Model):
     takes_leads = models.BooleanField(default=False)
     # What they can take a week, which is also their share of the leads that go by turn; none by turn at 0.
     weekly_leads = models.PositiveSmallIntegerField(default=10)
+    # The weekdays on which they don't work although the business does: "34" is Thursday and Friday.
+    days_off = models.CharField(max_length=7, blank=True, default="", db_default="")
     last_turn_at = models.DateTimeField(null=True)
     # Leads by turn that they should have had, less those they had; see funnel/handoff/turns.py.
     owed = models.FloatField(default=0)
@@ -173,6 +175,18 @@ class Member(models.Model):
     def is_taking(self) -> bool:
         """Whether a lead may be offered to them; many at once are asked by `taking_leads`."""
         return self.active and self.takes_leads and self.role in SELLERS
+
+    def works_on(self, day: date) -> bool:
+        """Whether this is a day on which they work where the business does; time off and holidays are not asked."""
+        return str(day.weekday()) not in self.days_off
+
+    @property
+    def own_days(self) -> str:
+        """The days on which they work, in words; blank where these are the business's own."""
+        if not self.days_off:
+            return ""
+        open_on = (day for day, hours in enumerate(self.workspace.hours) if hours and str(day) not in self.days_off)
+        return ", ".join(calendar.day_abbr[day] for day in open_on)
 
     @property
     def name(self) -> str:
@@ -219,11 +233,6 @@ class TimeOffQuerySet(models.QuerySet["TimeOff"]):
     def on(self, day: date) -> TimeOffQuerySet:
         """Those that cover a day."""
         return self.filter(first__lte=day, last__gte=day)
-
-    def last_days(self, day: date, until: date | None = None) -> dict[UUID, date]:
-        """Who is away on a day, or on one of the days up to another, and the last day of it."""
-        found = self.filter(first__lte=until or day, last__gte=day)
-        return dict(found.order_by("last").values_list("member", "last"))
 
 
 class TimeOff(TenantRow):

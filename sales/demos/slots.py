@@ -91,7 +91,7 @@ def _days(
         if opens > end:
             return
         day = workspace.local(opens).date()
-        if closes <= earliest:
+        if closes <= earliest or not page.member.works_on(day):
             continue
         times = []
         moment = opens
@@ -127,14 +127,17 @@ def _busy(member: Member, begin: datetime, end: datetime, besides: Demo | None) 
 
 
 def is_away(member: Member, moment: datetime, workspace: Workspace) -> bool:
-    """Whether the member has taken that day off."""
-    return bool(TimeOff.objects.on(workspace.local(moment).date()).filter(member=member).exists())
+    """Whether the member has taken that day off, or doesn't work on such days."""
+    on = workspace.local(moment).date()
+    return not member.works_on(on) or bool(TimeOff.objects.on(on).filter(member=member).exists())
 
 
 def unusual(holder: Member, starts_at: datetime, ends_at: datetime, *, by: Member, workspace: Workspace) -> str:
     """What speaks against a time that `by` chose for a member's demo, as a sentence; blank where nothing does."""
     begins, ends = workspace.local(starts_at), workspace.local(ends_at)
     on = words.day(begins.date())
+    if not holder.works_on(begins.date()):
+        return f"{'You don’t' if holder == by else f'{holder.first_name} doesn’t'} work on {begins:%A}s."
     if is_away(holder, starts_at, workspace):
         return f"{'You are' if holder == by else f'{holder.first_name} is'} off on {on}."
     if begins.date() in workspace.holidays:

@@ -67,11 +67,12 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
 
 
 def _away(found: list[Demo], monday: date) -> set[tuple[Any, date]]:
-    """The days of this week on which somebody who has a demo is away."""
+    """The days of this week on which somebody who has a demo is away or doesn't work."""
     if not found:
         return set()
     rows = TimeOff.objects.filter(
         member__in={one.holder_id for one in found}, first__lt=monday + WEEK, last__gte=monday
     ).values_list("member", "first", "last")
     days = [monday + timedelta(days=ahead) for ahead in range(7)]
-    return {(member, day) for member, first, last in rows for day in days if first <= day <= last}
+    off = {(member, day) for member, first, last in rows for day in days if first <= day <= last}
+    return off | {(one.holder_id, day) for one in found for day in days if not one.holder.works_on(day)}
