@@ -186,7 +186,8 @@ def cancel(demo: Demo, *, by: Member | None, at: datetime, reason: str = "", wit
 def held(demo: Demo, *, by: Member, at: datetime, note: str = "", seen: int | None = None) -> Demo:
     """Say that a demo was held; one noted as missed is put right, and “We missed you” doesn’t go if it still waits.
 
-    `seen` is the version that the person saw. Raises Decided, NotYet, NotBooked or NotYourDemo.
+    Said before its end, it ended now. `seen` is the version that the person saw. Raises Decided, NotYet, NotBooked or
+    NotYourDemo.
     """
     return _decide(demo, DemoState.HELD, by=by, at=at, note=note, seen=seen)
 
@@ -215,9 +216,12 @@ def _decide(demo: Demo, to: DemoState, *, by: Member, at: datetime, note: str, s
         reserve(now.holder, now.starts_at, now.ends_at, past=True, besides=now, by=by)
         why = "Not sent: the demo was held after all."
         mail.take_back("demo-missed", lead_ids=[now.lead_id], why=why, demo=str(now.pk))
+    if to == DemoState.HELD and now.starts_at < at < now.ends_at:
+        # It ended before its time, and what was left of it is free again.
+        now.ends_at = at
     was, now.state, now.decided_at = now.state, to, at
     now.note = note or now.note
-    _change(now, "state", "note", "decided_at", at=at, by=by)
+    _change(now, "state", "note", "decided_at", "ends_at", at=at, by=by)
     kind = "demo_held" if to == DemoState.HELD else "demo_missed"
     times = Demo.objects.filter(lead=now.lead, state=DemoState.MISSED).count()
     _tell(now, kind, by=by, at=at, occurred_at=min(now.starts_at, at), note=note, was=str(was), times=times)

@@ -134,7 +134,7 @@ class DemoView(ApiView):
 
     @spec("A demo was held", body=NOTE, may_be_empty=True, answers={200: DEMO_SCHEMA})
     def held(self, request: Request, pk: UUID) -> Response:
-        """Say that it was held; 409 before it began. One noted as missed is put right."""
+        """Say that it was held; 409 before it began, before its end it ends now. One noted as missed is put right."""
         return self.told(actions.held(self.demo(pk), by=self.member, at=self.at, note=self._note()))
 
     @spec("The lead did not come", body=NOTE, may_be_empty=True, answers={200: DEMO_SCHEMA})
