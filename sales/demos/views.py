@@ -59,19 +59,26 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
         status = 422
         if form.is_valid() and not (asks := _asks(request, form, form.cleaned_data.get("holder") or member)):
             holder = form.cleaned_data.get("holder") or member
+            been = _been(request, form)
             try:
                 with transaction.atomic():
-                    made = verbs.book(lead, holder=holder, by=member, at=request.at, **form.values())  # type: ignore[attr-defined]
+                    made = verbs.book(lead, holder=holder, by=member, at=request.at, past=been, **form.values())  # type: ignore[attr-defined]
+                    if been:
+                        verbs.held(made, by=member, at=request.at)  # type: ignore[attr-defined]
             except Refusal as refusal:
                 status = _refused(form, refusal)
             else:
+                if been:
+                    messages.success(request, f"Noted: held {day_time(made.starts_at)}.")
+                    return redirect(reverse("lead", args=[lead.pk]) + "#demos")
                 told = _told(workspace, "Both get the appointment by mail.", "pass their link on yourself.")
                 messages.success(request, f"Booked: {day_time(made.starts_at)}. {told}")
                 return redirect(reverse("lead", args=[lead.pk]) + "#demos")
     said = f"With {lead}" + (f", {lead.company_name}" if lead.company_name and lead.name else "")
     free = _free(request, rep, own)
-    context = {"lead": lead, "form": form, "may": may_book(member, lead), "says": said, "asks": asks, **free}
-    return render(request, "sales/demo_book.html", context, status=status)
+    past = bool(asks) and _been(request, form)
+    context = {"lead": lead, "form": form, "may": may_book(member, lead), "says": said, "asks": asks, "past": past}
+    return render(request, "sales/demo_book.html", context | free, status=status)
 
 
 @allow("deals.change")
@@ -208,8 +215,17 @@ def _asks(request: HttpRequest, form: DemoForm, holder: Member, demo: Demo | Non
     given, member = form.cleaned_data, _member(request)
     if demo and (given["starts_at"], given["ends_at"], holder) == (demo.starts_at, demo.ends_at, demo.holder):
         return ""
+    if demo is None and _been(request, form):
+        found = f"{day_time(given['starts_at'])} has passed, so it is noted as held"
+        return "" if request.POST.get("anyway") == found else found
     found = unusual(holder, given["starts_at"], given["ends_at"], by=member, workspace=_workspace(request))
     return "" if request.POST.get("anyway") == found else found
+
+
+def _been(request: HttpRequest, form: DemoForm) -> bool:
+    """Whether the time is over already, and not by years: a meeting that was held without having been booked."""
+    given, at = form.cleaned_data, request.at  # type: ignore[attr-defined]
+    return bool(at - verbs.FAR < given["starts_at"] and given["ends_at"] <= at)
 
 
 def _free(request: HttpRequest, rep: Member, own: BookingPage | None, demo: Demo | None = None) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from funnel.mail.models import Message
+from funnel.outbox.models import Event
 from funnel.people import away
 from funnel.templatetags import words
 from sales.demos import actions as demos
@@ -108,3 +110,40 @@ def test_whose_free_times_are_shown_follows_who_is_chosen(owner, rep, other_rep,
     for odd in ("x", str(owner.workspace_id)):
         assert "When Olga is free" in text(browse(owner).get(form, {"holder": odd}))
     assert "When Rita is free" in text(browse(rep).get(form, {"holder": str(other_rep.pk)})), "a rep books one’s own"
+
+
+def test_a_demo_that_was_held_without_a_booking_is_noted_after_a_question_and_writes_to_nobody(
+    rep, catch, browse, gate, work
+):
+    lead = catch(rep)
+    with gate(rep) as at:
+        starts = at.replace(second=0, microsecond=0) - timedelta(days=1)
+    form, given = reverse("sales:demo-book", args=[lead.pk]), typed(rep, starts)
+    asked = browse(rep).post(form, given)
+    says = f"{words.day_time(starts.astimezone(rep.workspace.zone))} has passed, so it is noted as held"
+    assert (asked.status_code, says in text(asked), "Note it as held" in text(asked)) == (422, True, True)
+    with gate(rep):
+        assert not Demo.objects.exists()
+    noted = browse(rep).post(form, given | {"anyway": says}, follow=True)
+    assert "Noted: held" in text(noted)
+    work()
+    with gate(rep):
+        demo = Demo.objects.select_related("lead", "deal").get()
+        assert (demo.starts_at, demo.state, demo.lead.stage, demo.deal.stage) == (starts, "held", "demo", "demo")
+        assert not Message.objects.exists()
+        told = Event.objects.filter(lead=lead, kind__in=["demo_booked", "demo_held"])
+        assert {one.occurred_at for one in told} == {starts}
+
+
+def test_what_is_left_of_a_demo_that_ended_early_can_be_booked(rep, past_demo, catch, browse, api, gate):
+    demo = past_demo(rep, hours=0.25)
+    other = catch(rep, "Ben Bell")
+    with gate(rep) as at:
+        left = {"starts_at": (at + timedelta(minutes=2)).isoformat(), "ends_at": demo.ends_at.isoformat()}
+    key = api(rep)
+    assert key.post("demos/", {"lead": str(other.pk), **left}).status_code == 409
+    browse(rep).post(reverse("sales:demo-held", args=[demo.pk]), {"version": "1"})
+    assert key.post("demos/", {"lead": str(other.pk), **left}).status_code == 201
+    with gate(rep):
+        ended = Demo.objects.get(pk=demo.pk)
+        assert (ended.state, ended.starts_at, ended.ends_at) == ("held", demo.starts_at, ended.decided_at)
