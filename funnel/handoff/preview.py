@@ -153,7 +153,8 @@ def _customers(told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | No
     opened = Handoff.objects.filter(lead__in=[lead.pk for lead, _, _ in moments]).order_by()
     first = dict(opened.values_list("lead").annotate(first=Min("opened_at")))
     for lead, _, would in moments:
-        was = first.get(lead.pk) or lead.ready_at
+        # Who asks again as a customer is handed over once more; that isn't how they became one.
+        was = _by_then(first.get(lead.pk), lead.customer_since) or _by_then(lead.ready_at, lead.customer_since)
         would = _by_then(would, lead.customer_since)
         told["all"] += 1
         told["handed"] += would is not None

@@ -25,6 +25,8 @@ from funnel.templatetags.words import number, plural
 from funnel.workspaces.roles import allow, may
 
 VERSIONS = 50
+# Below so many a week a tenth of one says something.
+FEW = 10
 
 
 @require_safe
@@ -138,10 +140,10 @@ def _look(found: Basis, at: datetime) -> dict[str, Any]:
     customers, losses, weekly = told["customers"], told["losses"], told["weekly"]
     days = customers["days"] / customers["both"] if customers["both"] else 0
     whole = abs(round(days))
-    apart = (
-        "on the same day" if not whole else f"on average {plural(whole, 'day')} {'earlier' if days > 0 else 'later'}"
-    )
-    weeks = 4
+    apart = "on the same day"
+    if whole:
+        mean = "on average " if customers["both"] > 1 else ""
+        apart = f"{mean}{plural(whole, 'day')} {'earlier' if days > 0 else 'later'}"
     ready = told["ready"]
     return {
         "through": True,
@@ -150,8 +152,14 @@ def _look(found: Basis, at: datetime) -> dict[str, Any]:
         "more": told["more"], "fewer": told["fewer"], "moved": told["moved"], "people": told["people"],
         "customers": customers, "losses": losses, "apart": apart if customers["both"] else "",
         "named": _dated(customers["named"]), "alarms": _dated(losses.get("named", [])),
-        "week_then": round(weekly["then"] / weeks), "week_now": round(weekly["now"] / weeks), "places": told["places"],
+        "week_then": _weekly(weekly["then"]), "week_now": _weekly(weekly["now"]), "places": told["places"],
     }  # fmt: skip
+
+
+def _weekly(many: int) -> float:
+    """How many of four weeks come in one; of few a part of one is told too, or one a month would be none."""
+    one = many / 4
+    return round(one) if one >= FEW else round(one, 1)
 
 
 def _dated(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ from funnel.workspaces.models import Workspace
 
 # Leads a slice: the first, the least and the most; the others as many as take so many seconds. On PostgreSQL only this
 # business's own scoring waits meanwhile, on SQLite every writer does.
-FIRST, LEAST, MOST, SECONDS = (100, 20, 2000, SHORT) if settings.SQLITE else (2000, 500, 50_000, 1.0)
+FIRST, LEAST, MOST, SECONDS = (100, 20, 2000, SHORT) if settings.SQLITE else (2000, 500, 50_000, 0.25)
 # So many half-lives before its epoch a point is nothing: 2^x of a float ends at x = -1074.
 FADED = -1070
 
