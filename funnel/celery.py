@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import sys
 import time
 import warnings
 from typing import Any
@@ -15,8 +16,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "funnel.settings")
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.exceptions import CPendingDeprecationWarning
-from celery.signals import beat_init, setup_logging, worker_init, worker_ready
+from celery.signals import beat_init, setup_logging, task_prerun, worker_init, worker_ready
 from django.conf import settings
+from django.db import close_old_connections
 from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -96,6 +98,8 @@ def configuration() -> dict[str, Any]:
             "worker_prefetch_multiplier": 4,
         }
     return broker | {
+        # Celery would close the database after each task; see _keep_the_database.
+        "CELERY_DB_REUSE_MAX": sys.maxsize,
         "accept_content": ["json"],
         "beat_schedule": SCHEDULE,
         "beat_scheduler": "funnel.outbox.heartbeat:Beat",
@@ -111,7 +115,8 @@ def configuration() -> dict[str, Any]:
         "task_time_limit": TIME_LIMIT,
         "timezone": "UTC",
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "worker_max_tasks_per_child": 500,
+        # While one process makes way for another, which takes seconds, nobody may be there for what is live.
+        "worker_max_tasks_per_child": 50_000,
         "worker_redirect_stdouts": False,
         "worker_send_task_events": False,
         "worker_soft_shutdown_timeout": 30,
@@ -132,6 +137,12 @@ app.set_default()
 @setup_logging.connect
 def _keep_our_logging(**_signal: Any) -> None:
     """Leave the logging to settings.LOGGING: Celery would print a line per ring."""
+
+
+@task_prerun.connect
+def _keep_the_database(**_signal: Any) -> None:
+    """Let a task go on with the connection of the one before, as a request does: but for a broken or an old one."""
+    close_old_connections()
 
 
 @worker_init.connect

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from funnel.handoff import actions as handoff
 from funnel.handoff.preview import becoming_ready
 from funnel.leads.actions import touch
 from funnel.leads.identity import Capture
@@ -87,6 +88,15 @@ def test_customers_of_the_past_would_have_been_handed_over_by_so_many_days(known
     assert found["customers"]["days"] == pytest.approx(10, abs=0.1), "ready with the first call, twenty days ago"
     assert (found["losses"]["all"], found["losses"]["handed"]) == (2, 1)
     assert {row["days"] for row in found["customers"]["named"]} == {10.0, None}
+
+
+def test_who_asks_again_as_a_customer_was_not_handed_over_before_they_bought(known, gate, owner, rep, browse, work):
+    bought = known(5, end=Stage.CUSTOMER)
+    with gate(owner) as at:
+        handoff.open_for([Lead.objects.get(pk=bought.pk)], why={bought.pk: "."}, workspace=owner.workspace, at=at)
+    then = tried(gate, owner, work, rules(ready={band: [2, 3, 4] for band in "ABCD"}))
+    assert (then.figures["customers"]["handed"], then.figures["customers"]["both"]) == (1, 0)
+    assert "Never, by hand" in html.unescape(browse(owner).get("/rules/").content.decode())
 
 
 def test_how_many_a_week_would_come_to_sales_and_what_they_can_take(known, gate, owner, rep, work):
