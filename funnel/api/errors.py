@@ -23,6 +23,7 @@ from django.template.loader import render_to_string
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from funnel.workspaces.again import was_ended
 from funnel.workspaces.limits import StoreAway
 from funnel.workspaces.refusals import Refusal
 
@@ -77,7 +78,9 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     if told is None:
         return None
     body, headers = told
-    return Response(body, body["status"], content_type=PROBLEM, headers=headers)
+    response = Response(body, body["status"], content_type=PROBLEM, headers=headers)
+    response.ended = was_ended(error)  # type: ignore[attr-defined]
+    return response
 
 
 def _told(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
@@ -89,7 +92,7 @@ def _told(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
     if isinstance(error, exceptions.APIException):
         return _framework(error)
     if isinstance(error, OperationalError | InterfaceError | StoreAway):
-        log.warning("Answered 503: %s", " ".join(str(error).split())[:300])
+        log.warning("The database or the counters refused: %s", " ".join(str(error).split())[:300])
         return document(503, BUSY), {"Retry-After": RETRY_AFTER}
     if isinstance(error, IntegrityError):
         log.warning("Answered 409: %s", " ".join(str(error).split())[:300])
@@ -148,7 +151,9 @@ def _answer_for(request: HttpRequest, error: Exception) -> HttpResponse | None:
     if told is None:
         return None
     body, headers = told
-    return answer(request, body["status"], body["detail"], headers, body)
+    response = answer(request, body["status"], body["detail"], headers, body)
+    response.ended = was_ended(error)  # type: ignore[attr-defined]
+    return response
 
 
 def answer(

@@ -26,19 +26,8 @@ from funnel.workspaces.models import ApiKey, Member, Workspace
 SAFE = ("GET", "HEAD", "OPTIONS")
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 # Doors for people outside: they open the gate by their own token, whoever may be logged in.
-PUBLIC = (
-    "/f/",
-    "/b/",
-    "/m/",
-    "/q/",
-    "/u/",
-    "/logo/",
-    "/join/",
-    "/password/",
-    "/accounts/password/",
-    "/healthz",
-    "/readyz",
-)
+DOORS = ("/f/", "/b/", "/m/", "/q/", "/u/")
+PUBLIC = (*DOORS, "/logo/", "/join/", "/password/", "/accounts/password/", "/healthz", "/readyz")
 
 # The one address under /api/ that is a page: people read it with their log-in.
 DOCS = "/api/v1/docs/"
