@@ -2,4 +2,11 @@
 
 from pathlib import Path
 
-FREE_MAIL = frozenset(Path(__file__).with_suffix(".txt").read_text().split())
+
+def _listed(name: str) -> frozenset[str]:
+    return frozenset((Path(__file__).parent / f"{name}.txt").read_text().split())
+
+
+FREE_MAIL = _listed("free_mail")
+# Made for one mail and thrown away; mostly the public list github.com/disposable-email-domains (CC0).
+DISPOSABLE = _listed("disposable")

@@ -17,14 +17,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from funnel.leads.free_mail import FREE_MAIL
+from funnel.leads.free_mail import DISPOSABLE, FREE_MAIL
 from funnel.leads.identity import business_domain
 from funnel.leads.models import FieldDefinition, Lead, Source
 from funnel.outbox.kinds import KINDS
 from funnel.outbox.models import Event
 
 SETS = Path(__file__).parent / "sets"
-DISPOSABLE = frozenset((Path(__file__).parent / "disposable.txt").read_text().split())
 STANDARD = {"name": "Name", "email": "E-mail", "phone": "Phone", "company_name": "Company"}
 OWN = "fields."
 # How a rule over a field reads after the field's name; {} is its value.

@@ -126,6 +126,13 @@ def test_colleagues_share_a_company_and_free_mail_tells_none(take, look):
     assert look(lambda: Lead.objects.filter(company__isnull=False).count()) == 2
 
 
+@pytest.mark.parametrize("domain", ["mailinator.com", "0-mailer.dynv6.net"])
+def test_strangers_behind_one_service_of_throw_away_addresses_are_no_colleagues(take, look, domain):
+    take(Capture(email=f"ann@{domain}", company="Bell Ltd"), Capture(email=f"joe@{domain}", company="Price Ltd"))
+    assert look(Company.objects.count) == 0
+    assert look(lambda: {lead.company_name for lead in Lead.objects.all()}) == {"Bell Ltd", "Price Ltd"}
+
+
 def test_the_earliest_touch_says_where_somebody_came_from(take, look, gate, owner):
     with gate(owner) as at:
         pass

@@ -41,6 +41,16 @@ def test_fit_counts_what_we_know_and_being_received_gives_no_engagement(lead, ow
         assert engagement(at) == 0.0
 
 
+def test_a_throw_away_address_is_at_no_domain_of_its_own(gate, owner, work):
+    with gate(owner) as at:
+        captures = [Capture(name="Ann", email=f"ann@{domain}") for domain in ("bell.example", "0-mailer.dynv6.net")]
+        receive(owner.workspace, captures, at=at)
+    work()
+    with gate(owner):
+        own, thrown = LeadScore.objects.order_by("-fit").values_list("fit", flat=True)
+        assert (own, thrown) == (10 + 10 + 15, 10 + 10)
+
+
 def test_points_lose_half_their_value_every_half_life(lead, owner, gate, work):
     with gate(owner) as at:
         touch(lead, "call", at=at, occurred_at=at - timedelta(days=28))
