@@ -30,7 +30,8 @@ from tests.proof.tables import (
     reckoned,
     told,
 )
-from tests.proof.year import HOLIDAYS, ZONE, Year
+from tests.proof.year import Year
+from tests.proof.year_clock import HOLIDAYS, ZONE
 
 COLUMNS = ("received_at", *ARRIVALS.values(), "customer_since")
 PLANNED = ("Late", "Today", "Tomorrow", "Later")
