@@ -18,10 +18,14 @@ from funnel.workspaces.slots import slot
 from sales.queue.desk import MOST
 from tests.proof.tables import (
     CHAINS,
+    DEMOS,
+    DONE,
+    DROPPED,
     HOLDERS,
     LAPSES,
     NEEDS,
     NO_STEP,
+    NOTHING,
     RUNNING,
     SILENT,
     STEPS,
@@ -57,8 +61,12 @@ class Recount(Tables):
         self.same("people", len(came), len(self.year.came))
         self.same("leads", {row[0] for row in self.rows("SELECT id FROM funnel_lead WHERE workspace_id = %(ws)s")},
                   {str(pk) for pk in came})  # fmt: skip
-        stuck = "SELECT count(*) FROM funnel_effect WHERE workspace_id = %(ws)s AND state = 'stuck'"
-        self.same("stuck", 0, self.one(stuck))
+        held = self.rows("SELECT id FROM marketing_submission WHERE workspace_id = %(ws)s AND quarantined")
+        self.same("held", {str(pk) for pk in self.year.held}, {row[0] for row in held})
+        for name, sql in DONE.items():
+            self.same(name, self.year.did[name], self.one(sql))
+        for name, sql in DROPPED.items():
+            self.same(name, 0, self.one(sql))
         return self.found
 
     def facts(self) -> list[str]:
@@ -135,7 +143,7 @@ class Recount(Tables):
             card = page["headline"]["context"]
             self.money(what, card, period, span, None)
             each = {one.pk: (won, target) for one, won, target in card["each"]}
-            for rep in self.year.reps:
+            for rep in self.year.people.values():
                 won, target = self.won(span, rep), self.target(period, rep)
                 self.same(f"{what}: {rep.name}", each.get(rep.pk, (0, None)), (won, target))
         card = next(card["context"] for card in page["cards"] if "channels_card" in card["template"])
@@ -164,6 +172,10 @@ class Recount(Tables):
         by_itself = [self.one(one, week=week, mail=self.year.owner.email) for one in NEEDS]
         takers = "SELECT count(*) FROM funnel_member WHERE workspace_id = %(ws)s AND active AND takes_leads"
         no_taker = page["on_the_way"] and not self.one(takers)
+        lines = {need["icon"]: int(need["what"].split()[0].replace(",", "")) for need in page["needs"]}
+        held, asked = (self.one(one) for one in NEEDS[:2])
+        self.same(f"{what}: held back", lines.get("inbox", 0), held)
+        self.same(f"{what}: questions", lines.get("message-2", 0), asked)
         things = len({*named, *own}) + min(back, 3) + sum(map(bool, (*by_itself, left, silent, no_taker)))
         self.same(f"{what}: things", page["things"], things)
 
@@ -248,14 +260,17 @@ class Recount(Tables):
         )  # fmt: skip
         self.same(f"{what}: new", page["new"], new)
         days = [begins_on(self.now.astimezone(ZONE).date() + timedelta(days=n), self.workspace) for n in (1, 2)]
-        steps = self.rows(STEPS, who=rep.pk, tomorrow=days[0], beyond=days[1])[:MOST]
-        rest = Counter(title for (title,) in self.rows(NO_STEP, who=rep.pk))
-        rows = Counter(title for (title,) in steps) + rest
+        planned = [
+            row for sql in (STEPS, DEMOS) for row in self.rows(sql, who=rep.pk, tomorrow=days[0], beyond=days[1])[:MOST]
+        ]
+        seen = {pk for _, pk in planned}
+        rest = [row for row in self.rows(NO_STEP, who=rep.pk)[: 3 * MOST] if row[1] not in seen]
+        silent = [row for row in rest if row[0] != NOTHING][:MOST]
+        rows = Counter(title for title, _ in planned + silent)
+        rows[NOTHING] = min(len(rest) - len(silent), MOST)
         shown = {group.title: len(group.rows) for group in page["groups"]}
-        for title in PLANNED:
+        for title in (*PLANNED, NOTHING):
             self.same(f"{what}: {title}", shown.get(title, 0), rows[title])
-        none = "Without a next step"
-        self.same(f"{what}: {none}", shown.get(none, 0), min(rows[none], MOST))
         self.same(f"{what}: to do", page["to_do"], new + sum(rows[title] for title in PLANNED[:3]))
 
     def groups(self, what: str, page: dict[Any, Any], tables: dict[Any, dict[str, int]]) -> None:
@@ -281,6 +296,9 @@ class Recount(Tables):
         with patch("marketing.reports.views.SHOWN", 1):
             page_of_one = self.page(self.year.marketer, "marketing:home", period=key)
         self.campaigns(f"{what}, one shown", page_of_one["campaigns"], campaigns, running[:1])
+        held, asked = (self.one(one) for one in NEEDS[:2])
+        self.same(f"{what}: held", len(page["held"]), min(held, 1))
+        self.same(f"{what}: questions", page["questions"], asked)
         reasons = self.rows(
             "SELECT r.name, count(DISTINCT h.lead_id) FROM funnel_handoff h JOIN funnel_givebackreason r"
             " ON r.id = h.reason_id JOIN funnel_lead l ON l.id = h.lead_id WHERE h.workspace_id = %(ws)s"

@@ -18,6 +18,9 @@ from funnel.outbox.kinds import CONTACTS
 from funnel.workspaces.models import Member
 from tests.proof.year import Year
 
+OPEN = "'qualified', 'demo', 'negotiation'"
+NOTHING = "Without a next step"
+OF_WHO_LEFT = " JOIN funnel_member m ON m.id = t.holder_id WHERE t.workspace_id = %(ws)s AND NOT m.active"
 # What became of the leads that were handed over for the first time between two moments: a row per chain of offers.
 CHAINS = """
 WITH RECURSIVE chain(root, opened, due, id) AS (
@@ -98,23 +101,56 @@ NEEDS = (
     "SELECT count(*) FROM funnel_auditentry a JOIN funnel_member m ON m.id = a.actor_id WHERE a.workspace_id = %(ws)s"
     " AND a.action = 'takes no leads' AND a.at >= %(week)s AND m.role = 'rep' AND a.target = %(mail)s",
 )
-# The open steps of a rep, each under its heading; then the leads of theirs without one, and whether nobody spoke.
+# The open steps of a rep and the demos to come or to tell of, each under its heading with its lead.
 STEPS = """
 SELECT CASE WHEN t.due_at < %(at)s THEN 'Late' WHEN t.due_at < %(tomorrow)s THEN 'Today'
-    WHEN t.due_at < %(beyond)s THEN 'Tomorrow' ELSE 'Later' END
+    WHEN t.due_at < %(beyond)s THEN 'Tomorrow' ELSE 'Later' END, l.id
 FROM sales_task t JOIN funnel_lead l ON l.id = t.lead_id WHERE t.workspace_id = %(ws)s AND t.done_at IS NULL
 AND t.holder_id = %(who)s AND (l.holder_id = %(who)s OR EXISTS (SELECT 1 FROM sales_deal d WHERE d.lead_id = l.id
     AND d.holder_id = %(who)s AND d.stage IN ('qualified', 'demo', 'negotiation')))
 ORDER BY t.due_at, t.id
 """
+DEMOS = """
+SELECT CASE WHEN ends_at <= %(at)s THEN 'Late' WHEN starts_at < %(tomorrow)s THEN 'Today'
+    WHEN starts_at < %(beyond)s THEN 'Tomorrow' ELSE 'Later' END, lead_id
+FROM sales_demo WHERE workspace_id = %(ws)s AND state = 'booked' AND holder_id = %(who)s ORDER BY starts_at, id
+"""
+# The leads of a rep without a step: first those to whom nobody spoke since they were taken, then by engagement.
 NO_STEP = f"""
-SELECT CASE WHEN max(h.opened_at) IS NULL THEN 'Without a next step' WHEN max(h.contact_due_at) < %(at)s THEN 'Late'
-    ELSE 'Today' END
+SELECT CASE WHEN max(h.opened_at) IS NULL THEN '{NOTHING}' WHEN max(h.contact_due_at) < %(at)s THEN 'Late'
+    ELSE 'Today' END, l.id
 FROM funnel_lead l LEFT JOIN funnel_handoff h ON h.lead_id = l.id AND {UNSPOKEN}
+LEFT JOIN funnel_leadscore s ON s.lead_id = l.id AND s.basis_id IN (
+    SELECT id FROM funnel_basis WHERE workspace_id = %(ws)s AND in_force)
 WHERE {SELLING} AND l.holder_id = %(who)s AND NOT EXISTS (SELECT 1 FROM sales_task t WHERE t.lead_id = l.id
     AND t.holder_id = %(who)s AND t.done_at IS NULL)
-GROUP BY l.id
+GROUP BY l.id, s.total
+ORDER BY max(h.closed_at) IS NULL, max(h.closed_at), s.total IS NULL, s.total DESC, l.id DESC
 """
+# What was done by hand, and how often it stands in the tables.
+DONE = {
+    "sent in": "SELECT count(*) FROM marketing_submission WHERE workspace_id = %(ws)s",
+    "let through": "SELECT count(*) FROM marketing_submission WHERE workspace_id = %(ws)s AND released_at IS NOT NULL",
+    "questions": "SELECT count(*) FROM funnel_question WHERE workspace_id = %(ws)s",
+    "answers": "SELECT count(*) FROM funnel_question WHERE workspace_id = %(ws)s AND answered_at IS NOT NULL",
+    "demos booked": "SELECT count(*) FROM sales_demo WHERE workspace_id = %(ws)s",
+    "demos held": "SELECT count(*) FROM sales_demo WHERE workspace_id = %(ws)s AND state = 'held'",
+    "demos missed": "SELECT count(*) FROM sales_demo WHERE workspace_id = %(ws)s AND state = 'missed'",
+}
+# What would be dropped: there is none of it.
+DROPPED = {
+    "stuck": "SELECT count(*) FROM funnel_effect WHERE workspace_id = %(ws)s AND state = 'stuck'",
+    "let through, and no event": "SELECT count(*) FROM marketing_submission s WHERE workspace_id = %(ws)s"
+    " AND NOT quarantined AND NOT EXISTS (SELECT 1 FROM funnel_event e WHERE e.id = s.event_id)",
+    "leads of who left": "SELECT count(*) FROM funnel_lead t" + OF_WHO_LEFT,
+    "deals of who left": f"SELECT count(*) FROM sales_deal t{OF_WHO_LEFT} AND t.stage IN ({OPEN})",
+    "steps of who left": f"SELECT count(*) FROM sales_task t{OF_WHO_LEFT} AND t.done_at IS NULL",
+    "offers to who left": "SELECT count(*) FROM funnel_handoff t"
+    + OF_WHO_LEFT.replace("holder_id", "offered_to_id")
+    + " AND t.outcome = ''",
+    "demos to come of who left": f"SELECT count(*) FROM sales_demo t{OF_WHO_LEFT} AND t.state = 'booked'"
+    " AND t.ends_at > %(at)s",
+}
 RUNNING = """
 SELECT id FROM marketing_campaign WHERE workspace_id = %(ws)s AND (starts_on IS NULL OR starts_on <= %(today)s)
 AND (ends_on IS NULL OR ends_on >= %(today)s) ORDER BY created_at DESC

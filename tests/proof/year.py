@@ -18,9 +18,11 @@ from funnel.handoff.models import Handoff
 from funnel.outbox.drain import drain
 from funnel.outbox.models import Effect, Lane, State
 from funnel.people import actions as people
+from funnel.people import leaving
 from funnel.people.away import take_off
 from funnel.workspaces.gate import everywhere, tenant
 from funnel.workspaces.models import Member, Role, User
+from marketing.capture.models import Form
 from marketing.channels.models import Channel
 from sales.targets.actions import set_target
 from tests.proof.year_clock import BEGINS, ENDS, HOLIDAYS, LOOKS, MONTHS, ZONE
@@ -37,6 +39,7 @@ class Year(Selling):
         super().__init__(leads, seed=seed)
         self.beat = beat
         self.seen: set[UUID] = set()
+        self.sent, self.held = set(), set()
 
     # ── the clock ──
 
@@ -74,6 +77,7 @@ class Year(Selling):
         # Mail too: what waited for the end of a quarter would be read again at every beat until then.
         drain((Lane.LIVE, Lane.BULK, Lane.MAIL), seconds=3600, at=self.clock.now)
         with tenant(self.workspace):
+            self._arrived()
             for pk, who in Handoff.objects.open().order_by("opened_at", "pk").values_list("pk", "offered_to"):
                 if pk not in self.seen:
                     self.seen.add(pk)
@@ -82,21 +86,18 @@ class Year(Selling):
     # ── what there is ──
 
     def _start(self) -> None:
-        def user(name: str) -> User:
-            return User.objects.create_user(f"{name.split()[0].lower()}@year.example", name=name)
-
         at = self.clock.now
         with everywhere():
             self.owner = people.start_business(
-                "A year", owner=user("Gwen Owner"), country="GB", time_zone=ZONE.key, at=at
+                "A year", owner=_user("Gwen Owner"), country="GB", time_zone=ZONE.key, at=at
             )
             self.workspace = self.owner.workspace
             self.workspace.closed = HOLIDAYS
             self.workspace.save(update_fields=["closed"])
             make = partial(Member.objects.create, workspace=self.workspace)
-            self.marketer = make(user=user("Nia Marketer"), role=Role.MARKETER)
+            self.marketer = make(user=_user("Nia Marketer"), role=Role.MARKETER)
             self.reps = [
-                make(user=user(name), role=Role.REP, takes_leads=True, weekly_leads=weekly)
+                make(user=_user(name), role=Role.REP, takes_leads=True, weekly_leads=weekly)
                 for name, weekly in (("Hannah Rep", 10), ("Raj Rep", 10), ("Tom Rep", 5))
             ]
             Member.objects.filter(pk=self.owner.pk).update(takes_leads=False)
@@ -105,11 +106,14 @@ class Year(Selling):
         with self.gate():
             for month in range(1, 13):
                 for rep in self.reps:
-                    set_target(date(2025, month, 1), self.dice.randrange(10, 90) * 1000_00, member=rep, by=self.owner,
-                               at=at)  # fmt: skip
+                    self._targets(rep, month, at)
             take_off(self.reps[1], date(2025, 8, 4), date(2025, 8, 15), by=self.reps[1], at=at)
             take_off(self.reps[2], date(2025, 12, 22), date(2025, 12, 31), by=self.owner, at=at)
             self.channels = list(Channel.objects.order_by("pk"))
+            self.form = Form.objects.get()
+
+    def _targets(self, rep: Member, month: int, at: datetime) -> None:
+        set_target(date(2025, month, 1), self.dice.randrange(10, 90) * 1000_00, member=rep, by=self.owner, at=at)
 
     def _plan(self) -> None:
         days = (ENDS - BEGINS) / timedelta(days=1)
@@ -128,3 +132,35 @@ class Year(Selling):
                 self.at(datetime(2025, month, day, 15, tzinfo=ZONE), self._spends)
         for week in range(1, 52):
             self.at(BEGINS + timedelta(days=7 * week, hours=1), self._goes)
+        tom, raj = self.reps[2], self.reps[1]
+        self.at(datetime(2025, 6, 30, 16, tzinfo=ZONE), partial(self._leaves, tom, raj))
+        self.at(datetime(2025, 7, 1, 10, tzinfo=ZONE), partial(self._joins, "Uma Rep", 5))
+        self.at(datetime(2025, 10, 31, 16, tzinfo=ZONE), partial(self._leaves, raj, None))
+        self.at(datetime(2025, 11, 3, 10, tzinfo=ZONE), partial(self._joins, "Vera Rep", 10))
+
+    # ── who comes and goes ──
+
+    def _leaves(self, rep: Member, successor: Member | None, at: datetime) -> None:
+        """A rep leaves: one named takes over, or all others by turn."""
+        with self.gate():
+            got = leaving.remove(rep, by=self.owner, at=at, successor=successor)
+        self.reps.remove(rep)
+        self.gone.add(rep.pk)
+        self.did["taken over"] += sum(got.values())
+
+    def _joins(self, name: str, weekly: int, at: datetime) -> None:
+        user = _user(name)
+        with self.gate():
+            invitation = people.invite(user.email, role=Role.REP, by=self.owner, at=at)
+        with self.gate():
+            rep = people.join(invitation, user=user, workspace=self.workspace, at=at)
+            people.set_weekly_leads(rep, weekly, by=self.owner, at=at)
+            for month in range(at.month, 13):
+                self._targets(rep, month, at)
+        self.reps.append(rep)
+        self.people[rep.pk] = rep
+        self.did["joined"] += 1
+
+
+def _user(name: str) -> User:
+    return User.objects.create_user(f"{name.split()[0].lower()}@year.example", name=name)

@@ -58,7 +58,9 @@ class Course:
     owner: Member
     marketer: Member
     reps: list[Member]
+    # Everybody who sells or once did, and those of them who have left.
     people: dict[UUID, Member]
+    gone: set[UUID]
 
     def __init__(self, leads: int, *, seed: int) -> None:
         self.leads = leads
@@ -67,6 +69,7 @@ class Course:
         self.waiting: list[tuple[datetime, int, Action]] = []
         self.order = count()
         self.came: dict[str, UUID] = {}
+        self.gone = set()
         self.did: Counter[str] = Counter()
 
     def at(self, moment: datetime, action: Action) -> None:
@@ -82,3 +85,12 @@ class Course:
 
     def lead(self, pk: UUID) -> Any:
         return Lead.objects.select_related("workspace", "holder__user", "company").get(pk=pk)
+
+    def now(self, rep: Member, held: Any) -> Member | None:
+        """Whoever goes on for a rep with what they held: they themselves, or since they left its holder or the owner.
+
+        None where it is with somebody else, or with nobody.
+        """
+        if rep.pk not in self.gone:
+            return rep if held.holder_id == rep.pk else None
+        return self.owner if held.holder_id in self.gone else self.people.get(held.holder_id)

@@ -14,6 +14,8 @@ from funnel.leads.receiving import receive
 from funnel.outbox.models import Event, Lane
 from funnel.scoring import changing
 from funnel.scoring.rules import default_rules
+from marketing.capture import actions as capture
+from marketing.capture.models import Form, Submission
 from marketing.channels.models import Channel
 from marketing.costs.actions import spend
 from tests.proof.year_clock import Course
@@ -31,6 +33,10 @@ class Marketing(Course):
 
     fair: int
     channels: list[Channel]
+    form: Form
+    # Whose form is on its way to the worker, and which forms wait for a person.
+    sent: set[str]
+    held: set[UUID]
 
     def _comes(self, number: int, at: datetime) -> None:
         """Somebody sends a form; some have been here before, some are told of days later."""
@@ -40,14 +46,18 @@ class Marketing(Course):
         address = who if "." in who else who + (".com" if who.endswith("gmail") else ".example")
         channel, campaign, placement = dice.choice(WAYS)
         asks = dice.random() < 0.12
-        capture = Capture(
+        if dice.random() < 0.08:
+            typed = {"name": f"Person {number}", "email": address, "consent": "yes"}
+            self._sends_in(typed, {"channel": channel, "campaign": campaign, "placement": placement}, at)
+            return
+        said = Capture(
             kind="form", name=f"Person {number}" if dice.random() < 0.9 else "", email=address,
             phone=f"0{7_400_000_000 + number}" if dice.random() < 0.7 else "",
             company=f"Firm {number // 2}" if number % 3 else "", channel=channel, campaign=campaign,
             placement=placement, asks=asks, occurred_at=at - timedelta(days=3) if dice.random() < 0.03 else None,
         )  # fmt: skip
         with self.gate():
-            (got,) = receive(self.workspace, [capture], at=at)
+            (got,) = receive(self.workspace, [said], at=at)
         assert got.lead is not None, got.refused
         assert got.created == (address not in self.came)
         self.came[address] = got.lead.pk
@@ -60,6 +70,35 @@ class Marketing(Course):
             self.at(at + timedelta(days=1), partial(self._slip, got.event.pk))
         if dice.random() < 0.02:
             self.at(at + timedelta(days=2), partial(self._no_lead, got.lead.pk))
+
+    def _sends_in(self, typed: dict[str, str], origin: dict[str, str], at: datetime) -> None:
+        """The form that the business began with: what looks like a script's waits for a person, who lets it through."""
+        flags = self.dice.choice(([], [], ["fast"], ["trap", "old"]))
+        origin |= {"consent_text": self.form.consent_text}
+        with self.gate():
+            one = capture.send_in(self.form, typed, origin=origin, flags=flags, at=at)
+        self.did["sent in"] += 1
+        if not flags:
+            self.sent.add(typed["email"])
+            return
+        self.held.add(one.pk)
+        if self.dice.random() < 0.65:
+            self.later(self.dice.choice((1, 8, 30)), partial(self._lets_through, one.pk))
+
+    def _lets_through(self, pk: UUID, at: datetime) -> None:
+        with self.gate():
+            one = Submission.objects.select_related("form").get(pk=pk)
+            capture.release(one, by=self.marketer, at=at)
+        self.held.remove(pk)
+        self.sent.add(one.typed["email"])
+        self.did["let through"] += 1
+
+    def _arrived(self) -> None:
+        """After the worker was there, whoever sent the form is a lead, once."""
+        for address in sorted(self.sent):
+            lead = Lead.objects.get(email=address)
+            assert self.came.setdefault(address, lead.pk) == lead.pk
+        self.sent.clear()
 
     def _touches(self, pk: UUID, kind: str, at: datetime) -> None:
         with self.gate():
