@@ -84,7 +84,7 @@ def _database() -> Iterator[str]:
     try:
         yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
     finally:
-        # Not by force, which is refused while the server itself tidies up in it: so it waits five seconds for everybody.
+        # Not by force, which is refused while the server tidies up in it: so it waits five seconds for everybody.
         _run(f'DROP DATABASE IF EXISTS "{name}"')
 
 
