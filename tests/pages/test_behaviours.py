@@ -229,6 +229,26 @@ def test_menus_close_again(open_page):
     assert not page.is_visible("text=Your businesses")
 
 
+@pytest.mark.parametrize("height", [800, 420])
+def test_the_account_and_all_of_its_menu_are_in_sight_on_a_low_screen(open_page, height):
+    page = open_page(viewport={"width": 1280, "height": height})
+    page.evaluate(
+        """() => { for (const [list, item, many] of [['.side-nav ul', 'li', 26], ['.side-foot .menu-panel', 'a', 12]]) {
+            const all = document.querySelector(list), first = all.querySelector(item);
+            for (let n = 0; n < many; n++) first.after(first.cloneNode(true)); } }"""
+    )
+    page.locator(".side-foot summary").evaluate("e => e.click()")
+    seen = page.evaluate(
+        """() => [...document.querySelectorAll('.side-foot :is(summary, a, .menu-panel button)')].filter(e => {
+            if (e.tagName != 'SUMMARY') e.scrollIntoView({block: 'nearest'});
+            const box = e.getBoundingClientRect();
+            return !e.contains(document.elementFromPoint(box.left + 9, box.top + box.height / 2));
+        }).map(e => e.outerHTML)"""
+    )
+    assert seen == []
+    assert page.evaluate("scrollY") == 0
+
+
 def test_a_link_can_be_copied_on_plain_http(open_page):
     page = open_page(viewport=WIDE)
     assert not page.evaluate("isSecureContext")
