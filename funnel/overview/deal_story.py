@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from funnel.leads.stages import Stage
+from funnel.mail.models import Message, MessageState
 from funnel.outbox.models import Event
 from funnel.templatetags.words import day_time, long_day, money
 
@@ -17,6 +18,14 @@ Told = tuple[SafeString | str, list[SafeString | str]]
 # The stages of deals that a lead has too are called alike.
 STAGES = {**dict(Stage.choices), "won": "Won", "lost": "Lost"}
 MET = {"met": "is met", "not_met": "is not met", "unknown": "is not known"}
+# How a letter that has not gone is spoken of, by its state.
+WAITS = ("{} is sending {}", "the letter to <bdi>{}</bdi> waits to go")
+LETTERS: dict[str, tuple[str, str]] = {
+    MessageState.QUEUED: WAITS,
+    MessageState.SENDING: WAITS,
+    MessageState.FAILED: ("{} tried to send {}", "the letter to <bdi>{}</bdi> did not go"),
+    MessageState.UNKNOWN: ("{} sent {}", "whether the letter to <bdi>{}</bdi> went is in doubt"),
+}
 WORDS = {"title": "title", "amount": "amount", "currency": "currency", "holder": "with whom"}
 
 
@@ -117,9 +126,11 @@ def _net(event: Event) -> str:
 
 
 def _quote_sent(event: Event, who: SafeString) -> Told:
+    """What became of a quote that went out; its letter may still wait, or never have gone."""
     to = event.data.get("to")
-    how = format_html("to <bdi>{}</bdi>", to) if to else "by a link"
-    return format_html("{} sent {}", who, _quote(event)), [format_html("{}, {}", _net(event), how)]
+    does, how = LETTERS.get(getattr(event, "letter", ""), ("{} sent {}", "to <bdi>{}</bdi>"))
+    how = format_html(how, to) if to else "by a link"
+    return format_html(does, who, _quote(event)), [format_html("{}, {}", _net(event), how)]
 
 
 def _quote_asked(event: Event, who: SafeString) -> Told:
@@ -161,6 +172,17 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "quote_withdrawn": _quote_withdrawn,
     "quote_ended": _quote_ended,
 }
+
+
+def read_letters(events: Iterable[Event]) -> None:
+    """Let each quote that went by a letter know what became of that."""
+    posted = {one.pk: one for one in events if one.kind == "quote_sent" and one.data.get("to")}
+    if posted:
+        states = Message.objects.filter(event__in=list(posted), kind="quote").values_list("event", "state")
+        for pk, state in states:
+            posted[pk].letter = state  # type: ignore[attr-defined]
+
+
 # What such an entry says already needs no entry of its own: the deal's move, and the lead's that follows from it.
 SAYS_MORE = ("deal_opened", "deal_won", "deal_lost", "deal_reopened")
 

@@ -111,6 +111,7 @@ def entries(events: Sequence[Event], way: Way, *, may_void: bool) -> list[Entry]
     at_once: dict[datetime, set[str]] = defaultdict(set)
     for one in events:
         at_once[one.occurred_at].add(one.kind)
+    deal_story.read_letters(events)
     told = []
     for one in events:
         if one.kind == "moved" and at_once[one.occurred_at] & set(PASSES):
