@@ -6,14 +6,18 @@ from datetime import date
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from funnel.workspaces.models import SELLERS, Member
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES
+from funnel.workspaces.models import SELLERS, Member, Role
 from funnel.workspaces.months import months_later
 from funnel.workspaces.roles import allow
+from sales.deals.models import Deal
 from sales.targets.actions import set_target
 from sales.targets.forms import TargetsForm
 from sales.targets.models import Target, total
@@ -50,10 +54,16 @@ def targets(request: Any) -> HttpResponse:
 
 
 def _people(months: list[date]) -> list[Member]:
-    """Whoever sells now, or had a target in these months."""
+    """Whoever sells now, or had a target in these months.
+
+    A rep sells, and whoever takes leads; an owner or a manager also by leads in sales that are with them, or by a deal.
+    """
     had = set(Target.objects.filter(month__in=months, member__isnull=False).values_list("member", flat=True))
-    rows = Member.objects.filter(role__in=SELLERS).select_related("user").order_by("joined_at", "pk")
-    return [one for one in rows if one.pk in had or (one.active and (one.takes_leads or one.role == "rep"))]
+    at_work = Exists(Lead.objects.filter(holder=OuterRef("pk"), stage__in=SALES))
+    dealt = Exists(Deal.objects.filter(holder=OuterRef("pk")))
+    sells = Q(active=True) & (Q(takes_leads=True) | Q(role=Role.REP) | at_work | dealt)
+    rows = Member.objects.filter(sells | Q(pk__in=had), role__in=SELLERS)
+    return list(rows.select_related("user").order_by("joined_at", "pk"))
 
 
 def _sums(months: list[date], people: list[Member]) -> list[tuple[str, list[int | None]]]:

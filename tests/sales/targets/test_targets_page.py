@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from funnel.leads.stages import Stage
 from funnel.workspaces.models import Workspace
 from sales.targets.actions import set_target
 from sales.targets.models import Target
@@ -33,6 +34,21 @@ def test_a_year_is_set_in_one_table_and_an_empty_cell_takes_back(manager, rep, o
     client.post("/sales/targets/?year=2026", {cell("2026-12", other_rep): "54000"})
     with gate(manager):
         assert [one.member_id for one in Target.objects.all()] == [other_rep.pk]
+
+
+def test_an_owner_or_a_manager_who_sells_has_a_column_and_one_who_does_not_has_none(
+    owner, manager, rep, catch, deal_with, browse
+):
+    def columns():
+        return [one.pk for one in browse(owner).get("/sales/targets/?year=2026").context["people"]]
+
+    assert columns() == [rep.pk]
+    catch(owner, "Ann Bell", stage=Stage.WORKING, holder=owner)
+    assert columns() == [owner.pk, rep.pk]
+    deal_with(manager, "Ben Bell")
+    assert columns() == [owner.pk, manager.pk, rep.pk]
+    answer = browse(owner).post("/sales/targets/?year=2026", {cell("2026-11", owner): "5,000"}, follow=True)
+    assert 'value="5,000"' in answer.content.decode()
 
 
 def test_what_is_no_amount_is_said_at_its_cell_and_nothing_is_kept(owner, rep, browse, gate):
