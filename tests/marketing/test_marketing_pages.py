@@ -9,9 +9,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from funnel.leads.identity import Capture
 from funnel.leads.receiving import receive
+from funnel.templatetags.words import short_day
 from marketing.campaigns.actions import start_campaign
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.actions import open_form, send_in
@@ -137,6 +139,20 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(owner: Any, browse: A
     scene(9, first=1)
     ten = measured()
     assert {page: ten[page] - one[page] for page in one if ten[page] > one[page]} == {}
+
+
+def test_each_figure_names_its_time_and_home_leads_to_the_same(owner: Any, browse: Any, scene: Any) -> None:
+    scene(2)
+    client = browse(owner)
+    today = owner.workspace.local(timezone.now()).date()
+    month = f"since {short_day(today.replace(day=1))}"
+    for period, when, who in (("month", month, month), ("all", "so far", "at any time")):
+        page = client.get(reverse("marketing:home"), {"period": period}).content.decode()
+        assert f"4 new leads {when}, " in page
+        assert f"Of those who came {who}." in page
+    for period in ("month", "quarter"):
+        home = client.get(reverse("home"), {"period": period}).content.decode()
+        assert f'href="{reverse("marketing:home")}?period={period}"' in home
 
 
 def test_a_garbled_page_address_is_refused(owner: Any, browse: Any, scene: Any) -> None:
