@@ -69,11 +69,9 @@ def open_for(
         if to is not None:
             member, route = to, {"by": "hand", "says": because or f"Passed on to {to.name} by hand.", "rows": []}
         else:
-            somebody, says = known.get(lead.pk, (None, ""))
             chosen, route = rotation.route(
                 lead,
-                known=somebody,
-                known_why=says,
+                known=known[lead.pk],
                 tried=(tried or {}).get(lead.pk, ()),
                 fit_band=bands.get(lead.pk, ""),
             )

@@ -37,6 +37,8 @@ TURNS = Asked(
     lambda: Member.objects.taking_leads().order_by("pk").select_related("user").select_for_update(of=("self",))
 )
 Route = tuple[Member | None, dict[str, Any]]
+# Somebody who knows a lead, and why.
+Known = tuple[Member, str]
 
 
 class Rules:
@@ -110,24 +112,23 @@ class Rotation:
         self,
         lead: Lead,
         *,
-        known: Member | None = None,
-        known_why: str = "",
+        known: Sequence[Known] = (),
         tried: Collection[UUID] = (),
         fit_band: str = "",
     ) -> Route:
         """Give the member for a lead, or None for the pool, with the sentence and the rows that explain it.
 
-        `known` is somebody who goes before rules and turns: who held the lead, the account or the company. Neither
-        such a lead nor one that a rule sends to a person is counted as their turn.
+        `known` are those who go before rules and turns: who held the lead, the account or the company. Neither such
+        a lead nor one that a rule sends to a person is counted as their turn.
         """
         free = {one.pk: one for one in self.here if one.pk not in tried}
         passed_over = []
-        if known is not None:
-            says = known_why.format(name=known.name)
-            if known.pk in free:
-                rows = self._rows(known, says, tried, f"{says.removesuffix('.')}, which goes before rules and turns.")
-                return known, {"by": "known", "says": says, "rows": rows}
-            passed_over.append(f"{says.removesuffix('.')}, but {self._why_not(known, tried)}.")
+        for one, why in known:
+            says = why.format(name=one.name)
+            if one.pk in free:
+                rows = self._rows(one, says, tried, f"{says.removesuffix('.')}, which goes before rules and turns.")
+                return one, {"by": "known", "says": " ".join([*passed_over, says]), "rows": rows}
+            passed_over.append(f"{says.removesuffix('.')}, but {self._why_not(one, tried)}.")
         for rule in self.rules.that_hold(lead, fit_band):
             reads = f"Rule “{rule.name}”: {self.rules.words(rule)}"
             if rule.to is not None:
@@ -219,29 +220,27 @@ def begins(workspace: Workspace, at: datetime) -> date:
     return workspace.local(next(spans(workspace, at))[0]).date()
 
 
-def known_members(leads: Sequence[Lead]) -> dict[UUID, tuple[Member, str]]:
-    """Who goes before rules and turns for each lead, and why: who looks after this customer, had the latest deal with
-    this person or spoke with them, or holds the company."""
-    found: dict[UUID, tuple[UUID, str]] = {}
-    companies = {lead.company_id for lead in leads if lead.company_id}
-    held = dict(HELD.rows(list(companies)))
+def known_members(leads: Sequence[Lead]) -> dict[UUID, list[Known]]:
+    """Who goes before rules and turns for each lead, one after the other, and why: who looks after this customer, had
+    the latest deal with this person or spoke with them, or holds the company."""
+    found: dict[UUID, dict[UUID, str]] = {lead.pk: {} for lead in leads}
+    for lead in leads:
+        if lead.holder_id is not None:
+            found[lead.pk][lead.holder_id] = "{name} looks after this customer."
+        if lead.way_back and (held_by := lead.way_back.get("with")):
+            found[lead.pk].setdefault(UUID(held_by), "{name} had this person before.")
+    for plugged in slot("dealt_with"):
+        for lead_id, member_id in plugged(list(found)).items():
+            found[lead_id].setdefault(member_id, "{name} had a deal with this person.")
+    for lead_id, member_id in dict(EARLIER.rows(list(found))).items():
+        found[lead_id].setdefault(member_id, "{name} had this person before.")
+    held = dict(HELD.rows(list({lead.company_id for lead in leads if lead.company_id})))
     for lead in leads:
         if lead.company_id in held:
-            found[lead.pk] = (held[lead.company_id], "{name} holds this company.")
-    for lead_id, member_id in EARLIER.rows([lead.pk for lead in leads]):
-        found[lead_id] = (member_id, "{name} had this person before.")
-    for plugged in slot("dealt_with"):
-        for lead_id, member_id in plugged([lead.pk for lead in leads]).items():
-            found[lead_id] = (member_id, "{name} had a deal with this person.")
-    for lead in leads:
-        if lead.way_back and (held_by := lead.way_back.get("with")):
-            found[lead.pk] = (UUID(held_by), "{name} had this person before.")
-        if lead.holder_id is not None:
-            found[lead.pk] = (lead.holder_id, "{name} looks after this customer.")
-    if not found:
-        return {}
-    members = Member.objects.select_related("user").in_bulk({member_id for member_id, _ in found.values()})
-    return {lead_id: (members[member_id], says) for lead_id, (member_id, says) in found.items()}
+            found[lead.pk].setdefault(held[lead.company_id], "{name} holds this company.")
+    ids = {member_id for each in found.values() for member_id in each}
+    members = Member.objects.select_related("user").in_bulk(ids) if ids else {}
+    return {lead_id: [(members[pk], says) for pk, says in each.items()] for lead_id, each in found.items()}
 
 
 def fit_bands(leads: Sequence[Lead]) -> dict[UUID, str]:

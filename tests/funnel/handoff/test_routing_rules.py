@@ -6,13 +6,13 @@ import pytest
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.conditions import all_hold, covers, in_words, labels
-from funnel.handoff.models import Handoff, RoutingRule
+from funnel.handoff.models import GiveBackReason, Handoff, RoutingRule
 from funnel.handoff.routing import Rules
 from funnel.handoff.routing_rules import InUse, NotForYou, move_rule, put_rule, put_team, remove_rule, remove_team
 from funnel.handoff.trial import try_again
 from funnel.leads.fields import define
 from funnel.leads.identity import Capture, Refused
-from funnel.leads.models import Lead, Source
+from funnel.leads.models import Company, Lead, Source
 from funnel.leads.receiving import receive
 from funnel.people.away import take_off
 from funnel.workspaces.models import AuditEntry, Member, Team
@@ -331,3 +331,21 @@ def test_tried_by_the_same_rules_last_month_goes_as_it_went(sent, rep, other_rep
         assert (len(trial.rows), trial.others) == (6, 0)
         late = try_again(Rules(), workspace=owner.workspace, at=at + timedelta(days=31))
         assert late.rows == []
+
+
+def test_where_one_who_knows_somebody_is_away_another_goes_before_the_rules(rule, sent, rep, other_rep, owner, gate):
+    third = make_member(owner.workspace, "rep", "Theo Third", takes_leads=True)
+    rule(to=third)
+    with gate(owner) as at:
+        (got,) = receive(owner.workspace, [Capture(email="a@bell.example")], at=at)
+        today = owner.workspace.local(at).date()
+        reason = GiveBackReason.objects.get(key="no-answer")
+        handoff.keep(got.lead, by=rep, at=at)
+        handoff.give_back(Lead.objects.get(), reason=reason, by=rep, at=at)
+        Company.objects.update(holder=other_rep)
+        take_off(rep, today, today + timedelta(days=9), by=rep, at=at)
+    one = sent("a@bell.example", fields={"region": "Scotland"})
+    assert one.offered_to == other_rep
+    assert one.route["says"].startswith("Rita Rep had this person before, but is away, up to and including")
+    assert one.route["says"].endswith("Otto Rep holds this company.")
+    assert says(one)["Theo Third"] == "Otto Rep holds this company, which goes before rules and turns."

@@ -62,7 +62,7 @@ def test_whoever_comes_and_goes_is_never_flooded():
 def routed(members_of, at, many):
     rotation = Rotation.locked(at, members_of.workspace)
     for _ in range(many):
-        rotation.route(Lead(), known=None, known_why="", tried=())
+        rotation.route(Lead(), tried=())
     rotation.save()
 
 
@@ -92,14 +92,14 @@ def test_at_nought_a_week_nobody_is_asked_by_turn(gate, rep, other_rep):
     with gate(rep) as at:
         Member.objects.filter(pk=rep.pk).update(weekly_leads=0)
         rotation = Rotation.locked(at, rep.workspace)
-        got, route = rotation.route(Lead(), known=None, known_why="", tried=())
+        got, route = rotation.route(Lead(), tried=())
         assert got == other_rep
         assert {row["name"]: row["says"] for row in route["rows"]} == {
             "Otto Rep": "It is Otto Rep’s turn: 0 of 10 this week.",
             "Rita Rep": "Takes none by turn.",
         }
-        assert rotation.route(Lead(), known=rep, known_why="{name} knows them.", tried=())[0] == rep
-        nobody, route = rotation.route(Lead(), known=None, known_why="", tried=[other_rep.pk])
+        assert rotation.route(Lead(), known=[(rep, "{name} knows them.")], tried=())[0] == rep
+        nobody, route = rotation.route(Lead(), tried=[other_rep.pk])
         assert (nobody, route["says"]) == (None, "Nobody takes leads by turn at the moment.")
 
 
@@ -107,7 +107,7 @@ def test_a_lead_that_goes_to_who_knows_it_is_nobodys_turn(gate, rep, other_rep):
     with gate(rep) as at:
         for _ in range(5):
             rotation = Rotation.locked(at, rep.workspace)
-            rotation.route(Lead(), known=rep, known_why="{name} knows them.", tried=())
+            rotation.route(Lead(), known=[(rep, "{name} knows them.")], tried=())
             rotation.save()
         routed(rep, at, 4)
     assert had(gate, rep, other_rep) == [2, 2]
@@ -130,7 +130,7 @@ def test_whoever_is_away_on_the_next_working_day_is_left_out_tonight(gate, rep, 
         friday = now.replace(hour=20, minute=0) + timedelta(days=(4 - now.weekday()) % 7 + 7)
         monday = rep.workspace.local(friday).date() + timedelta(days=3)
         take_off(rep, monday, monday, by=owner, at=now)
-        got, route = Rotation.locked(friday, rep.workspace).route(Lead(), known=None, known_why="", tried=())
+        got, route = Rotation.locked(friday, rep.workspace).route(Lead(), tried=())
         assert got == other_rep
         assert "Is away" in next(row["says"] for row in route["rows"] if row["name"] == "Rita Rep")
 
@@ -139,7 +139,7 @@ def test_a_new_week_counts_from_nothing_and_forgets_no_debt(gate, rep, other_rep
     with gate(rep) as at:
         routed(rep, at, 3)
         rotation = Rotation.locked(at + timedelta(days=7), rep.workspace)
-        got, _ = rotation.route(Lead(), known=None, known_why="", tried=())
+        got, _ = rotation.route(Lead(), tried=())
         assert got == other_rep, "Rita had two of three"
         rotation.save()
     assert had(gate, rep, other_rep) == [0, 1]
