@@ -122,7 +122,7 @@ class Rotation:
         a lead nor one that a rule sends to a person is counted as their turn.
         """
         free = {one.pk: one for one in self.here if one.pk not in tried}
-        passed_over = []
+        passed_over: list[str] = []
         for one, why in known:
             says = why.format(name=one.name)
             if one.pk in free:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -29,18 +28,20 @@ from funnel.overview.ranking import Choice, ranked
 from funnel.overview.rows import (
     UNKNOWN,
     Grade,
-    basis_in_force,
     channel_words,
-    grades_of,
+    graded,
     minutes_left,
     minutes_until,
 )
+from funnel.scoring.models import Basis
 from funnel.templatetags.words import duration, lateness, plural
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
+from funnel.workspaces.tally import Counts, tally
 
 WAITING, GOING, GIVEN, SILENT = 50, 50, 20, 20
+Grades = Mapping[UUID, Grade]
 
 
 @dataclass(slots=True)
@@ -81,16 +82,21 @@ def sellers() -> list[Member]:
     return list(found.order_by("-takes_leads", "joined_at"))
 
 
-def waits(
-    member: Member, people: list[Member], *, at: datetime, workspace: Workspace, place: list[Any] | None = None
-) -> tuple[list[Wait], str]:
+def waiting(place: list[Any] | None = None) -> tuple[list[Any], str]:
     """The open handoffs by the clock, and the cursor of the next or a blank."""
     found = Handoff.objects.open().with_lead().with_promise().order_by("due_at", "id")
     if place is not None:
         found = found.filter(beyond("due_at", "id", place, falling=False))
     listed = list(found[: WAITING + 1])
-    grades = grades_of([one.lead_id for one in listed], at=at) if listed else {}
-    rows = [
+    end = listed[WAITING - 1] if len(listed) > WAITING else None
+    return listed[:WAITING], cursor("handoffs.waits", end.due_at.isoformat(), end.pk) if end else ""
+
+
+def waits(
+    listed: list[Any], grades: Grades, member: Member, people: list[Member], *, at: datetime, workspace: Workspace
+) -> list[Wait]:
+    """What a row says of each of these."""
+    return [
         Wait(
             one,
             grades.get(one.lead_id, UNKNOWN),
@@ -99,25 +105,23 @@ def waits(
             one.offered_to_id == member.pk or (one.offered_to_id is None and member.role in SELLERS),
             one.promised_at if one.promised_at < at <= one.due_at else None,
         )
-        for one in listed[:WAITING]
+        for one in listed
     ]
-    end = listed[WAITING - 1] if len(listed) > WAITING else None
-    return rows, cursor("handoffs.waits", end.due_at.isoformat(), end.pk) if end else ""
 
 
-def waiting_for_go(workspace: Workspace, asked: Choice, *, at: datetime) -> list[dict[str, Any]]:
-    """The next leads that are ready and wait for a go, with what speaks for each: the longest waiting first, or those
-    with the best scores.
-    """
+def waiting_for_go(asked: Choice, *, at: datetime) -> list[Lead]:
+    """The next leads that are ready and wait for a go: the longest waiting first, or those with the best scores."""
     waiting = Lead.objects.filter(waits_since__isnull=False)
     if asked.order:
-        leads, _ = ranked(asked, Lead.objects.all(), kind="go", at=at, within=waiting, size=GOING)
-    else:
-        leads = list(asked.narrowed(waiting, at).order_by("waits_since", "id")[:GOING])
+        return ranked(asked, Lead.objects.all(), kind="go", at=at, within=waiting, size=GOING)[0]
+    return list(asked.narrowed(waiting, at).order_by("waits_since", "id")[:GOING])
+
+
+def reasons_to_go(leads: list[Lead], basis: Basis, grades: Grades, *, workspace: Workspace, at: datetime) -> list[Any]:
+    """What speaks for each of these."""
     if not leads:
         return []
-    grades, touches = grades_of([lead.pk for lead in leads], at=at), touches_of(leads)
-    why = WhyNow(basis_in_force(), workspace, at)
+    touches, why = touches_of(leads), WhyNow(basis, workspace, at)
     rows = []
     for lead in leads:
         fit, engagement = grades.get(lead.pk, ("D", 1))
@@ -131,20 +135,19 @@ def waiting_for_go(workspace: Workspace, asked: Choice, *, at: datetime) -> list
     return rows
 
 
-def loads(people: list[Member]) -> list[dict[str, Any]]:
-    """Whom a go would reach: how many each holds, and how many wait for them."""
-    held = dict(
-        Lead.objects.filter(holder__isnull=False, stage__in=SALES)
-        .order_by()
-        .values_list("holder")
-        .annotate(many=Count("pk"))
+def counted(at: datetime) -> Counts:
+    """What the page counts, and whom a go would reach: how many each holds, and how many wait for them."""
+    open_ = Handoff.objects.open()
+    some = Lead.objects.filter(waits_since__isnull=False).order_by("waits_since").values("pk")[:COUNTED]
+    return tally(
+        {
+            "offers": (open_, "offered_to"),
+            "late": (open_.too_long(at), ""),
+            "silent": (late_first_contacts(at), ""),
+            "go": (Lead.objects.filter(pk__in=some), ""),
+            "held": (Lead.objects.filter(holder__isnull=False, stage__in=SALES), "holder"),
+        }
     )
-    offered = dict(Handoff.objects.open().order_by().values_list("offered_to").annotate(many=Count("pk")))
-    return [
-        {"name": one.name, "holds": held.get(one.pk, 0), "waits": offered.get(one.pk, 0)}
-        for one in people
-        if one.takes_leads
-    ]
 
 
 def given_back(at: datetime, place: list[Any] | None = None) -> tuple[list[Given], str]:
@@ -171,6 +174,10 @@ def given_back(at: datetime, place: list[Any] | None = None) -> tuple[list[Given
     return rows, cursor("handoffs.given", end.given_back_at.isoformat(), end.pk) if end else ""
 
 
+def _by_member(counts: Mapping[str, int]) -> dict[UUID | None, int]:
+    return {UUID(pk) if pk else None: many for pk, many in counts.items()}
+
+
 def _promised(going: list[dict[str, Any]], workspace: Workspace, at: datetime) -> set[datetime]:
     """By when those who wait for a go would have to be taken, were it given now."""
     clock = Clock(workspace, at)
@@ -190,25 +197,28 @@ def _page(
     at, member, workspace = request.at, request.member, request.workspace
     people = sellers()
     more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
-    rows, following = waits(member, people, at=at, workspace=workspace, place=read("handoffs.waits", more, 2))
+    listed, following = waiting(read("handoffs.waits", more, 2))
     back, given_following = given_back(at, read("handoffs.given", given_more, 2))
-    waiting = Handoff.objects.open()
-    go_count = Lead.objects.filter(waits_since__isnull=False)[:COUNTED].count()
+    counts = counted(at)
+    offers, held_by = (_by_member(counts[name]) for name in ("offers", "held"))
+    go_count = counts["go"].get("", 0)
     may_go = may(member, "leads.go")
     asked = Choice.of(request.GET)
-    going = waiting_for_go(workspace, asked, at=at) if go_count else []
-    silent = late_first_contacts(at)
+    leads = waiting_for_go(asked, at=at) if go_count else []
+    basis, grades = graded([one.lead_id for one in listed] + [lead.pk for lead in leads], at=at)
+    going = reasons_to_go(leads, basis, grades, workspace=workspace, at=at)
+    silent = late_first_contacts(at).select_related("lead__holder__user")
     left = Lead.objects.filter(holder__in=Member.objects.filter(active=False), stage__in=[*SALES, Stage.CUSTOMER])
     held = list(left.select_related("holder__user").order_by("-received_at", "-id")[: WAITING + 1]) if may_go else []
     return render(
         request,
         "funnel/overview/handoffs.html",
         {
-            "rows": rows,
+            "rows": waits(listed, grades, member, people, at=at, workspace=workspace),
             "next_url": f"?after={following}" if following else "",
-            "count": waiting.count(),
-            "late": waiting.too_long(at).count(),
-            "pool": waiting.filter(offered_to=None).count(),
+            "count": sum(offers.values()),
+            "late": counts["late"].get("", 0),
+            "pool": offers.get(None, 0),
             "go_count": go_count,
             "counted": COUNTED,
             "go": going,
@@ -216,12 +226,13 @@ def _page(
             "may_go": may_go,
             "may_promise": may(member, "business"),
             "go_due": sorted(_promised(going, workspace, at)) if may_go else [],
-            "loads": loads(people) if go_count else [],
-            "silent": [
-                (one, minutes_until(one.contact_due_at, at=at, workspace=workspace))
-                for one in silent.select_related("lead__holder__user")[:SILENT]
+            "loads": [
+                {"name": one.name, "holds": held_by.get(one.pk, 0), "waits": offers.get(one.pk, 0)}
+                for one in people
+                if one.takes_leads and go_count
             ],
-            "silent_count": silent.count(),
+            "silent": [(one, minutes_until(one.contact_due_at, at=at, workspace=workspace)) for one in silent[:SILENT]],
+            "silent_count": counts["silent"].get("", 0),
             "held": held[:WAITING],
             "held_more": len(held) > WAITING,
             "people": people if may_go else [],
