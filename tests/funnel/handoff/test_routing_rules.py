@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from funnel.handoff import actions as handoff
+from funnel.handoff import passing
 from funnel.handoff.conditions import all_hold, covers, in_words, labels
 from funnel.handoff.models import GiveBackReason, Handoff, RoutingRule
 from funnel.handoff.routing import Rules
@@ -349,3 +350,19 @@ def test_where_one_who_knows_somebody_is_away_another_goes_before_the_rules(rule
     assert one.route["says"].startswith("Rita Rep had this person before, but is away, up to and including")
     assert one.route["says"].endswith("Otto Rep holds this company.")
     assert says(one)["Theo Third"] == "Otto Rep holds this company, which goes before rules and turns."
+
+
+def test_what_was_passed_on_is_tried_once_and_who_was_known_stays(rule, sent, rep, other_rep, owner, gate):
+    first = sent("a@bell.example")
+    with gate(owner) as at:
+        passing.pass_on(first, by=owner, to=owner, reason="Rita is ill", at=at, workspace=owner.workspace)
+        company = Company.objects.create(workspace=owner.workspace, name="Cole", domain="cole.example", holder=rep)
+    known = sent("b@cole.example", fields={"region": "Scotland"})
+    assert (known.lead.company_id, known.offered_to) == (company.pk, rep)
+    rule(to=other_rep)
+    with gate(owner) as at:
+        trial = try_again(Rules(), workspace=owner.workspace, at=at)
+        assert [(row.handoff.pk, row.went, row.other) for row in trial.rows] == [
+            (first.pk, first.offered_to, False),
+            (known.pk, rep, False),
+        ]
