@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from funnel.leads.models import Lead
@@ -49,15 +50,29 @@ def touches_of(leads: Sequence[Lead], told: Mapping[UUID, Sequence[Event]] | Non
     return found
 
 
+def asks(event: Event) -> bool:
+    """Whether the person asked for contact by this event."""
+    return event.kind == "contact_request" or bool(event.data.get("asks"))
+
+
 def says(event: Event) -> str:
     """What somebody did, in words: “Sent the form “Free roof check””."""
     data = event.data
     if event.kind == "form" and data.get("form"):
         return f"Sent “{data['form']}”"
     if event.kind == "page_view" and (data.get("title") or data.get("page")):
-        return f"Opened “{data.get('title') or data['page']}”"
+        return f"Opened “{data.get('title') or _page(str(data['page']))}”"
     kind = KINDS.get(event.kind)
     return kind.label if kind else event.kind.replace("_", " ").capitalize()
+
+
+def _page(address: str) -> str:
+    """A page's address as people know it: not where it lies, nor what was asked of it, which differs each time."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address
+    return (parts.path.rstrip("/") or parts.netloc or parts.path) or address
 
 
 def promises(touches: Sequence[Event]) -> list[str]:
@@ -85,13 +100,19 @@ def reason_card(lead: Lead, touches: Sequence[Event], *, why: str) -> dict[str, 
                 "says": says(event),
                 "at": event.occurred_at.isoformat(),
                 "source": str(event.source) if event.source and event.source.channel != "unknown" else "",
-                "words": str(event.data.get("message", ""))[:600],
+                "words": _said(event)[:600],
             }
             for event in touches[:SHOWN]
         ],
         "promised": promises(touches),
         "ask": ([f"What would you like to know about {wanted[0]}?"] if wanted else []) + ask,
     }
+
+
+def _said(event: Event) -> str:
+    """What they wrote themselves, on a form or with a wish that a program passes on; no note of ours."""
+    said = event.data.get("message") or (event.data.get("text") if event.kind == "contact_request" else "")
+    return str(said or "")
 
 
 class WhyNow:
@@ -104,13 +125,13 @@ class WhyNow:
 
     def asked(self, lead: Lead, touches: Sequence[Event]) -> str:
         """For who asked: "Asked for contact with “Roof check”, from radio; called us on Tue 17 Nov; staff: 25"."""
-        wish = next((event for event in touches if event.data.get("asks") or event.kind == "contact_request"), None)
+        wish = next((event for event in touches if asks(event)), None)
+        again = [event for event in touches if asks(event) and self.at - event.occurred_at < WEEK]
         form = wish.data.get("form") if wish else ""
         words = f"Asked for contact with “{form}”" if form else "Asked to be contacted"
-        others = [event for event in touches if event is not wish]
-        return "; ".join(
-            [words + (_origin(wish) if wish else ""), *self._most(others, 1, begins=False), *self._of(lead)]
-        )
+        words += _times(len(again)) + (_origin(wish) if wish else "")
+        others = [event for event in touches if event is not wish and event not in again]
+        return "; ".join([words, *self._most(others, 1, begins=False), *self._of(lead)])
 
     def ready(self, lead: Lead, touches: Sequence[Event], *, fit_band: str, engagement_band: int) -> str:
         """For who crossed the line: "Met us on Tue 17 Nov, second time in seven days; fit A, engagement 3"."""
@@ -148,15 +169,17 @@ class WhyNow:
         lately = [one for one in live if says(one) == said and self.at - one.occurred_at < WEEK]
         on = day(self.workspace.local(event.occurred_at).date(), self.workspace.local(self.at).date())
         words = f"{said if first else said[:1].lower() + said[1:]} on {on}"
-        if len(lately) > 1:
-            words += f", {_nth(len(lately))} time in seven days"
-        return words + (_origin(event) if first else "")
+        return words + _times(len(lately)) + (_origin(event) if first else "")
 
     def _known(self, rule: dict[str, Any], value: str) -> str:
         """What we know of them that says something: a field of the business's own, or the firm's domain."""
         if rule["field"] in self.labels:
             return f"{self.labels[rule['field']]}: {value or 'not known'}"
         return f"writes from {value}" if rule["when"] == "business" else ""
+
+
+def _times(number: int) -> str:
+    return f", {_nth(number)} time in seven days" if number > 1 else ""
 
 
 def _nth(number: int) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from funnel.handoff.actions import open_for
-from funnel.handoff.card import WhyNow, touches_of
+from funnel.handoff.card import WhyNow, asks, touches_of
 from funnel.handoff.wayback import allows, brings_back
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
@@ -41,11 +41,6 @@ def is_live(event: Event) -> bool:
 def _ended(event: Event) -> bool:
     """Whether a list tells by this of somebody with whom it ended, which is nothing that they did."""
     return event.kind == "received_batch" and bool(event.data.get("ended"))
-
-
-def asks(event: Event) -> bool:
-    """Whether the person asked for contact by this event."""
-    return event.kind == "contact_request" or bool(event.data.get("asks"))
 
 
 class _Verdicts:

@@ -67,3 +67,28 @@ def test_of_what_we_know_the_most_telling_is_named_first_and_each_once(came, rep
     ]
     card, on = came([("meeting", 90, {})], fit=fit, fields={"staff": "25", "town": "Bath"})
     assert card["why"] == f"Met us on {on}; Website: not known; Staff: 25; fit A, engagement 2"
+
+
+def test_a_page_is_the_same_page_whatever_stands_before_and_after_its_path(came):
+    addresses = ("https://shop.example/prices?from=mail", "/prices/", "/prices#team", "http://shop.example/prices")
+    views = [("page_view", 30 - place, {"data": {"page": address}}) for place, address in enumerate(addresses)]
+    price = {"kind": "page_view", "page": "prices", "points": 30}
+    card, on = came([*views, ("page_view", 10, {"data": {"page": "https://shop.example/"}})], engagement=[price])
+    assert card["why"].startswith(f"Opened “/prices” on {on}, fourth time in seven days; opened “shop.example” on ")
+
+
+def test_who_asks_again_is_said_to_and_what_a_program_passes_on_of_their_words_is_read(rep, gate, work):
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(external_id="7")], at=at)
+        touch(got.lead, "contact_request", at=at, occurred_at=at - timedelta(days=2), data={"text": "Call me"})
+        touch(got.lead, "note", at=at, data={"text": "Sounds keen"})
+    work()
+    with gate(rep) as at:
+        touch(got.lead, "contact_request", at=at, source=("radio", "", ""), data={"text": "Still waiting"})
+    work()
+    with gate(rep):
+        card = Handoff.objects.get().card
+        assert card["why"] == "Asked to be contacted, second time in seven days, from radio"
+        words = [(one["says"], one["words"]) for one in card["touched"] if one["says"] != "Received"]
+        asked = "Asked to be contacted"
+        assert words == [(asked, "Still waiting"), ("Note", ""), (asked, "Call me")]
