@@ -199,7 +199,10 @@ class Rows:
 
 
 class Shape:
-    """An object of named fields; a name that isn't one is an error, `fixed` ones with a sentence of their own."""
+    """An object of named fields; a name that isn't one is an error, `fixed` ones with a sentence of their own.
+
+    What stands in `ignored` may be sent and counts for nothing, with a sentence that says so to who reads the schema.
+    """
 
     def __init__(
         self,
@@ -207,9 +210,11 @@ class Shape:
         *,
         required: Collection[str] = (),
         fixed: Mapping[str, str] | None = None,
+        ignored: Mapping[str, str] | None = None,
         says: str = "",
     ) -> None:
         self.fields, self.required, self.fixed, self.says = fields, required, fixed or {}, says
+        self.ignored = ignored or {}
 
     def read(self, value: Any) -> dict[str, Any]:
         """Give the fields that were sent; raise Invalid with a sentence for each wrong one."""
@@ -219,6 +224,8 @@ class Shape:
         errors: dict[str, str] = {}
         for name, inner in value.items():
             field = self.fields.get(name)
+            if field is None and name in self.ignored:
+                continue
             if field is None:
                 errors[name[:80]] = self.fixed.get(name, UNKNOWN)
                 continue
@@ -240,7 +247,10 @@ class Shape:
         shape: dict[str, Any] = {
             "type": "object",
             "additionalProperties": False,
-            "properties": {name: field.schema() for name, field in self.fields.items()},
+            "properties": {
+                **{name: field.schema() for name, field in self.fields.items()},
+                **{name: {"readOnly": True, "description": says} for name, says in self.ignored.items()},
+            },
         }
         if self.required:
             shape["required"] = list(self.required)

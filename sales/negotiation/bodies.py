@@ -16,6 +16,7 @@ from sales.negotiation.reckoning import percent_text, quantity_text, read_percen
 
 KEPT = "Baton keeps this itself; it can’t be set."
 RECKONED = "Baton reckons this from the lines; leave it out."
+NO_MATTER = "Baton reckons this from the lines; what is sent is ignored."
 CURRENCIES = 30
 
 
@@ -88,9 +89,10 @@ LINE = Shape(
         "tax_rate": Number(read_percent, "In percent, 0 to 100."),
     },
     fixed={
-        **dict.fromkeys(("net", "tax", "total"), RECKONED),
+        **dict.fromkeys(("net", "tax"), RECKONED),
         "currency": "All lines of a quote are in its one currency.",
     },
+    ignored={"total": NO_MATTER},
 )
 NEW_QUOTE = Shape(
     {
@@ -105,8 +107,9 @@ NEW_QUOTE = Shape(
     required=["deal", "lines"],
     fixed={
         **dict.fromkeys(("id", "number", "version", "state", "sent_at", "url", "digest", "created_at"), KEPT),
-        **dict.fromkeys(("before", "discount", "net", "tax", "taxes", "total", "totals"), RECKONED),
+        **dict.fromkeys(("before", "discount", "net", "tax", "taxes"), RECKONED),
     },
+    ignored=dict.fromkeys(("total", "totals"), NO_MATTER),
 )
 SEND = Shape(
     {

@@ -91,8 +91,7 @@ QUOTES = {
     "no lines": ({"lines": []}, "lines"),
     "too many lines": ({"lines": [LINE] * 101}, "lines"),
     "more than can be booked": ({"lines": [LINE | {"quantity": "9999999", "unit_price": "99999999"}]}, "lines"),
-    "a total of one's own": ({"total": "1.00"}, "total"),
-    "totals of one's own": ({"totals": {"net": "1.00"}}, "totals"),
+    "a net of one's own": ({"net": "1.00"}, "net"),
     "an id that is none": ({"deal": "7"}, "deal"),
 }
 
@@ -104,6 +103,17 @@ def test_a_quote_that_makes_no_sense_is_refused(change, field, deal, rep, api, g
     assert field in answer.json()["errors"]
     with gate(rep):
         assert not Quote.objects.exists()
+
+
+def test_a_total_of_ones_own_counts_for_nothing(deal, rep, api):
+    """Bad input 90."""
+    key = api(rep)
+    reckoned = key.post("quotes/", body(deal)).json()["totals"]
+    own = body(deal, LINE | {"total": "1.00"}, total="1.00", totals={"net": "1.00", "total": {"more": []}})
+    answer = key.post("quotes/", own)
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["totals"] == reckoned
+    assert key.get(f"quotes/{answer.json()['id']}/").json()["totals"] == reckoned
 
 
 @pytest.mark.parametrize(
