@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -264,6 +265,32 @@ def test_without_the_lock_the_table_itself_refuses_a_second_demo(rep, fifty, gat
     results = race([attempt(rep, lead, slot(rep, timezone.now())) for lead in fifty[:10]])
     assert sum(isinstance(one, Demo) for one in results) == 1, results
     assert all(isinstance(one, Demo | str) for one in results), results
+
+
+@pytest.mark.skipif(not settings.SQLITE, reason="PostgreSQL has a negative control of its own below")
+@pytest.mark.django_db(transaction=True)
+def test_without_the_write_lock_the_race_shows(rep, fifty, gate, monkeypatch):
+    """The negative control on SQLite: nothing holds look and booking together, each racer looks before any books."""
+    together = threading.Barrier(5, timeout=20)
+    starts_at = slot(rep, timezone.now())
+
+    def look(holder, starts_at, ends_at, **_):
+        no_guard(holder, starts_at, ends_at)
+        together.wait()
+
+    def unlocked(lead):
+        def run():
+            with tenant(rep.workspace) as at:
+                ends_at = starts_at + HALF
+                return demos.book.__wrapped__(lead, holder=rep, starts_at=starts_at, ends_at=ends_at, by=rep, at=at)
+
+        return run
+
+    monkeypatch.setattr(demos, "reserve", look)
+    results = race([unlocked(lead) for lead in fifty[:5]])
+    assert sum(isinstance(one, Demo) for one in results) == 5, results
+    with gate(rep) as at:
+        assert list(demos_do_not_overlap(rep.workspace, at))
 
 
 @pytest.mark.postgres
