@@ -81,14 +81,14 @@ WRONG = (
     ("sales.queue.desk.with_nothing_planned", lambda member: Lead.objects.none(), "desks", "Without a next step"),
 )
 DONE = (
-    "taken", "given back", "won", "lost", "rules", "by a list", "let through", "questions", "answers", "demos held",
-    "demos missed", "taken over", "joined",
+    "taken", "given back", "won", "lost", "rules", "by a list", "let go", "let through", "questions", "answers",
+    "demos held", "demos missed", "taken over", "joined",
 )  # fmt: skip
 
 
 @pytest.mark.once
 def test_after_a_year_nothing_is_lost_and_every_number_is_that_of_a_recount(db, work, monkeypatch):
-    year, found, missed = Year(100, seed=7, beat=timedelta(hours=1)), [], []
+    year, found, missed = Year(100, seed=6, beat=timedelta(hours=1)), [], []
 
     def looks(now):
         if now.clock.now not in LOOKS[1::2]:
