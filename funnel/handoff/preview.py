@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -84,7 +84,7 @@ def _standing(now: Basis, then: Basis, at: datetime) -> dict[str, Any]:
         "more": becoming_ready(now, then, at).count(),
         "fewer": becoming_ready(then, now, at).count(),
         "places": sum(Member.objects.taking_leads().values_list("weekly_leads", flat=True)),
-        "customers": {**blank, "all": 0, "handed": 0, "both": 0, "days": 0.0, "named": []},
+        "customers": {**blank, "all": 0, "unknown": 0, "handed": 0, "both": 0, "days": 0.0, "named": []},
         "losses": {**blank, "all": 0, "handed": 0, "now": 0, "either": 0, "named": []},
         "weekly": {**blank, "now": 0, "then": 0},
     }
@@ -115,7 +115,7 @@ def _past(step: str, told: dict[str, Any], now: Basis, then: Basis, workspace: W
     acts = acts_of([lead.pk for lead in found], both, workspace)
     moments = [(lead, *(first_ready(lead, acts.get(lead.pk, []), rules) for rules in both)) for lead in found]
     if step == "customers":
-        _customers(told, moments)
+        _customers(told, moments, acts)
     elif step == "losses":
         _losses(told, moments)
     else:
@@ -148,8 +148,13 @@ def _named(lead: Lead, **moments: datetime | None) -> dict[str, Any]:
     return {"lead": str(lead.pk), "name": str(lead), **kept}
 
 
-def _customers(told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | None, datetime | None]]) -> None:
-    """When those who bought were handed over, and when they would have been."""
+def _customers(
+    told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | None, datetime | None]], acts: Mapping[UUID, Any]
+) -> None:
+    """When those who bought were handed over, and when they would have been.
+
+    Of who came as a customer, by a list or by hand, nothing is known from before that rules could have counted.
+    """
     opened = Handoff.objects.filter(lead__in=[lead.pk for lead, _, _ in moments]).order_by()
     first = dict(opened.values_list("lead").annotate(first=Min("opened_at")))
     for lead, _, would in moments:
@@ -157,6 +162,8 @@ def _customers(told: dict[str, Any], moments: Sequence[tuple[Lead, datetime | No
         was = _by_then(first.get(lead.pk), lead.customer_since) or _by_then(lead.ready_at, lead.customer_since)
         would = _by_then(would, lead.customer_since)
         told["all"] += 1
+        if was is None and would is None and not acts.get(lead.pk):
+            told["unknown"] = told.get("unknown", 0) + 1
         told["handed"] += would is not None
         days = None
         if was is not None and would is not None:

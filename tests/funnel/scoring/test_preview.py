@@ -151,6 +151,26 @@ def test_who_changes_cell_and_the_false_alarms_are_lists_to_open(known, gate, ow
         assert f"1 {many}" in shown
 
 
+def test_without_customers_whose_past_is_known_it_says_that_the_draft_cannot_be_tried_on_them(
+    known, gate, owner, browse, work
+):
+    def said():
+        then = tried(gate, owner, work, rules(half_life_days=1 if said.turn else 2))
+        said.turn = not said.turn
+        return then.figures["customers"]["all"], html.unescape(browse(owner).get("/rules/").content.decode())
+
+    said.turn = False
+    many, page = said()
+    assert (many, "Nobody bought in the last 90 days, so the draft can’t be tried" in page) == (0, True)
+    for _ in range(2):
+        known(0, end=Stage.CUSTOMER)
+    many, page = said()
+    assert (many, "Nothing is known of what they did before they bought, so the draft can’t be" in page) == (2, True)
+    known(5, end=Stage.CUSTOMER)
+    many, page = said()
+    assert (many, "Of 2 of them nothing is known of what they did before." in page) == (3, True)
+
+
 def test_a_look_ahead_goes_slice_by_slice(known, gate, owner, work, monkeypatch):
     monkeypatch.setattr("funnel.handoff.preview.SLICE", 1)
     monkeypatch.setattr("funnel.handoff.preview.SLICE_SQLITE", 1)
