@@ -55,6 +55,16 @@ def test_the_hue_follows_the_side(lead, rep, browse, gate):
     assert "Only looking around" in page
 
 
+def test_what_is_next_for_a_lead_with_a_rep_is_not_said_to_be_up_to_marketing(rep, marketer, gate, browse, work):
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(name="Ann", phone="01632 960142", asks=True)], at=at)
+    work()
+    browse(rep).post(at_page(got.lead) + "take/")
+    page = read(browse(marketer), got.lead)
+    assert "<bdi>Rita</bdi> goes on with them, or gives them back with a reason." in page
+    assert "With marketing, until" not in page
+
+
 def test_both_scores_add_up_to_the_numbers_shown(lead, rep, browse, gate, work):
     with gate(rep) as at:
         for days in range(1, 30):
