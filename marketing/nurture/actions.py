@@ -73,7 +73,7 @@ def keep_step(step: Step) -> Step:
     if step.pk is None:
         kept = list(Step.objects.kept())
         if len(kept) >= MOST:
-            errors["subject"] = f"There are {MOST} mails already; that is what people read."
+            errors["subject"] = f"There are {MOST} mails already, and nobody reads more. Take one out first."
         last = Step.objects.order_by("-position").values_list("position", flat=True).first()
         step.position = 1 + (last or 0)
     if errors:

@@ -94,3 +94,22 @@ def test_a_mail_goes_at_the_same_time_of_day_across_a_change_of_the_clock(nurtur
         nurture.write_next(enrolled, Event.objects.get(kind="nurture_started"), at=goes)
         enrolled.refresh_from_db()
         assert enrolled.next_at == follows
+
+
+def test_mails_that_are_off_say_so_before_any_number_and_how_to_switch_them_on(nurtured, marketer, viewer, browse):
+    page = browse(marketer)
+    assert "Nobody has got them yet." in page.get(reverse("marketing:nurture")).content.decode()
+    page.post(reverse("marketing:nurture-set-up"), {"sender": ""})
+    off = page.get(reverse("marketing:nurture")).content.decode()
+    assert "They are off: <em>nobody gets a mail</em>." in off
+    assert '<a class="inline-link" href="#set-t">Switch them on</a>' in off
+    assert "of 0" not in off
+    assert "Marketing switches them on." in browse(viewer).get(reverse("marketing:nurture")).content.decode()
+
+
+def test_a_mail_without_days_between_goes_at_once(nurtured, marketer, gate, browse):
+    with gate(marketer):
+        Step.objects.update(days=0)
+    page = browse(marketer).get(reverse("marketing:nurture")).content.decode()
+    assert "At once after the give back" in page
+    assert "0 day" not in page
