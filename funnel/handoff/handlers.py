@@ -17,7 +17,7 @@ from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
 from funnel.scoring.actions import hold
 from funnel.workspaces.inserting import row_of
-from funnel.workspaces.models import LEADERS, Member, Role, Workspace
+from funnel.workspaces.models import LEADERS, Member, Role, TimeOff, Workspace
 
 
 def _events(effects: list[Effect]) -> list[Event]:
@@ -97,9 +97,10 @@ def remind(effects: list[Effect], at: datetime) -> None:
 
 def escalate(effects: list[Effect], at: datetime) -> None:
     """At the end of the promise, tell the managers; a routed handoff goes on after half the promise again."""
+    people = leaders(at, Workspace.objects.get(pk=effects[0].workspace_id))
     for event, one in _handoffs(effects):
         Handoff.objects.filter(pk=one.pk).update(escalated_at=at)
-        _tell(one, "handoff-late", event, at, leaders())
+        _tell(one, "handoff-late", event, at, people)
         record(
             one.workspace_id, "handoff_escalated", at=at, lead_id=one.lead_id,
             data={"handoff": str(one.pk), "with": one.offered_to.name if one.offered_to else ""},
@@ -160,10 +161,14 @@ def cool(effects: list[Effect], at: datetime) -> None:
         score_and_judge(rest, ended, workspace=workspace, at=at)
 
 
-def leaders() -> list[Member]:
-    """The managers; without one, the owners."""
+def leaders(at: datetime, workspace: Workspace) -> list[Member]:
+    """The managers who are here; without one the owners who are; if everybody is away, the managers, or the owners."""
     found = list(Member.objects.active().filter(role__in=LEADERS).select_related("user").order_by("joined_at"))
-    return [one for one in found if one.role == Role.MANAGER] or found
+    today = begins(workspace, at)
+    off = set(TimeOff.objects.on(today).values_list("member", flat=True))
+    here = [one for one in found if one.pk not in off and one.works_on(today)]
+    managers = [one for one in found if one.role == Role.MANAGER]
+    return [one for one in managers if one in here] or here or managers or found
 
 
 def _sellers() -> list[Member]:

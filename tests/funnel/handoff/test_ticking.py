@@ -11,6 +11,7 @@ from funnel.leads.receiving import receive
 from funnel.mail.models import Message
 from funnel.outbox.drain import drain
 from funnel.outbox.models import Event, Lane
+from funnel.people.away import take_off
 from tests.conftest import make_member
 from tests.racing import race
 
@@ -84,3 +85,21 @@ def test_two_who_tick_at_once_do_each_once(transactional_db, offered, rep, gate)
         )
         assert sorted(told) == ["handoff-late", "handoff-reminder"]
         assert Handoff.objects.open().count() == 1
+
+
+@pytest.mark.parametrize(
+    ("away", "told"),
+    [((), ["manager"]), (("manager",), ["owner"]), (("manager", "owner"), ["manager"]), (("owner",), ["manager"])],
+)
+def test_at_the_end_the_manager_is_told_or_the_owner_while_no_manager_is_there(
+    away, told, offered, owner, manager, gate, work
+):
+    cast = {"owner": owner, "manager": manager}
+    with gate(owner) as at:
+        for name in away:
+            day = owner.workspace.local(at).date()
+            take_off(cast[name], day, day + timedelta(days=30), by=owner, at=at)
+    work(at=offered.due_at + MINUTE)
+    with gate(owner):
+        late = Message.objects.filter(kind="handoff-late").values_list("to_email", flat=True)
+        assert list(late) == [cast[name].email for name in told]
