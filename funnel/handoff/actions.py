@@ -257,6 +257,9 @@ def give_back(
     cools = at + timedelta(days=reason.cool_days) if reason.cool_days else None
     cool = None if reason.disqualifies else until or cools
     way = way_of(reason, until=until)
+    if lead.stage == Stage.CUSTOMER and until is None:
+        # They stay a customer: nothing cools, and whenever they ask they come to sales.
+        cool, way = None, None
     given = {"given_back_at": at, "reason": reason, "note": note}
     taken = not _close(lead, Outcome.GIVEN_BACK, who=by, at=at, among=Handoff.objects.takeable_by(by), **given)
     if taken:
@@ -282,6 +285,9 @@ def give_back(
             at=at, by=by, because=reason.name, cool_until=cool,
             way_back=way and way | ({"with": str(was_with.pk)} if was_with else {}),
         )  # fmt: skip
+    elif until is not None:
+        lead.cool_until = until
+        lead.save(update_fields=["cool_until"])
     record(
         lead.workspace_id, "handoff_given_back", at=at, lead_id=lead.pk, actor=by,
         data={

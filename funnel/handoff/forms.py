@@ -14,6 +14,7 @@ from funnel.handoff.models import GiveBackReason, Way
 from funnel.handoff.reasons import OFFERED
 from funnel.handoff.wayback import TOUCHES, follows, touch_words
 from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
 from funnel.workspaces.hours import opening
 from funnel.workspaces.slots import slot
 
@@ -21,10 +22,13 @@ from funnel.workspaces.slots import slot
 FAR = 366 * 5
 
 
+REASON = {"required": "Choose a reason.", "invalid_choice": "This reason is not there any more. Choose another."}
+
+
 class GiveBackForm(forms.Form):
     """One of the business's reasons, the promised day where there is one, and a note."""
 
-    reason = forms.ChoiceField(label="Why", widget=forms.RadioSelect, error_messages={"required": "Choose a reason."})
+    reason = forms.ChoiceField(label="Why", widget=forms.RadioSelect, error_messages=REASON)
     until = forms.DateField(
         label="Call again on",
         required=False,
@@ -56,7 +60,8 @@ class GiveBackForm(forms.Form):
     @property
     def told(self) -> list[tuple[Any, str]]:
         """The reasons, each with what follows from it for this lead."""
-        return [(one, follows(one, mails=not self.no_mails)) for one in self.reasons]
+        customer = self.lead.stage == Stage.CUSTOMER
+        return [(one, follows(one, mails=not self.no_mails, customer=customer)) for one in self.reasons]
 
     def clean(self) -> dict[str, Any]:
         """Turn the chosen key into its reason and the day into the moment at which it opens; a day must be to come."""

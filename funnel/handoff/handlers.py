@@ -139,7 +139,7 @@ def cool(effects: list[Effect], at: datetime) -> None:
     leads, events = {}, {}
     for lead in Lead.objects.locked({event.lead_id for event in told}).values():
         until = lead.cool_until
-        if until is None or until > at or lead.stage not in (Stage.NURTURING, Stage.LOST):
+        if until is None or until > at or lead.stage not in (Stage.NURTURING, Stage.LOST, Stage.CUSTOMER):
             continue
         if event := ends.get((lead.pk, until)):
             leads[lead.pk], events[lead.pk] = lead, event

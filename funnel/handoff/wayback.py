@@ -68,8 +68,11 @@ def brings_back(way: dict[str, Any] | None) -> str:
     return "back when they are ready again"
 
 
-def follows(reason: GiveBackReason, *, mails: bool = True) -> str:
+def follows(reason: GiveBackReason, *, mails: bool = True, customer: bool = False) -> str:
     """What follows from a reason, as whoever chooses it reads it; without `mails` for a lead who would get none."""
+    if customer:
+        day = "; comes back to sales on the day that is promised" if reason.asks_date else ""
+        return f"Stays a customer{day}"
     if reason.disqualifies:
         return "Ends here; coming back is only listed"
     meanwhile = "; nurture mails meanwhile" if mails and reason.nurtures else ""
@@ -112,4 +115,6 @@ def whereabouts(lead: Lead, at: datetime, *, short: bool = False) -> str:
     if lead.stage == Stage.NURTURING and (lead.way_back or lead.cool_until):
         until = lead.cool_until if lead.cool_until and lead.cool_until > at else None
         return promise(lead.way_back or {"way": Way.JUDGED.value}, until, short=short)
+    if lead.stage == Stage.CUSTOMER and lead.cool_until and lead.cool_until > at:
+        return promise({"way": Way.DATE.value}, lead.cool_until, short=short)
     return f"With {lead.holder.first_name} again" if lead.holder else Stage(lead.stage).label

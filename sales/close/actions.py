@@ -12,6 +12,7 @@ from django.db import transaction
 from funnel.handoff.actions import FAR, TOO_FAR
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
 from funnel.ledger import actions as ledger
 from funnel.ledger.models import Revenue
 from funnel.outbox.actions import record
@@ -124,6 +125,9 @@ def lose(
     cool = until or (at + timedelta(days=reason.cool_days) if reason.cool_days is not None else None)
     _lost(now, reason.name, by=by, at=at, moment=moment, lost_reason=reason, competitor=competitor, note=note)
     follow(now.lead, now, by=by, at=at, occurred_at=moment, cool_until=cool)
+    if until is not None:
+        # A customer stays one, and is called on the promised day all the same.
+        Lead.objects.filter(pk=now.lead_id, stage=Stage.CUSTOMER).update(cool_until=until)
     record(
         now.workspace_id, "deal_lost", at=at, lead_id=now.lead_id, occurred_at=moment, actor=by,
         data={

@@ -111,6 +111,10 @@ class Model:
         self.leaves(person, at)
         if person.stage != "customer":
             person.move("nurturing" if way else "disqualified", cool=cool, way=way)
+        elif way == {"way": "date"}:
+            person.cool = cool
+        else:
+            cool = None
         self.owes.append(("cool", person.pk, cool or at))
 
     def leaves(self, person: Person, at: datetime) -> None:
@@ -218,7 +222,12 @@ class Model:
 
     def cooled(self, person: Person, at: datetime, *, until: datetime | None, promised: bool) -> None:
         """The day that was said when they went has come; a day that was said before that counts no more."""
-        if person.stage not in ("nurturing", "lost") or person.cool is None or person.cool > at or until != person.cool:
+        if (
+            person.stage not in ("nurturing", "lost", "customer")
+            or person.cool is None
+            or person.cool > at
+            or until != person.cool
+        ):
             return
         person.cool = None
         if promised:
@@ -331,7 +340,9 @@ class Model:
         if offer and offer.to not in (None, sale.holder, by) and by not in self.leaders:
             raise No
 
-    def lose(self, person: Person, sale: Sale, by: UUID, at: datetime, *, cool: datetime | None) -> None:
+    def lose(
+        self, person: Person, sale: Sale, by: UUID, at: datetime, *, cool: datetime | None, until: datetime | None
+    ) -> None:
         self._mine(sale, by)
         if sale.stage == "won":
             raise No
@@ -344,6 +355,8 @@ class Model:
         except No:
             sale.stage, sale.before, sale.decided_at = was
             raise
+        if until and person.stage == "customer":
+            person.cool = until
         self.owes.append(("cool", person.pk, cool or at))
 
     def undo(self, person: Person, sale: Sale, by: UUID, at: datetime) -> None:

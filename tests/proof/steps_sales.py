@@ -280,7 +280,7 @@ class Sales(Marketing):
         until = moment + timedelta(days=days) if days else None
         cool = until or (moment + timedelta(days=reason.cool_days) if reason.cool_days is not None else None)
         self.both(
-            lambda: self.model.lose(person, sale, who.pk, self.now, cool=cool),
+            lambda: self.model.lose(person, sale, who.pk, self.now, cool=cool, until=until),
             lambda: close.lose(Deal.objects.get(pk=sale.pk), reason=reason, by=who, at=self.now, until=until),
         )
 
