@@ -21,12 +21,15 @@ from sales.queue.models import Task
 def hand_demos(member: Member, successor: Member | None, *, at: datetime) -> None:
     """Give the demos to come of somebody who leaves to who has the lead now, else to the successor, else to an owner.
 
-    Where all of them are busy at that time, it stays with who leaves, and who has the lead gets a step for it.
+    Where all of them are busy at that time, it stays with who leaves, and who has the lead gets a step for it; so they
+    do for one that is over and of which nobody has said how it went.
     """
     owner = Member.objects.active().filter(role="owner").exclude(pk=member.pk).order_by("joined_at").first()
     for demo in Demo.objects.upcoming(at).filter(holder=member).select_related("lead__holder"):
         keeper = demo.lead.holder if demo.lead.holder_id != member.pk else None
         _give(demo, [one for one in (keeper, successor, owner) if one is not None], at=at)
+    for demo in Demo.objects.undecided(at).filter(holder=member).select_related("lead__workspace"):
+        _plan(demo, "Ask and say how “{title}” on {when} went", at=at)
 
 
 def follow(effects: list[Effect], at: datetime) -> None:
@@ -49,14 +52,20 @@ def _give(demo: Demo, candidates: Iterable[Member | None], *, at: datetime) -> b
         except (demos.Taken, demos.CantDemo):
             continue
         return True
-    lead = demo.lead
-    if lead.holder_id is not None and lead.holder_id != demo.holder_id:
-        local = lead.workspace.local(demo.starts_at)
-        what = f"Find a time or somebody for “{demo.title}” on {day(local.date())}, {local:%H:%M}"
-        Task.objects.create(
-            workspace_id=lead.workspace_id, lead=lead, holder_id=lead.holder_id, what=what[:300], due_at=at, made_at=at
-        )
+    _plan(demo, "Find a time or somebody for “{title}” on {when}", at=at)
     return False
+
+
+def _plan(demo: Demo, what: str, *, at: datetime) -> None:
+    """Give whoever has the lead by now a step about a demo that stays with somebody else."""
+    lead = demo.lead
+    if lead.holder_id is None or lead.holder_id == demo.holder_id:
+        return
+    local = lead.workspace.local(demo.starts_at)
+    said = what.format(title=demo.title, when=f"{day(local.date())}, {local:%H:%M}")
+    Task.objects.create(
+        workspace_id=lead.workspace_id, lead=lead, holder_id=lead.holder_id, what=said[:300], due_at=at, made_at=at
+    )
 
 
 @transaction.atomic

@@ -167,6 +167,17 @@ def test_somebody_who_leaves_drops_no_demo(rep, other_rep, owner, demo_of, catch
     work()
 
 
+def test_what_nobody_said_of_a_demo_is_asked_of_whoever_takes_over(rep, other_rep, owner, past_demo, browse, gate):
+    open_one, told = past_demo(rep, "Ann Bell"), past_demo(rep, "Ben Bell", hours=3)
+    with gate(rep) as at:
+        demos.held(told, by=rep, at=at)
+    browse(owner).post(f"/people/{rep.pk}/remove/", {"to": str(other_rep.pk)})
+    with gate(owner):
+        assert [one.lead for one in Task.objects.open().filter(holder=other_rep)] == [open_one.lead]
+        assert Demo.objects.get(pk=open_one.pk).holder == rep, "it was with them"
+    assert "Ask and say how “Meeting” on " in browse(other_rep).get("/sales/").content.decode()
+
+
 def test_a_lead_that_goes_to_a_colleague_takes_its_demo_along_and_one_given_back_loses_it(
     rep, other_rep, manager, demo_of, gate, work
 ):
