@@ -39,7 +39,8 @@ def mailbox(request: HttpRequest) -> HttpResponse:
         "letters": [
             {
                 "message": one,
-                "text": text_of(one, workspace),
+                "text": (text := text_of(one, workspace)),
+                "in_columns": "   " in text,
                 "files": [file.name for file in files_of(one)],
                 "again": SENDABLE.get(MessageState(one.state), "") if mail_set else "",
             }

@@ -112,6 +112,14 @@ def test_the_letter_says_what_the_home_says(owner, rep, monday, gate, work):
     assert max(len(line) for line in text.splitlines() if not line.startswith(("- ", "  ", "http"))) <= 100
 
 
+def test_the_mailbox_shows_the_letter_in_its_columns(owner, monday, gate, work, browse):
+    work(monday + timedelta(minutes=1))
+    page = browse(owner).get("/mailbox/").content.decode()
+    shown = plain(page[page.index("<pre ") : page.index("</pre>")])
+    assert f"{'New leads':<42}{'0':>14}{'0':>14}\n" in shown
+    assert "<br>" not in shown
+
+
 def test_a_quiet_business_gets_a_quiet_letter(owner, monday, gate, work):
     work(monday + timedelta(minutes=1))
     (letter,) = letters(owner, gate)
