@@ -213,8 +213,18 @@ def _condition(rule: Mapping[str, Any]) -> str:
         told = ", ".join(map(str, told or ()))
     elif rule["when"] == "range":
         low, high = (told or {}).get("from", ""), (told or {}).get("to", "")
-        told = f"{low} to {high}" if low and high else f"{low} or more" if low else f"up to {high}"
+        more = "later" if is_day(low) else "more"
+        low, high = _read(low), _read(high)
+        told = f"{low} to {high}" if low and high else f"{low} or {more}" if low else f"up to {high}"
     return CONDITIONS[rule["when"]].format(told)
+
+
+def _read(text: str) -> str:
+    """A day as a person reads it; anything else as it stands."""
+    if not is_day(text):
+        return text
+    on = date.fromisoformat(text)
+    return f"{on.day} {on:%b %Y}"
 
 
 def labels_for(rules: Mapping[str, Any]) -> dict[str, str]:

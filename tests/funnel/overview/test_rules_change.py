@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from django.urls import reverse
@@ -54,6 +55,24 @@ def test_a_rule_is_added_changed_moved_and_taken_away(marketer, gate, browse):
     assert draft(gate, marketer)["fit"][-2]["key"] == key
     page.post(reverse("rule-move", args=["fit", key]), {"to": "away"})
     assert key not in {rule["key"] for rule in draft(gate, marketer)["fit"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "read"),
+    [
+        ("date", "2026-12-01", "2026-12-31", "is 1 Dec 2026 to 31 Dec 2026"),
+        ("date", "2026-12-01", "", "is 1 Dec 2026 or later"),
+        ("date", "", "2026-12-31", "is up to 31 Dec 2026"),
+        ("number", "10", "50", "is 10 to 50"),
+        ("number", "10", "", "is 10 or more"),
+    ],
+)
+def test_a_rule_between_two_values_reads_as_a_sentence(marketer, gate, browse, kind, low, high, read):
+    with gate(marketer) as at:
+        define("Trial", kind, by=marketer, at=at)
+    page = browse(marketer)
+    page.post(reverse("rule-add"), {"field": "fields.trial", "when": "range", "low": low, "high": high, "points": "5"})
+    assert f"Trial {read}" in re.sub("<[^>]+>", "", text(page.get("/rules/")))
 
 
 def test_rules_over_events_and_over_fields_of_ones_own(marketer, gate, browse):
