@@ -70,7 +70,7 @@ def plain(field: str, value: str) -> str:
     """A text as it is compared: without case, and a source's name however a link or an integration spells it."""
     if field not in ("channel", "campaign"):
         return value.casefold()
-    return " ".join(value.casefold().replace("-", " ").replace("_", " ").split())
+    return scoring.as_named(value)
 
 
 def all_hold(conditions: Sequence[Condition], lead: Lead, fit_band: str) -> bool:

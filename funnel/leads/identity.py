@@ -13,7 +13,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from funnel.leads.fields import FieldBook
-from funnel.leads.free_mail import DISPOSABLE, FREE_MAIL
+from funnel.leads.free_mail import FREE_MAIL, is_disposable
 from funnel.leads.models import LeadKey
 from funnel.leads.stages import Stage
 from funnel.workspaces.models import Member
@@ -209,4 +209,4 @@ def _phone_trouble(typed: str) -> str:
 def business_domain(email: str) -> str:
     """The address's domain where it tells the company; blank for free-mail and throw-away addresses."""
     domain = email.rpartition("@")[2].lower()
-    return "" if domain in FREE_MAIL or domain in DISPOSABLE else domain
+    return "" if domain in FREE_MAIL or is_disposable(domain) else domain

@@ -21,7 +21,7 @@ from funnel.leads.fields import lines_of
 from funnel.leads.identity import Refused
 from funnel.leads.models import FieldDefinition
 from funnel.overview.rules_forms import Telling, tells
-from funnel.scoring.rules import as_kept, own_of
+from funnel.scoring.rules import as_dialled, as_kept, own_of
 from funnel.workspaces.models import SELLERS, Member, Team, TeamMember
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
@@ -45,7 +45,8 @@ class RuleForm(forms.Form):
         error_messages={"invalid_choice": "Nobody of this name takes leads here. Choose somebody else."},
     )
 
-    def __init__(self, *args: Any, rule: RoutingRule | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, country: str, rule: RoutingRule | None = None, **kwargs: Any) -> None:
+        self.country = country
         self.rule, self.own = rule, {one.name: one for one in FieldDefinition.objects.all()}
         self.channels, self.campaigns = slot("origins")[0]()
         if rule is not None:
@@ -112,8 +113,11 @@ class RuleForm(forms.Form):
             field, how = given[f"field-{place}"], given[f"is-{place}"] or "one_of"
             if not field:
                 continue
-            own = own_of(field, self.own)
-            values = _plain(field, [as_kept(one, own) for one in lines_of(given[f"value-{place}"])])
+            own, values = own_of(field, self.own), lines_of(given[f"value-{place}"])
+            if field == "phone":
+                values = [as_dialled(one, self.country, part=how == "contains") for one in values]
+            else:
+                values = _plain(field, [as_kept(one, own) for one in values])
             found.append({"field": field, "is": how} | ({} if how in UNARY else {"value": values}))
         return found
 
@@ -231,7 +235,8 @@ def edit(request: Any, pk: int) -> HttpResponse:
 
 
 def _edit(request: Any, rule: RoutingRule | None) -> HttpResponse:
-    form = RuleForm(request.POST if request.method == "POST" else None, rule=rule)
+    country = request.member.workspace.country
+    form = RuleForm(request.POST if request.method == "POST" else None, rule=rule, country=country)
     trial, status = None, 200
     if request.method == "POST":
         status = 422

@@ -103,7 +103,8 @@ def _rule(request: Any, part: str, key: str) -> HttpResponse:
     if there is not None:
         says = f"{sentence(there, labels_for(rules))}: {plural(there['points'], 'point')}"
     initial = kind.initial_of(there) if there is not None else {}  # type: ignore[attr-defined]
-    form = kind(request.POST if request.method == "POST" else None, initial=initial, fields=fields)
+    country = request.member.workspace.country
+    form = kind(request.POST if request.method == "POST" else None, initial=initial, fields=fields, country=country)
     if request.method == "POST" and form.is_valid():
         made = {"key": key or uuid4().hex[:12], **form.rule}
         listed = [made if one is there else one for one in rules[part]] + ([made] if there is None else [])

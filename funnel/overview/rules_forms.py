@@ -14,7 +14,17 @@ from funnel.leads.models import FieldDefinition
 from funnel.outbox.kinds import KINDS
 from funnel.scoring.checking import rule_mistakes
 from funnel.scoring.models import BANDS
-from funnel.scoring.rules import CONDITIONS, OWN, STANDARD, as_kept, choices_of, fits, own_of, shipped_sets
+from funnel.scoring.rules import (
+    CONDITIONS,
+    OWN,
+    STANDARD,
+    as_dialled,
+    as_kept,
+    choices_of,
+    fits,
+    own_of,
+    shipped_sets,
+)
 from funnel.workspaces.slots import slot
 
 # Touches by people here say nothing of what the lead wants.
@@ -68,9 +78,9 @@ class RuleForm(forms.Form):
     )  # fmt: skip
     reason = forms.CharField(label="Why we count it", max_length=200, required=False)
 
-    def __init__(self, *args: Any, fields: dict[str, FieldDefinition], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, fields: dict[str, FieldDefinition], country: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.known = fields
+        self.known, self.country = fields, country
 
     def clean(self) -> dict[str, Any]:
         """Judge the rule as a whole, each mistake at its place."""
@@ -124,17 +134,21 @@ class FitForm(RuleForm):
 
     def made(self, given: dict[str, Any]) -> dict[str, Any]:
         rule = {name: given[name] for name in ("field", "when", "points", "group", "reason")}
-        own = own_of(given["field"], self.known)
+        own, written = own_of(given["field"], self.known), " ".join(given["value"].split())
         if given["when"] == "one_of":
-            rule["value"] = [as_kept(one, own) for one in lines_of(given["value"])]
+            rule["value"] = [self.kept(one, given["field"], own) for one in lines_of(given["value"])]
         elif given["when"] == "is":
-            rule["value"] = as_kept(" ".join(given["value"].split()), own)
+            rule["value"] = self.kept(written, given["field"], own)
         elif given["when"] == "contains":
-            rule["value"] = " ".join(given["value"].split())
+            rule["value"] = as_dialled(written, self.country, part=True) if given["field"] == "phone" else written
         elif given["when"] == "range":
             ends = (("from", given["low"]), ("to", given["high"]))
             rule["value"] = {name: as_kept(end, own) for name, end in ends if end}
         return rule
+
+    def kept(self, text: str, field: str, own: FieldDefinition | None) -> str:
+        """A typed value as leads have it."""
+        return as_dialled(text, self.country) if field == "phone" else as_kept(text, own)
 
     def clean(self) -> dict[str, Any]:
         """Ask for the field first: what it is to be is chosen of what it can be."""

@@ -12,7 +12,18 @@ from typing import Any
 from funnel.leads.models import FieldDefinition
 from funnel.outbox.kinds import KINDS
 from funnel.scoring.models import BANDS
-from funnel.scoring.rules import CONDITIONS, OWN, STANDARD, choices_of, fits, is_day, is_number, own_of, sentence
+from funnel.scoring.rules import (
+    CONDITIONS,
+    OWN,
+    STANDARD,
+    choices_of,
+    fits,
+    is_day,
+    is_dialled,
+    is_number,
+    own_of,
+    sentence,
+)
 from funnel.templatetags.words import plural
 
 MOST_RULES, MOST_POINTS, MOST_CAP, MOST_LINE = 100, 300, 10_000, 30_000
@@ -92,6 +103,12 @@ def _over_field(rule: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) 
         yield from _range(value or {}, own)
     elif when in ("is", "one_of") and (wrong := stranger([value] if when == "is" else value, own)):
         yield "value", wrong
+    elif name == "phone" and when == "contains" and not is_dialled(value):
+        yield "value", "Write digits of a phone number, like 01632 or +44."
+    elif name == "phone" and when in ("is", "one_of"):
+        other = next((one for one in ([value] if when == "is" else value) if not is_dialled(one, part=False)), "")
+        if other:
+            yield "value", f"“{other}” is no whole phone number. Write it with its area code, or choose “contains”."
 
 
 def stranger(values: Iterable[str], own: FieldDefinition | None) -> str:

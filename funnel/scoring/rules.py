@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from funnel.leads.free_mail import DISPOSABLE, FREE_MAIL
-from funnel.leads.identity import business_domain
+from funnel.leads.free_mail import FREE_MAIL, is_disposable
+from funnel.leads.identity import Refused, business_domain, clean_phone
 from funnel.leads.models import FieldDefinition, Lead, Source
 from funnel.outbox.kinds import KINDS
 from funnel.outbox.models import Event
@@ -87,6 +87,25 @@ def as_kept(text: str, own: FieldDefinition | None) -> str:
     return next((one for one in choices_of(own) if one.casefold() == text.casefold()), text)
 
 
+def as_dialled(text: str, country: str, *, part: bool = False) -> str:
+    """A typed phone number, or `part` of one, as leads have it: 01632 960142 is +441632960142, and 01632 is 1632.
+
+    What is no number is left as it is.
+    """
+    if part:
+        signs = re.sub(r"[\s()./-]", "", text)
+        return (signs if signs.startswith("+") else signs.lstrip("0")) if is_dialled(signs) else text
+    try:
+        return clean_phone(text, country)
+    except Refused:
+        return text
+
+
+def is_dialled(text: str, *, part: bool = True) -> bool:
+    """Whether a text is a phone number as leads have it, or could be `part` of one."""
+    return re.fullmatch(r"\+?\d{1,15}" if part else r"\+\d{5,15}", text, re.ASCII) is not None
+
+
 def value_of(lead: Lead, field: str) -> Any:
     """What we know of a lead: a column, or one of the business's own fields; blank where we don't."""
     if field.startswith(OWN):
@@ -113,7 +132,7 @@ def holds(rule: Mapping[str, Any], value: Any) -> bool:
     if when == "business":
         return bool(business_domain(text))
     domain = text.rpartition("@")[2]
-    return domain in (FREE_MAIL if when == "free_mail" else DISPOSABLE)
+    return domain in FREE_MAIL if when == "free_mail" else is_disposable(domain)
 
 
 def words_of(value: Any) -> str:
@@ -168,11 +187,16 @@ def has_source(rule: Mapping[str, Any]) -> bool:
 
 
 def comes_from(rule: Mapping[str, Any], source: Source) -> bool:
-    """Whether a source is the one that a rule asks for; names are compared without case."""
+    """Whether a source is the one that a rule asks for, however a link or an integration spells its names."""
     return all(
-        not rule.get(name) or str(rule[name]).casefold() == getattr(source, name).casefold()
+        not rule.get(name) or as_named(str(rule[name])) == as_named(getattr(source, name))
         for name in ("channel", "campaign")
     )
+
+
+def as_named(name: str) -> str:
+    """The name of a channel or a campaign as it is compared: "paid_search" and "Paid search" are one."""
+    return " ".join(name.casefold().replace("-", " ").replace("_", " ").split())
 
 
 def on_page(pattern: str, address: str) -> bool:
@@ -210,7 +234,7 @@ def sentence(rule: Mapping[str, Any], labels: Mapping[str, str] | None = None) -
 def _condition(rule: Mapping[str, Any]) -> str:
     told = rule.get("value")
     if rule["when"] == "one_of":
-        told = ", ".join(map(str, told or ()))
+        told = ", ".join(f"“{one}”" if "," in str(one) else str(one) for one in told or ())
     elif rule["when"] == "range":
         low, high = (told or {}).get("from", ""), (told or {}).get("to", "")
         more = "later" if is_day(low) else "more"
