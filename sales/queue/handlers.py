@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from funnel.handoff import actions as handoff
+from funnel.handoff.handlers import leaders
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.mail import actions as mail
@@ -27,6 +28,7 @@ def ask(effects: list[Effect], at: datetime) -> None:
 
     Given back meanwhile, the wish opens a handoff after all: it must not be dropped between the two.
     """
+    workspace = Workspace.objects.get(pk=effects[0].workspace_id)
     events = {one.lead_id: one for one in _events(effects) if one.lead_id}
     leads = Lead.objects.locked(list(events), "holder__user", "company__holder__user")
     _give_step([one for one in leads.values() if one.holder and one.stage in (*SALES, Stage.CUSTOMER)], AGAIN, at)
@@ -36,16 +38,18 @@ def ask(effects: list[Effect], at: datetime) -> None:
             if lead.stage in OFFERABLE:
                 homeless.append(lead)
             continue
-        if lead.holder.active:
+        # Whoever decides passes on what somebody holds who left; a wish must reach a person.
+        left = "" if lead.holder.active else lead.holder.name
+        for person in leaders(at, workspace) if left else [lead.holder]:
             mail.queue(
-                "asked-again", to=lead.holder, event=events[lead.pk], lead_id=lead.pk, at=at,
-                context=_context(lead, what=AGAIN),
+                "asked-again", to=person, event=events[lead.pk], lead_id=lead.pk, at=at,
+                context=_context(lead, what=AGAIN) | {"left": left},
             )  # fmt: skip
     if homeless:
         handoff.open_for(
             homeless,
             why={lead.pk: "Asked for contact again, just as the lead was given back" for lead in homeless},
-            workspace=Workspace.objects.get(pk=effects[0].workspace_id),
+            workspace=workspace,
             at=at,
         )
 

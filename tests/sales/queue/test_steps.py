@@ -13,9 +13,11 @@ from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.actions import touch
 from funnel.leads.models import Lead
 from funnel.mail.models import Message
+from funnel.mail.sending import text_of
 from funnel.outbox.models import Effect, Event
 from funnel.templatetags.words import when
 from funnel.workspaces.gate import everywhere
+from funnel.workspaces.models import Member
 from sales.close import actions as close
 from sales.deals import actions as deals
 from sales.demos import actions as demos
@@ -104,6 +106,25 @@ def test_who_asks_again_while_held_becomes_a_step_that_is_due_now_and_a_mail(rep
         assert not Handoff.objects.open().exists()
     assert mails(gate, rep, "asked-again") == [rep.email] * 2
     assert AGAIN in browse(rep).get("/sales/").content.decode()
+
+
+def test_who_asks_again_while_held_by_somebody_who_left_reaches_whoever_passes_them_on(
+    rep, other_rep, manager, taken, gate, work, browse
+):
+    taken(rep)
+    with gate(rep) as at:
+        Member.objects.filter(pk=rep.pk).update(active=False)
+        touch(Lead.objects.get(), "contact_request", at=at)
+    work()
+    assert mails(gate, rep, "asked-again") == [manager.email]
+    with gate(manager):
+        letter = Message.objects.get(kind="asked-again")
+        assert "They are with Rita Rep, who doesn’t work here any more." in text_of(letter, manager.workspace)
+        held = [Lead.objects.get().pk]
+    sent = {"held": held, "to": other_rep.pk, "reason": "Rita left", "at": "held"}
+    assert browse(manager).post("/handoffs/pass/", sent).status_code == 302
+    work()
+    assert AGAIN in browse(other_rep).get("/sales/").content.decode()
 
 
 @pytest.mark.parametrize(("kind", "steps"), [("form", [CAME]), ("email_reply", [CAME]), ("page_view", [])])
