@@ -215,6 +215,12 @@ class Rotation:
         Member.objects.bulk_update(self.here, ["last_turn_at", "owed", "week", "week_turns"])
 
 
+def absence(member: Member, at: datetime, workspace: Workspace) -> str:
+    """That somebody who is given a lead by hand is not there when it is worked, as a sentence; a blank if they are."""
+    why = Rotation.of([member], at, Rules([]), workspace).away.get(member.pk)
+    return f"{member.name} {why}." if why else ""
+
+
 def begins(workspace: Workspace, at: datetime) -> date:
     """The day on which a lead that comes now is worked: one that comes on a Sunday, on Monday."""
     return workspace.local(next(spans(workspace, at))[0]).date()

@@ -19,6 +19,7 @@ from funnel.handoff import passing
 from funnel.handoff.card import WhyNow, touches_of
 from funnel.handoff.clock import LATELY, Clock, late_first_contacts
 from funnel.handoff.models import Handoff, Outcome
+from funnel.handoff.routing import absence
 from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
@@ -286,6 +287,12 @@ def _how(request: Any) -> dict[str, Any]:
     return {"reason": reason, "to": to, "by": request.member, "at": request.at, "workspace": request.workspace}
 
 
+def warn_of_absence(request: Any, to: Member | None) -> None:
+    """Say that somebody who was given a lead by hand is not there; whoever did it may know better."""
+    if to is not None and (why := absence(to, request.at, request.workspace)):
+        messages.warning(request, why)
+
+
 def _refused(request: Any, refusal: Refusal, chosen: Collection[UUID] = ()) -> HttpResponse:
     """The page as it is now, with the sentence at the field where there is one."""
     field = refusal.extra.get("field", "")
@@ -312,6 +319,7 @@ def handoffs_pass(request: Any) -> HttpResponse:
     if passed:
         to = f" to {how['to'].name}" if how["to"] else ""
         messages.success(request, f"{plural(passed, 'lead')} passed on{to}.")
+        warn_of_absence(request, how["to"])
     if kept := len(chosen) - passed:
         messages.warning(request, f"{plural(kept, 'lead')} stayed: decided meanwhile, or there already.")
     return redirect("handoffs")
@@ -333,4 +341,5 @@ def handoff_pass(request: Any, pk: UUID) -> HttpResponse:
         messages.success(request, f"{one.lead} is in the pool now: nobody is left who has not had this lead.")
     else:
         messages.success(request, f"{one.lead} waits for {passed[0].offered_to.name} now.")
+        warn_of_absence(request, how["to"])
     return redirect("handoffs")

@@ -22,6 +22,7 @@ from funnel.leads import known
 from funnel.leads.identity import Refused
 from funnel.outbox.models import Event
 from funnel.overview import lead as page
+from funnel.overview.handoffs import warn_of_absence
 from funnel.overview.lead_forms import BringBackForm, EditForm, NoteForm, PassForm, WhyForm
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
@@ -162,6 +163,7 @@ def pass_on(request: HttpRequest, pk: UUID) -> HttpResponse:
                 passing.pass_lead(lead, **given)
         except Refusal as refusal:
             return _refused(request, pk, refusal)
+        warn_of_absence(request, form.member)
         says = "waits for" if waiting else "is with"
         return _back(request, lead, f"Passed on. {lead} {says} {form.member.name}.")
     context = {"lead": lead, "form": form, "waiting": waiting}

@@ -1,5 +1,7 @@
 """Passing on by hand, several at once, with a reason that stays."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
@@ -11,6 +13,7 @@ from funnel.leads.models import Company, Lead
 from funnel.mail.models import Message
 from funnel.mail.sending import text_of
 from funnel.outbox.models import Event
+from funnel.people.away import take_off
 from funnel.workspaces.models import Member
 from tests.conftest import make_member
 
@@ -197,3 +200,21 @@ def test_why_it_went_to_this_one_stays_with_a_lead_that_went_by_turn(orphans, ow
     page = browse(owner).get(reverse("lead", args=[orphans[0].pk])).content.decode()
     assert "It is Rita Rep’s turn" in page[page.index('id="why-now"') : page.index('id="timeline"')]
     assert "It is Rita Rep’s turn" in page[page.index('id="timeline"') :]
+
+
+@pytest.mark.parametrize("door", ["several", "one", "lead"])
+def test_whoever_passes_a_lead_to_somebody_who_is_away_is_told(door, waiting, owner, rep, other_rep, browse, gate):
+    one = next(one for one in waiting if one.offered_to == rep)
+    with gate(owner) as at:
+        first = owner.workspace.local(at).date()
+        take_off(other_rep, first, first + timedelta(days=30), by=owner, at=at)
+    sent = {"to": other_rep.pk, "reason": "They know them", "handoff": one.pk, "at": "several"}
+    address = {
+        "several": reverse("handoffs-pass"),
+        "one": reverse("handoff-pass", args=[one.pk]),
+        "lead": reverse("lead-pass", args=[one.lead_id]),
+    }[door]
+    page = browse(owner).post(address, sent, follow=True).content.decode()
+    assert "Otto Rep is away, up to and including" in page
+    with gate(owner):
+        assert Handoff.objects.open().get(lead=one.lead_id).offered_to == other_rep
