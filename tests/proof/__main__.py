@@ -22,6 +22,7 @@ django.setup()
 from django.db import connection  # noqa: E402
 from django.test.utils import override_settings, setup_databases, setup_test_environment, teardown_databases  # noqa: E402
 
+from funnel.outbox.models import Event  # noqa: E402
 from funnel.outbox.statistics import learn  # noqa: E402
 from tests.proof.recount import PARTS, Recount  # noqa: E402
 from tests.proof.steps import play  # noqa: E402
@@ -62,7 +63,8 @@ def a_year(leads: int, number: int) -> list[str]:
         wrong.extend(recount.found)
 
     year.play(looked)
-    print(json.dumps({**year.did, "people": len(year.came)}, indent=1))
+    with year.gate():
+        print(json.dumps({**year.did, "people": len(year.came), "events": Event.objects.count()}, indent=1))
     print(f"{len(wrong)} differences" if wrong else PROVED)
     return wrong
 
