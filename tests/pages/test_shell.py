@@ -86,6 +86,13 @@ def test_every_icon_in_use_is_in_the_sprites_list():
         assert used <= listed, f"{path}: add {used - listed} to assets/icons.txt"
 
 
+def test_every_listed_icon_is_drawn_somewhere():
+    places = [path for name in ("templates", "funnel", "marketing", "sales") for path in (ROOT / name).rglob("*.*")]
+    text = "".join(path.read_text() for path in places if path.suffix in (".html", ".py", ".json"))
+    listed = (ROOT / "assets" / "icons.txt").read_text().split()
+    assert [name for name in listed if f'"{name}"' not in text] == []
+
+
 def test_the_navigation_names_listed_icons_only():
     listed = set((ROOT / "assets" / "icons.txt").read_text().split())
     assert {place.icon for _, _, places in NAV for place in places} <= listed
