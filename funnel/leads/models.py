@@ -275,10 +275,6 @@ class Lead(TenantRow):
         )
         return bool(moved)
 
-    @property
-    def with_sales(self) -> bool:
-        return self.stage in SALES
-
     def search_text(self) -> str:
         """What `found_by` looks into, in lower case."""
         digits = "".join(sign for sign in self.phone if sign.isdigit())

@@ -71,7 +71,6 @@ for _draw in (
 ):  # fmt: skip
     register.simple_tag(_draw)
 register.simple_tag(drawings.deal_menu, takes_context=True)
-register.filter("side", drawings.side)
 
 
 # ── parts of a page ──────────────────────────────────────────────────────

@@ -25,7 +25,6 @@ STANDS = {
 }  # fmt: skip
 CURRENT = mark_safe(' aria-current="true"')
 MOVES, WARN = mark_safe(" data-moves"), mark_safe(' class="warn"')
-SIDES = {"new": "marketing", "nurturing": "marketing", "lost": "marketing", "ready": "hall", "disqualified": "hall"}
 
 
 @cache
@@ -60,11 +59,6 @@ def _line(stage: str) -> SafeString:
         format_html_join("", '<line class="{}" x1="{}" y1="7" x2="{}" y2="7"/>', behind),
         format_html(baton, behind[-1][0], at - 2.5, at) if behind else "",
     )
-
-
-def side(stage: str) -> str:
-    """Say with which side a lead of this stage is: the hue of its page."""
-    return SIDES.get(str(stage), "sales")
 
 
 @lru_cache(1000)

@@ -253,17 +253,6 @@ def next_number(workspace_id: UUID, year: int) -> int:
     return number
 
 
-def accepted_amount(deal: Deal) -> tuple[int, str] | None:
-    """What the lead has agreed to pay without tax, in minor units, and the currency; None without an accepted quote."""
-    row: tuple[int, str] | None = (
-        QuoteVersion.objects.filter(quote__deal=deal, state=State.ACCEPTED)
-        .order_by("-decided_at")
-        .values_list("net", "quote__currency")
-        .first()
-    )
-    return row
-
-
 def usual_end(workspace: Workspace, at: datetime) -> date:
     """The day until which a quote is valid unless somebody says otherwise."""
     return (workspace.local(at) + USUALLY_VALID).date()

@@ -10,6 +10,7 @@ from uuid import UUID
 from funnel.handoff import actions as handoff
 from funnel.handoff import questions
 from funnel.handoff.models import GiveBackReason, Handoff, Question
+from funnel.leads.stages import SALES
 from funnel.workspaces.hours import after
 from funnel.workspaces.refusals import Refusal
 from sales.close import actions as close
@@ -93,7 +94,7 @@ class Selling(Marketing):
     def _gives_back(self, pk: UUID, rep: Any, at: datetime) -> None:
         with self.gate():
             lead = self.lead(pk)
-            if (rep := self.now(rep, lead)) and lead.with_sales:
+            if (rep := self.now(rep, lead)) and lead.stage in SALES:
                 self._back(lead, rep, at)
 
     def _sells(self, pk: UUID, rep: Any, at: datetime) -> None:

@@ -21,6 +21,7 @@ from sales.deals.models import Deal, LostReason
 from sales.negotiation import actions as quotes
 from sales.negotiation.links import path_of
 from sales.negotiation.models import Quote, QuoteVersion
+from sales.negotiation.page import won_for
 from sales.queue.desk import stamp
 from sales.queue.models import Task
 
@@ -92,7 +93,9 @@ def test_accepting_by_name_puts_the_win_on_the_reps_desk(version, rep, visit, ga
         assert stamp(rep, at) != before
         deal = Deal.objects.get()
         assert (deal.stage, deal.amount) == ("negotiation", kept.net)
-        assert quotes.accepted_amount(deal) == (kept.net, "GBP")
+        offered = won_for(deal)
+        assert offered is not None
+        assert (offered["amount"], offered["currency"]) == (kept.net, "GBP")
         told = {one.kind: one for one in Message.objects.all()}
         assert told["quote-told"].to_email == rep.email
         assert told["quote-accepted"].to_email == "ann.bell@bell.example"
