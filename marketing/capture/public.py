@@ -28,6 +28,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from funnel.workspaces import limits
+from funnel.workspaces.doors import address_of
 from funnel.workspaces.faces import face_of
 from funnel.workspaces.gate import everywhere, tenant, writing
 from funnel.workspaces.models import PublicDoor, Workspace
@@ -200,16 +201,6 @@ def _full(token: str, limit: int) -> bool:
         _sent.clear()
     _sent[token] = (minute, many + 1 if since == minute else 1)
     return since == minute and many >= limit
-
-
-def address_of(request: HttpRequest) -> str:
-    """The visitor's address: the one that the outermost of our own proxies saw, never what the visitor says."""
-    proxies = settings.TRUSTED_PROXIES
-    if proxies:
-        said = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-        if len(said) >= proxies:
-            return said[-proxies]
-    return request.META.get("REMOTE_ADDR", "")
 
 
 def _refused(request: HttpRequest, shown: Form) -> tuple[int, str] | None:
