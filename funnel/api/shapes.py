@@ -270,6 +270,11 @@ def described(schema: dict[str, Any], says: str) -> dict[str, Any]:
     return {**schema, "description": says} if says else schema
 
 
+def asked_moment(value: str) -> datetime:
+    """Read a moment of an address, where a "+" that was not escaped arrives as a blank; raise ValueError."""
+    return moment(value.replace(" ", "+"))
+
+
 def moment(value: Any) -> datetime:
     """Read a moment with its offset, in UTC; raise ValueError with a sentence."""
     if not isinstance(value, str) or not 16 <= len(value) <= 40:

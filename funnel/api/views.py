@@ -172,6 +172,21 @@ class ApiView(ViewSet):
         if str(version) not in given:
             raise Stale("This has changed since you read it. Read it again, then change it.", version=version)
 
+    def narrowed(self, rows: Any, by: Mapping[str, Callable[..., Any]], *also: Any) -> tuple[Any, dict[str, str]]:
+        """The rows that the parameters of the address ask for, and a sentence for each that can't be read."""
+        errors: dict[str, str] = {}
+        for name, narrow in by.items():
+            said = self.request.query_params.get(name)
+            if said is None:
+                continue
+            try:
+                rows = narrow(rows, said, *also)
+            except Invalid as wrong:
+                errors |= wrong.errors
+            except ValueError as wrong:
+                errors[name] = str(wrong)
+        return rows, errors
+
     def listed(self, rows: Any, order: tuple[str, str], write: Callable[[list[Any]], list[Any]]) -> Response:
         """Answer one page of a list."""
         found, after = page(self.request, rows, order)

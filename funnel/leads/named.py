@@ -52,6 +52,14 @@ class LeadName:
         return described({"oneOf": [{"type": "string", "format": "uuid"}, _EXTERNAL.schema()]}, self.says)
 
 
+def of_lead(rows: Any, value: str) -> Any:
+    """The rows of the lead that an address names by its id; raise ValueError."""
+    try:
+        return rows.filter(lead=UUID(value))
+    except ValueError:
+        raise ValueError("Send a lead’s id.") from None
+
+
 def lead_named(name: UUID | tuple[str, str], *, among: Any = None) -> Lead:
     """The lead that a body names, with its holder and source, `among` those that may be seen; raise NoSuchLead."""
     rows = Lead.objects.all() if among is None else among

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from funnel.api.errors import document
 from funnel.api.paging import WRONG, next_of, salt_of, size_of
-from funnel.api.shapes import Invalid, moment
+from funnel.api.shapes import Invalid, asked_moment
 from funnel.api.views import ApiView, list_of, spec
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason
@@ -126,13 +126,7 @@ class LeadView(ApiView):
         # Not joined with its source: SQLite would begin with the sources, which are few, and sort every lead.
         rows = rows.prefetch_related("source") if settings.SQLITE else rows.select_related("source")
         shown = rows = rows.select_related("holder__user")
-        errors: dict[str, str] = {}
-        for name, narrow in NARROW.items():
-            if name in params:
-                try:
-                    rows = narrow(rows, params[name], params.get("external_system"))
-                except ValueError as wrong:
-                    errors[name] = str(wrong)
+        rows, errors = self.narrowed(rows, NARROW, params.get("external_system"))
         if "external_system" in params and "external_id" not in params:
             errors["external_system"] = "Send external_id with it."
         order = params.get("order", "")
@@ -337,8 +331,7 @@ def _by_external_id(rows: QuerySet[Lead], value: str, system: str | None) -> Que
 
 
 def _by_change(rows: QuerySet[Lead], value: str, _: str | None) -> QuerySet[Lead]:
-    # A "+" that was not escaped arrives as a blank.
-    return rows.filter(updated_at__gte=moment(value.replace(" ", "+")))
+    return rows.filter(updated_at__gte=asked_moment(value))
 
 
 NARROW: dict[str, Callable[[QuerySet[Lead], str, str | None], QuerySet[Lead]]] = {

@@ -13,11 +13,11 @@ from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from funnel.api.shapes import Invalid, Moment, OneOf, Shape, Text, moment, stamp
+from funnel.api.shapes import Invalid, Moment, OneOf, Shape, Text, asked_moment, stamp
 from funnel.api.views import ApiView, list_of, spec
 from funnel.leads.identity import LENGTHS
 from funnel.leads.models import Lead
-from funnel.leads.named import LeadName, lead_named, member_named
+from funnel.leads.named import LeadName, lead_named, member_named, of_lead
 from funnel.ledger.money import read_amount, read_currency, text
 from funnel.workspaces.models import Member
 from sales.deals import actions
@@ -115,16 +115,8 @@ class DealView(ApiView):
     @spec("Deals", query=FILTERS, paged=True, answers=list_of(DEAL_SCHEMA))
     def list(self, request: Request) -> Response:
         """Latest made first; with `updated_since`, earliest changed first."""
-        rows, params = self.deals(), request.query_params
-        errors: dict[str, str] = {}
-        for name, narrow in NARROW.items():
-            if name in params:
-                try:
-                    rows = narrow(rows, params[name])
-                except Invalid as wrong:
-                    errors |= wrong.errors
-                except ValueError as wrong:
-                    errors[name] = str(wrong)
+        params = request.query_params
+        rows, errors = self.narrowed(self.deals(), NARROW)
         if "external_system" in params and "external_id" not in params:
             errors["external_system"] = "Send external_id with it."
         if errors:
@@ -284,21 +276,13 @@ def _by_holder(rows: QuerySet[Deal], value: str) -> QuerySet[Deal]:
     return rows.filter(holder=member)
 
 
-def _by_lead(rows: QuerySet[Deal], value: str) -> QuerySet[Deal]:
-    try:
-        return rows.filter(lead=UUID(value))
-    except ValueError:
-        raise ValueError("Send a lead’s id.") from None
-
-
 NARROW: dict[str, Callable[[QuerySet[Deal], str], QuerySet[Deal]]] = {
     "stage": _by_stage,
     "holder": _by_holder,
-    "lead": _by_lead,
+    "lead": of_lead,
     "external_id": lambda rows, value: rows.filter(external_id=value),
     "external_system": lambda rows, value: rows.filter(external_system=value),
-    # A "+" that was not escaped arrives as a blank.
-    "updated_since": lambda rows, value: rows.filter(updated_at__gte=moment(value.replace(" ", "+"))),
+    "updated_since": lambda rows, value: rows.filter(updated_at__gte=asked_moment(value)),
 }
 
 

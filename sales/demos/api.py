@@ -12,10 +12,10 @@ from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from funnel.api.shapes import Invalid, Moment, Shape, Text, moment, stamp
+from funnel.api.shapes import Invalid, Moment, Shape, Text, asked_moment, stamp
 from funnel.api.views import ApiView, list_of, spec
 from funnel.leads.models import Lead
-from funnel.leads.named import LeadName, lead_named, member_named
+from funnel.leads.named import LeadName, lead_named, member_named, of_lead
 from funnel.people.places import zones
 from sales.demos import actions
 from sales.demos.models import Demo, DemoState
@@ -94,19 +94,10 @@ class DemoView(ApiView):
     @spec("Demos", query=FILTERS, paged=True, answers=list_of(DEMO_SCHEMA))
     def list(self, request: Request) -> Response:
         """Latest made first; with `updated_since`, earliest changed first."""
-        rows, params = self.demos(), request.query_params
-        errors: dict[str, str] = {}
-        for name, narrow in NARROW.items():
-            if name in params:
-                try:
-                    rows = narrow(rows, params[name])
-                except Invalid as wrong:
-                    errors |= wrong.errors
-                except ValueError as wrong:
-                    errors[name] = str(wrong)
+        rows, errors = self.narrowed(self.demos(), NARROW)
         if errors:
             raise Invalid(errors)
-        order = ("updated_at", "id") if "updated_since" in params else ("-made_at", "-id")
+        order = ("updated_at", "id") if "updated_since" in request.query_params else ("-made_at", "-id")
         return self.listed(rows, order, write_demos)
 
     @spec("Book a demo", body=NEW, answers={201: DEMO_SCHEMA})
@@ -207,25 +198,13 @@ def _by_state(rows: QuerySet[Demo], value: str) -> QuerySet[Demo]:
     return rows.filter(state=value)
 
 
-def _by_lead(rows: QuerySet[Demo], value: str) -> QuerySet[Demo]:
-    try:
-        return rows.filter(lead=UUID(value))
-    except ValueError:
-        raise ValueError("Send a lead’s id.") from None
-
-
-def _moment(value: str) -> Any:
-    # A "+" that was not escaped arrives as a blank.
-    return moment(value.replace(" ", "+"))
-
-
 NARROW: dict[str, Callable[[QuerySet[Demo], str], QuerySet[Demo]]] = {
     "state": _by_state,
     "holder": lambda rows, value: rows.filter(holder=member_named(value, "holder")),
-    "lead": _by_lead,
-    "from": lambda rows, value: rows.filter(ends_at__gt=_moment(value)),
-    "to": lambda rows, value: rows.filter(starts_at__lt=_moment(value)),
-    "updated_since": lambda rows, value: rows.filter(updated_at__gte=_moment(value)),
+    "lead": of_lead,
+    "from": lambda rows, value: rows.filter(ends_at__gt=asked_moment(value)),
+    "to": lambda rows, value: rows.filter(starts_at__lt=asked_moment(value)),
+    "updated_since": lambda rows, value: rows.filter(updated_at__gte=asked_moment(value)),
 }
 
 
