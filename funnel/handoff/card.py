@@ -17,7 +17,7 @@ from funnel.scoring.rules import earns, fit_rows, has_source, labels_for
 from funnel.templatetags.words import day
 from funnel.workspaces.models import Workspace
 
-SHOWN, MOST, PROMISED = 6, 50, 5
+SHOWN, MOST, PROMISED, WORDS = 6, 50, 5, 2
 # So many things that somebody did, and so many that we know, stand in the sentence.
 NAMED, WEEK = 2, timedelta(days=7)
 # What Baton writes itself is no act of theirs; a kind that a program reports under its own name is one.
@@ -107,6 +107,11 @@ def reason_card(lead: Lead, touches: Sequence[Event], *, why: str) -> dict[str, 
         "promised": promises(touches),
         "ask": ([f"What would you like to know about {wanted[0]}?"] if wanted else []) + ask,
     }
+
+
+def words_in(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What stands on a kept card in their own words, the latest first: "words", and what they "says" they did."""
+    return [one for one in card.get("touched", ()) if one.get("words")][:WORDS]
 
 
 def _said(event: Event) -> str:

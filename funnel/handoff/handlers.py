@@ -7,6 +7,7 @@ from uuid import UUID
 
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
+from funnel.handoff.card import words_in
 from funnel.handoff.judging import is_live, score_and_judge
 from funnel.handoff.models import Handoff
 from funnel.handoff.routing import begins
@@ -193,6 +194,7 @@ def _tell(one: Handoff, kind: str, event: Event, at: datetime, people: list[Memb
                 "passed": one.route.get("because", ""),
                 "promised": one.card.get("promised", []),
                 "ask": one.card.get("ask", []),
+                "said": [said["words"] for said in words_in(one.card)],
                 "due": one.due_at.isoformat(),
                 "began": one.began_at.isoformat() if one.is_passed else "",
                 "waits_for": one.offered_to.name if one.offered_to else "",

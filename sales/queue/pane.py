@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from funnel.handoff.card import words_in
 from funnel.handoff.clock import first_contact
 from funnel.handoff.forms import GiveBackForm
 from funnel.handoff.models import Outcome
@@ -58,7 +59,7 @@ def pane_of(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         "taken_after": between(workspace, taken.opened_at, taken.closed_at) if taken and taken.closed_at else None,
         "scores": opened(lead, at),
         "mine": lead.holder_id == member.pk,
-        "words": [one for one in (latest.card.get("touched", ()) if latest else ()) if one.get("words")][:2],
+        "words": words_in(latest.card) if latest else [],
         **work_of(request, lead),
         "panels": [panel for make in slot("desk_panels") if (panel := make(request, lead))],
     }

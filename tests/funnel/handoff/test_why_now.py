@@ -11,6 +11,8 @@ from funnel.leads.actions import touch
 from funnel.leads.fields import define
 from funnel.leads.identity import Capture
 from funnel.leads.receiving import receive
+from funnel.mail.models import Message
+from funnel.mail.sending import html_of, text_of
 from funnel.scoring import changing
 from funnel.scoring.rules import default_rules
 from funnel.templatetags.words import day
@@ -92,3 +94,16 @@ def test_who_asks_again_is_said_to_and_what_a_program_passes_on_of_their_words_i
         words = [(one["says"], one["words"]) for one in card["touched"] if one["says"] != "Received"]
         asked = "Asked to be contacted"
         assert words == [(asked, "Still waiting"), ("Note", ""), (asked, "Call me")]
+
+
+def test_what_they_wrote_stands_in_the_mail_to_whoever_gets_them(rep, gate, work):
+    with gate(rep) as at:
+        about = {"form": "Contact us", "message": "Do you build <b>portals</b>?"}
+        receive(rep.workspace, [Capture(kind="form", email="ann@bell.example", asks=True, data=about)], at=at)
+    work()
+    with gate(rep):
+        letter = Message.objects.select_related("member__user").get(kind="handoff")
+        text, page = text_of(letter, rep.workspace, hidden=False), html_of(letter, rep.workspace)
+    assert 'THEIR WORDS\n"Do you build <b>portals</b>?"\n' in text
+    assert "Their words</h2>" in page
+    assert "“Do you build &lt;b&gt;portals&lt;/b&gt;?”" in page
