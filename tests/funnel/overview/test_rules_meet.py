@@ -101,6 +101,7 @@ def test_a_channel_is_found_however_an_integration_spells_it(rows, said):
         ("Since", "date", {"when": "range", "low": "2026-01-31", "high": "2026-02-01"}, "2026-02-01",
          "Since is 31 Jan 2026 to 1 Feb 2026"),
         ("Debt", "number", {"when": "range", "low": "-9,5", "high": "-1"}, "-9.50", "Debt is -9.5 to -1"),
+        ("Debt", "number", {"when": "range", "low": "10", "high": "25"}, "25.0", "Debt is 10 to 25"),
         ("Debt", "number", {"when": "range", "low": "10"}, "10", "Debt is 10 or more"),
         ("Debt", "number", {"when": "is", "value": "50.0"}, "50", "Debt is 50"),
         ("Van", "yes_no", {"when": "is", "value": "no"}, False, "Van is No"),

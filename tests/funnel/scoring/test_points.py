@@ -1,6 +1,6 @@
 """Points, caps and both scores: what a person reads adds up, whatever the order in which things arrive."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -12,9 +12,10 @@ from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.outbox.models import Effect, Event
 from funnel.people.actions import change_business
+from funnel.scoring import changing
 from funnel.scoring.actions import sums
 from funnel.scoring.models import Basis, LeadScore, ScorePoint
-from funnel.scoring.rules import allot
+from funnel.scoring.rules import allot, default_rules
 
 
 @pytest.fixture
@@ -70,6 +71,29 @@ def test_a_cap_holds_per_rule_and_local_day(lead, owner, gate, work):
     with gate(owner):
         given = list(ScorePoint.objects.order_by("occurred_at").values_list("points", flat=True))
         assert given == [10, 10, 10, 0, 0, 10]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_day_is_the_businesss_own_where_its_clock_changes_given_at_the_time_or_judged_again(
+    lead, owner, gate, work, again
+):
+    """In London the 26th of October 2025 had 25 hours: from 23:00 of the 25th to midnight of the 26th in UTC."""
+    moments = [datetime(2025, 10, day, hour, 30, tzinfo=UTC) for day, hour in
+               ((25, 22), (25, 23), (26, 0), (26, 1), (26, 23), (27, 0))]  # fmt: skip
+    with gate(owner) as at:
+        for moment in moments:
+            touch(lead, "form", at=at, occurred_at=moment)
+    work()
+    if again:
+        with gate(owner) as at:
+            changing.save_draft({**default_rules(), "name": "Once more"}, by=owner, at=at)
+            changing.publish(again=True, why="", by=owner, at=at)
+        work()
+    with gate(owner):
+        given = ScorePoint.objects.filter(version=changing.in_force().version).order_by("occurred_at")
+        days = [date(2025, 10, day) for day in (25, 26, 26, 26, 26, 27)]
+        expected = list(zip(days, [10, 10, 10, 10, 0, 10], strict=True))
+        assert list(given.values_list("day", "points")) == expected
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4)))[::5])
