@@ -19,7 +19,7 @@ from funnel.leads.stages import Stage
 from funnel.overview.rules_forms import PublishForm, seen_of
 from funnel.overview.rules_shown import changes, dashed, in_short, shown, stand_alike
 from funnel.scoring import changing
-from funnel.scoring.checking import is_never_ready
+from funnel.scoring.checking import gaps_of, is_never_ready
 from funnel.scoring.models import Basis, RuleDraft, RuleVersion
 from funnel.templatetags.words import number, plural
 from funnel.workspaces.roles import allow, may
@@ -77,6 +77,7 @@ def rules(request: Any) -> HttpResponse:
         "may_reasons": may(request.member, "reasons.change"),
         "may_change": may_change and not (found is not None and found.goes_live),
         "never": is_never_ready(says),
+        "gaps": gaps_of(says),
         "against": "In force",
         "changes": sum(changes(says, version.rules).values()),
         "seen": seen_of(draft.rules if draft is not None else None),

@@ -69,6 +69,17 @@ def is_never_ready(rules: Mapping[str, Any]) -> bool:
     return not any(rules["ready"].get(band) for band in BANDS)
 
 
+def gaps_of(rules: Mapping[str, Any]) -> list[str]:
+    """The cells that aren't ready though one of less fit or less engagement is, like "A4"."""
+    cells = [(fit, band) for fit in range(len(BANDS)) for band in range(1, len(rules["engagement_cuts"]) + 2)]
+    ready = [(fit, band) for fit, band in cells if band in rules["ready"].get(BANDS[fit], [])]
+    return [
+        f"{BANDS[fit]}{band}"
+        for fit, band in cells
+        if (fit, band) not in ready and any(fit <= worse and less <= band for worse, less in ready)
+    ]
+
+
 def _lines(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not SHORTEST <= rules["half_life_days"] <= LONGEST:
         yield "half_life_days", f"Write a number of days from {SHORTEST} to {LONGEST}."

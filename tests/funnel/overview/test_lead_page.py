@@ -16,7 +16,9 @@ from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.overview.lead_scores import opened
+from funnel.scoring import changing
 from funnel.scoring.models import LeadScore
+from funnel.scoring.rules import default_rules
 from funnel.templatetags.words import day
 from tests.funnel.overview.people import at_page, read
 
@@ -133,6 +135,26 @@ def test_it_says_on_which_day_it_cools_below_the_line(acts, days, rep, browse, g
         # The score is shown rounded down, and a tenth of a point is what goes in an hour.
         on = [day(at + timedelta(days=days, minutes=less)) for less in (0, -65)] if days else []
     assert (len(seen), set(seen) <= set(on)) == (1 if days else 0, True)
+
+
+@pytest.mark.parametrize(
+    ("bands", "says"),
+    [
+        ([1, 2, 3, 4], "With fit B it is ready whatever the engagement."),
+        ([], "With fit B no engagement makes it ready."),
+    ],
+)
+def test_without_a_line_it_says_why_there_is_none_and_no_day(owner, rep, browse, gate, work, bands, says):
+    with gate(owner) as at:
+        (got,) = receive(rep.workspace, [Capture(name="Ann Bell", phone="01632 960142", company="Bell")], at=at)
+        touch(got.lead, "meeting", at=at)
+        changing.save_draft({**default_rules(), "ready": dict.fromkeys("ABCD", bands)}, by=owner, at=at)
+        changing.publish(again=False, why="", by=owner, at=at)
+    work()
+    page = read(browse(rep), got.lead)
+    assert says in page
+    assert "The line for" not in page
+    assert "cools below it" not in page
 
 
 def test_more_rows_than_a_page_holds_still_add_up(lead, rep, gate, work, monkeypatch):

@@ -178,6 +178,23 @@ def test_lines_and_cells_go_into_the_draft_and_no_ready_cell_is_warned_of(owner,
 
 
 @pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ("A3 A4 B4", ""),
+        ("A2 A3", "A4 is not ready, though less is"),
+        ("B3 B4 A4", "A3 is not ready, though less is"),
+        ("C2", "A2, A3, A4, B2, B3, B4, C3, C4 are not ready, though less is"),
+        (" ".join(f"{fit}{band}" for fit in "ABCD" for band in range(1, 5)), ""),
+    ],
+)
+def test_a_grid_by_which_more_makes_less_ready_is_warned_of(owner, browse, cells, says):
+    page = browse(owner)
+    page.post(reverse("rules-grid"), dict.fromkeys(cells.split(), "1"))
+    shown = text(page.get("/rules/"))
+    assert ("though less is" in shown, says in shown) == (bool(says), True)
+
+
+@pytest.mark.parametrize(
     ("change", "name", "says"),
     [
         ({"cut_2": "30"}, "cut_3", "Engagement 3 begins above Engagement 2, so at more than 30."),
