@@ -107,9 +107,15 @@ def open_for(
             [_opened(one, at) for one in made if one.remind_at == remind_at],
             due={"handoff_opened": {"remind": remind_at}},
         )
+    going: dict[datetime, list[Event]] = {}
     for one in made:
         if one.offered_to and one.offered_to.days_off and (moment := goes_on_at(one, one.offered_to, workspace)):
-            record(workspace.pk, "day_off", at=at, data={"handoff": str(one.pk)}, due={"day_off": moment})
+            data = {"handoff": str(one.pk)}
+            going.setdefault(moment, []).append(
+                Event(workspace=workspace, kind="day_off", occurred_at=at, recorded_at=at, data=data)
+            )
+    for moment, events in going.items():
+        record_all(events, due={"day_off": {"day_off": moment}})
     return made
 
 

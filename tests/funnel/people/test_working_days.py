@@ -5,19 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from funnel.handoff import actions as handoff
 from funnel.handoff.models import Handoff, Outcome
 from funnel.handoff.routing import begins
 from funnel.leads.identity import Capture
 from funnel.leads.receiving import receive
 from funnel.mail.models import Message
-from funnel.outbox.models import Effect
+from funnel.outbox.drain import drain
+from funnel.outbox.models import Effect, Lane
 from funnel.people import away
 from funnel.workspaces.hours import opening
 from funnel.workspaces.models import AuditEntry, Member
 from sales.demos import booking
+from tests.funnel.overview.people import came
+from tests.racing import race
 
 pytestmark = pytest.mark.django_db
 
@@ -75,17 +81,28 @@ def next_working(day):
     return day + timedelta(days=3 if day.weekday() == 4 else 1)
 
 
-def test_what_still_waits_when_such_a_day_begins_goes_on_and_not_before(rep, other_rep, first, ask, gate, work):
-    off = next_working(first)
-    with gate(rep) as at:
-        away.work_on(rep, without(off)["days"], by=rep, at=at)
-        rep.workspace.promises = {fit: {"accept": 24, "contact": 24} for fit in "ABCD"}
-        rep.workspace.save(update_fields=["promises"])
-        Member.objects.filter(pk=other_rep.pk).update(takes_leads=False)
-    ask(rep, "ann")
+@pytest.fixture
+def offered(rep, other_rep, first, ask, gate):
+    """Offers to Rita that outlast the next working day, on which she doesn't work; the moment at which it begins."""
+
+    def made(*names):
+        off = next_working(first)
+        with gate(rep) as at:
+            away.work_on(rep, without(off)["days"], by=rep, at=at)
+            rep.workspace.promises = {fit: {"accept": 24, "contact": 24} for fit in "ABCD"}
+            rep.workspace.save(update_fields=["promises"])
+            Member.objects.filter(pk=other_rep.pk).update(takes_leads=False)
+        ask(rep, *names)
+        with gate(rep):
+            Member.objects.filter(pk=other_rep.pk).update(takes_leads=True)
+            return opening(rep.workspace, off)
+
+    return made
+
+
+def test_what_still_waits_when_such_a_day_begins_goes_on_and_not_before(rep, offered, gate, work):
+    moment = offered("ann")
     with gate(rep):
-        Member.objects.filter(pk=other_rep.pk).update(takes_leads=True)
-        moment = opening(rep.workspace, off)
         assert list(Effect.objects.filter(handler="day_off").values_list("due_at", flat=True)) == [moment]
     work(moment - timedelta(minutes=1))
     assert offers(rep, gate) == [("Rita", "")]
@@ -93,8 +110,33 @@ def test_what_still_waits_when_such_a_day_begins_goes_on_and_not_before(rep, oth
     work(moment + timedelta(minutes=2))
     assert offers(rep, gate) == [("Rita", Outcome.REROUTED), ("Otto", "")]
     with gate(rep):
-        assert f"Doesn’t work on {off:%A}s" in Handoff.objects.open().get().route["says"]
+        assert f"Doesn’t work on {moment:%A}s" in Handoff.objects.open().get().route["says"]
         assert not Message.objects.filter(kind="gone-on").exists(), "whoever has the day off is not told of it"
+
+
+def test_many_are_offered_and_go_on_together_for_no_statement_each(rep, other_rep, offered, gate, work):
+    moment = offered("ann")
+
+    def cost(*names):
+        with gate(rep) as at:
+            leads = came(rep, at, *names, phone="")
+            with CaptureQueriesContext(connection) as spent:
+                why = {one.pk: "." for one in leads}
+                handoff.open_for(leads, why=why, workspace=rep.workspace, at=at, to=rep)
+        return len(spent)
+
+    assert cost("A Bell", "B Bell") == cost(*(f"C{n} Bell" for n in range(12)))
+    with gate(rep):
+        assert Effect.objects.filter(handler="day_off", due_at=moment).count() == 15
+    work(moment + timedelta(minutes=1))
+    assert [who for who, outcome in offers(rep, gate) if not outcome] == ["Otto"] * 15
+
+
+@pytest.mark.postgres
+def test_two_who_tick_at_once_let_it_go_on_once(transactional_db, rep, offered, gate):
+    moment = offered("ann")
+    race([lambda: drain((Lane.LIVE, Lane.BULK), at=moment + timedelta(minutes=1))] * 3)
+    assert offers(rep, gate) == [("Rita", Outcome.REROUTED), ("Otto", "")]
 
 
 def test_who_was_given_it_by_hand_on_such_a_day_keeps_it(rep, other_rep, manager, first, ask, browse, gate):
