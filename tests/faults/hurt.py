@@ -1,6 +1,7 @@
 """The application with a wound, started in its place by tests.stack: HURT says which, as JSON.
 
-Its clock stands elsewhere, or is set later; a handler takes long, or ends its process; leases are short.
+Its clock stands elsewhere, or is set later; a handler takes long, or ends its process; leases are short; two who take
+a lead hold what the other wants.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ import django  # noqa: E402
 from funnel.celery import app  # noqa: E402, Celery looks for it here
 
 django.setup()
+from django.db import connection  # noqa: E402
+
+from funnel.handoff import actions as handoff  # noqa: E402
+from funnel.leads.models import Lead  # noqa: E402
 from funnel.outbox import drain  # noqa: E402
 from funnel.scoring import filling  # noqa: E402
 from marketing.capture.handlers import receive  # noqa: E402
@@ -56,6 +61,26 @@ def receive_hurt(effects: list[Any], at: datetime) -> Any:
     return done
 
 
+accept, met = handoff.accept, set()
+
+
+def accept_opposite(lead: Lead, **words: Any) -> Lead:
+    """Take a lead and want the others too; the first time only when somebody else holds one of those."""
+    Lead.objects.locked([lead.pk])
+    if lead.pk not in met:
+        met.add(lead.pk)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(16)")
+            many = 1
+            while many < 2:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 16")
+                (many,) = cursor.fetchone()
+    list(Lead.objects.select_for_update(of=("self",)).exclude(pk=lead.pk))
+    return accept(lead, **words)
+
+
+if "opposite" in HURT:
+    handoff.accept = accept_opposite
 if "later" in HURT:
     set_later()
     os.register_at_fork(after_in_child=set_later)

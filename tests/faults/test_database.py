@@ -1,4 +1,4 @@
-"""A PostgreSQL that crashes, is away, ends its backends or is locked: faults 11, 12, 13 and 17.
+"""A PostgreSQL that crashes, is away, ends its backends, is locked or ends a deadlock: faults 11, 12, 13, 16 and 17.
 
 Part of `make faults`, on a server of its own; each ends with check_facts. FAULT_AWAY sets how many seconds the database
 stays away or locked.
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from tests.faults.holding import Visitors, ask, ask_api, capture, holds, nothing_waits, settle
+from tests.faults.holding import Visitors, ask, ask_api, capture, facts, holds, nothing_waits, settle
 from tests.servers import own_postgres
 from tests.stack import running, start_business, until
 
@@ -114,6 +114,31 @@ def test_backends_that_are_killed_at_random_cost_no_lead(crowded, server):
     assert killed > 30
     visitors.all_settled(60)
     still_run(crowded)
+
+
+def test_two_who_hold_what_the_other_wants_both_get_it_and_once(stack, server):
+    """Fault 16: two requests at once, each with the other's lead; the database ends one, which is done again."""
+    name = urlsplit(stack.env["DATABASE_URL"]).path[1:]
+    with contextlib.closing(psycopg2.connect(server.keeper)) as keeper, keeper.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '100ms'")
+        keeper.commit()
+    stack.start("web", opposite=True)
+    stack.start("worker", "beat")
+    stack.wait_ready()
+    for number in range(2):
+        capture(stack, number)
+    settle(stack, 2)
+    leads = [lead for (lead,) in stack.look("SELECT id FROM funnel_lead")]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda lead: stack.api("POST", f"leads/{lead}/accept/", {}), leads))
+    assert [status for status, _ in answers] == [200, 200], answers
+    ended = f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{name}'"
+    assert until(lambda: stack.look(ended) == [(1,)], 10), stack.look(ended)
+    taken = "SELECT lead_id FROM funnel_event WHERE kind = 'handoff_accepted'"
+    assert sorted(lead for (lead,) in stack.look(taken)) == sorted(leads)
+    assert stack.look("SELECT count(*) FROM funnel_handoff WHERE outcome = 'accepted'") == [(2,)]
+    nothing_waits(stack)
+    assert facts(stack)["effects"]["stuck"] == 0
 
 
 def test_a_locked_table_is_said_soon_and_nobody_piles_up(crowded, server):
