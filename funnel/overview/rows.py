@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from funnel.handoff.clock import not_spoken_to
 from funnel.handoff.models import Handoff
 from funnel.handoff.wayback import briefly
 from funnel.leads.models import Lead
@@ -64,6 +65,8 @@ WAITING = Asked(
     ),
     UUID,
 )
+
+SPEAK = Asked(lambda lead: not_spoken_to().filter(lead__in=[lead]).values_list("lead_id", "contact_due_at"), UUID)
 
 
 def basis_in_force() -> Basis:
@@ -129,10 +132,12 @@ def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> lis
         return []
     held = [lead.pk for lead in leads if lead.stage in SALES or lead.stage == Stage.CUSTOMER]
     nexts = slot("lead_next")
-    basis, scored, open_, *found = together(
-        [(BASIS, []), (SCORES, [ids]), (WAITING, [ids]), *((one.asked, [held]) for one in nexts)]
+    basis, scored, open_, silent, *found = together(
+        [(BASIS, []), (SCORES, [ids]), (WAITING, [ids]), (SPEAK, [held]), *((one.asked, [held]) for one in nexts)]
     )
-    grades, steps = _graded(basis[0], scored, at), _in_words(nexts, found)
+    grades = _graded(basis[0], scored, at)
+    # What we promised them stands where nothing else is next.
+    steps = {lead_id: f"To be spoken to by {when(due_at)}" for lead_id, due_at in silent} | _in_words(nexts, found)
     waiting = {one.lead_id: one for one in open_}
     return [_row(lead, waiting.get(lead.pk), grades.get(lead.pk, UNKNOWN), steps, at, workspace) for lead in leads]
 

@@ -14,6 +14,7 @@ from funnel.leads.actions import touch
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.overview.paging import PAGE
+from funnel.templatetags.words import when
 from funnel.workspaces.models import Member
 from tests.funnel.overview.people import came
 
@@ -235,6 +236,21 @@ def test_the_list_says_with_whom_and_what_is_next(rep, owner, gate, browse):
     assert "Waits for Rita" in page
     assert "To be taken by" in page
     assert "Comes back on" in page
+
+
+def test_whoever_was_taken_and_is_not_spoken_to_stands_with_what_we_promised_them(rep, owner, gate, browse):
+    with gate(rep) as at:
+        silent, spoken = came(rep, at, "Silent Day", "Spoken To")
+        handoff.open_for([silent, spoken], why={silent.pk: ".", spoken.pk: "."}, workspace=rep.workspace, at=at)
+        for lead in (silent, spoken):
+            handoff.accept(lead, by=rep, at=at)
+        touch(spoken, "call_made", by=rep, at=at)
+        due = Handoff.objects.get(lead=silent).contact_due_at
+        promised = f"To be spoken to by {when(rep.workspace.local(due))}"
+    rows = html.unescape(browse(owner).get("/leads/").content.decode()).split("<tr")
+    (row,) = (one for one in rows if "To be spoken to by" in one)
+    assert "Silent Day" in row
+    assert promised in row
 
 
 def test_a_filter_that_nobody_fits_says_so_and_is_dropped_by_a_link(rep, gate, browse):
