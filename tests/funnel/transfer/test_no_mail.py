@@ -66,7 +66,7 @@ def test_whoever_opted_out_elsewhere_is_kept_from_mail(desk: Any, gate: Any, own
     one.choose()
     assert "“<bdi>perhaps</bdi>”: “perhaps” says neither yes nor no." in one.page
     assert "2 of them get no mail of marketing’s from then on" in one.page
-    assert "1 wants none and has no address" in one.page
+    assert "1 wants no mail and has no address" in one.page
     with gate(owner):
         assert not Suppression.objects.exists()
     one.bring_in()
@@ -86,7 +86,7 @@ def test_who_wants_no_mail_and_has_no_address_is_noted_once_on_their_page(desk: 
         one = desk()
         one.upload(text_of([*header, "City"], [["7", "yes", "", "Eve", city], ["8", "", "yes", "Fay", city]]))
         one.choose(to_4="new")
-        said = "1 wants none and has no address, so it is noted in their story."
+        said = "1 wants no mail and has no address, so it is noted on their timeline."
         assert (said in one.page) == (city == "Rome")
         one.bring_in()
     with gate(owner):

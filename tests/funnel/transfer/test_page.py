@@ -179,6 +179,23 @@ def test_refused_rows_come_back_in_their_own_columns_and_run_nothing(desk: Any, 
         assert (lead.name, lead.phone) == ("=cmd|' /C calc'!A0", "+442079460000")
 
 
+def test_each_sign_that_begins_a_formula_is_kept_as_it_is_and_defused_in_what_goes_out(
+    desk: Any, gate: Any, owner: Member
+) -> None:
+    """Bad input 50."""
+    one = desk()
+    signs = ["=", "+", "-", "@", "\t=", "\r=", "＝", "＋", "－", "＠"]
+    rows = [[f"{sign}1", f"p{place}@oak.example", "+44 20 7946 0000"] for place, sign in enumerate(signs)]
+    one.upload(text_of(["Full name", "E-mail", "Phone"], [*rows, *([name, "none", ""] for name, _, _ in rows)]))
+    one.choose()
+    one.bring_in()
+    with gate(owner):
+        assert [lead.name for lead in Lead.objects.order_by("email")] == [f"{sign.strip()}1" for sign in signs]
+    answer = one.client.get(reverse("import-refused", args=[one.pk]))
+    refused = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"), newline="")))
+    assert [cells[0] for cells in refused[1:]] == [f"'{sign}1" for sign in signs]
+
+
 def test_stopping_keeps_what_is_in_and_going_on_brings_the_rest_once(
     desk: Any, gate: Any, owner: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
