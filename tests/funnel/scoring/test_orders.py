@@ -31,7 +31,7 @@ def lives(draw):
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(lives())
 def test_in_whatever_order_and_batches_things_arrive_the_end_is_the_same(owner, gate, work, life):
-    """One lead lives through it as it happened, another as it comes; what is taken back before it came comes with that."""
+    """One lead lives through it as it happened, another as it comes; what was taken back early comes with it."""
     acts, heard, turns = life
     with undone():
         with gate(owner) as at:
