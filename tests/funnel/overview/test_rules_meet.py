@@ -115,3 +115,33 @@ def test_a_field_of_ones_own_is_asked_in_its_own_kind(owner, gate, rows, label, 
         define(label, kind, choices=choices, by=owner, at=at)
     field = label.lower()
     assert f"<td>{says}<" in rows("fit", {"field": f"fields.{field}", **asked}, fields={field: value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "value"),
+    [
+        ("number", {"when": "range", "low": "10", "high": "25"}, "9.99"),
+        ("number", {"when": "range", "low": "10", "high": "25"}, "25.01"),
+        ("number", {"when": "range", "high": "-1"}, "0"),
+        ("date", {"when": "range", "low": "2026-01-31"}, "2026-01-30"),
+        ("date", {"when": "range", "low": "2026-01-31", "high": "2026-02-01"}, "2026-02-02"),
+        ("number", {"when": "range", "low": "-5"}, ""),
+        ("text", {"when": "one_of", "value": "Bath\nWells"}, "Bathford"),
+        ("text", {"when": "is", "value": "Bath"}, ""),
+        ("text", {"when": "contains", "value": "bath"}, "Wells"),
+        ("text", {"when": "filled"}, ""),
+        ("text", {"when": "blank"}, "Bath"),
+        ("yes_no", {"when": "blank"}, False),
+        ("yes_no", {"when": "is", "value": "yes"}, False),
+    ],
+)
+def test_who_is_beside_what_is_asked_gets_no_points_for_it(owner, gate, rows, kind, asked, value):
+    with gate(owner) as at:
+        define("Own", kind, by=owner, at=at)
+    assert "<td>Own " not in rows("fit", {"field": "fields.own", **asked}, fields={"own": value})
+
+
+@pytest.mark.parametrize(("address", "free"), [("ann@GMail.com", True), ("ann@gmail.example", False)])
+def test_a_free_mail_address_is_told_from_a_firms(rows, address, free):
+    held = rows("fit", {"field": "email", "when": "free_mail"}, email=address)
+    assert ("E-mail is a free-mail address" in held, "at a domain of its own" in held) == (free, not free)
