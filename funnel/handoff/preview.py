@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Case, Exists, IntegerField, Min, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, IntegerField, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from funnel.handoff.models import Handoff
 from funnel.handoff.standing import in_ready_cells
+from funnel.handoff.wayback import by_the_grid
 from funnel.leads.models import Lead
 from funnel.leads.stages import MARKETING, Stage
 from funnel.outbox.models import Effect, Event
@@ -32,10 +33,16 @@ def judged() -> QuerySet[LeadScore]:
     return LeadScore.objects.filter(lead__stage__in=[*MARKETING, Stage.READY])
 
 
+def up_to_the_grid(at: datetime) -> QuerySet[LeadScore]:
+    """The scores of those whom a grid makes ready: with marketing, not cooling down, and nothing else was agreed."""
+    free = Q(lead__cool_until=None) | Q(lead__cool_until__lte=at)
+    return LeadScore.objects.filter(free, by_the_grid("lead__"), lead__stage__in=MARKETING)
+
+
 def becoming_ready(now: Basis, then: Basis, at: datetime) -> QuerySet[LeadScore]:
     """The scores on `then` of those who would be ready by it and by `now` aren't."""
     before = LeadScore.objects.filter(in_ready_cells(now, at), basis=now, lead=OuterRef("lead"))
-    return judged().filter(in_ready_cells(then, at), ~Exists(before), basis=then)
+    return up_to_the_grid(at).filter(in_ready_cells(then, at), ~Exists(before), basis=then)
 
 
 def moving(now: Basis, then: Basis, at: datetime) -> QuerySet[LeadScore]:
@@ -80,7 +87,9 @@ def _standing(now: Basis, then: Basis, at: datetime) -> dict[str, Any]:
         "at": at.isoformat(),
         "people": judged().filter(basis=then).count(),
         "moved": moving(now, then, at).count(),
-        "ready": judged().filter(in_ready_cells(now, at), basis=now).count(),
+        # Who is handed over stays so, whatever the grid says.
+        "ready": up_to_the_grid(at).filter(in_ready_cells(now, at), basis=now).count()
+        + judged().filter(basis=now, lead__stage=Stage.READY).count(),
         "more": becoming_ready(now, then, at).count(),
         "fewer": becoming_ready(then, now, at).count(),
         "places": sum(Member.objects.taking_leads().values_list("weekly_leads", flat=True)),

@@ -75,6 +75,25 @@ def test_who_becomes_ready_and_who_no_longer_is_are_counted_and_listed(known, ga
         assert none.figures["more"] == 0
 
 
+def test_only_whom_publishing_would_make_ready_is_counted_and_listed(known, gate, owner, rep, browse, work):
+    """Who cools down, comes back by a touch that was agreed on, or is handed over already doesn't become ready."""
+    free, cooling, agreed, over = (known(0) for _ in range(4))
+    with gate(owner) as at:
+        Lead.objects.filter(pk=cooling.pk).update(cool_until=at + timedelta(days=9))
+        Lead.objects.filter(pk=agreed.pk).update(way_back={"way": "touch", "touch": "visit"})
+        handoff.open_for([Lead.objects.get(pk=over.pk)], why={over.pk: "."}, workspace=owner.workspace, at=at)
+    then = tried(gate, owner, work, rules(ready={band: [1, 2, 3, 4] for band in "ABCD"}))
+    assert (then.figures["people"], then.figures["ready"], then.figures["more"]) == (4, 1, 1)
+    page = browse(owner)
+    assert [row["lead"].pk for row in page.get(reverse("rules-changed")).context["rows"]] == [free.pk]
+    page.post(reverse("rules-publish"), {"again": ""})
+    work()
+    with gate(owner):
+        assert [lead.pk for lead in Lead.objects.filter(waits_since__isnull=False)] == [free.pk]
+    then = tried(gate, owner, work, rules(ready={band: [] for band in "ABCD"}))
+    assert (then.figures["ready"], then.figures["more"], then.figures["fewer"]) == (2, 0, 1)
+
+
 def test_customers_of_the_past_would_have_been_handed_over_by_so_many_days(known, gate, owner, work):
     early = known(5, end=Stage.CUSTOMER)
     known(0, end=Stage.CUSTOMER)
