@@ -179,7 +179,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         "latest": waiting or (handoffs[0] if handoffs else None),
         "passed": next((one.data for one in reversed(marks) if "route" in one.data), None) if lead.holder else None,
         "given_back": [one for one in handoffs if one.given_back_at],
-        "whereabouts": whereabouts(lead, at) if lead.stage == Stage.NURTURING and lead.way_back else "",
+        "whereabouts": whereabouts(lead, at) if _comes_back(lead, at) else "",
         "promises": _promises(marks, handoffs),
         "differs": _differs(marks, lead),
         "scores": opened(lead, at),
@@ -192,6 +192,13 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         "panels_right": [one for one in panels if one["side"] == "right"],
         "panel_actions": [action for one in panels for action in one.get("actions", ())],
     }
+
+
+def _comes_back(lead: Lead, at: datetime) -> bool:
+    """Whether it was said when or how a lead comes to sales again; a customer only comes on a day."""
+    if lead.stage == Stage.CUSTOMER:
+        return lead.cool_until is not None and lead.cool_until > at
+    return lead.stage == Stage.NURTURING and bool(lead.way_back)
 
 
 def _promises(marks: list[Event], handoffs: list[Handoff]) -> list[dict[str, Any]]:

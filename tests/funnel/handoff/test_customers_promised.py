@@ -46,6 +46,8 @@ def test_a_customer_who_was_promised_a_day_comes_back_on_it_to_the_same_rep(cust
     assert "With marketing for" not in page
     said = give_back(browse, rep, customer, reason="not-now", until=day.isoformat(), note="After the move")
     assert "Ann Bell is given back. Comes back to sales on" in said
+    page = browse(rep).get(reverse("lead", args=[customer.pk])).content.decode()
+    assert '<b class="strong">Comes back to sales on' in page
     assert open_offers(gate, customer) == []
     work(at + timedelta(days=39))
     assert open_offers(gate, customer) == []
