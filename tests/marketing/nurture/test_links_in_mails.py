@@ -10,7 +10,7 @@ from django.db import connections
 from django.test import Client
 from django.urls import reverse
 
-from funnel.leads.models import Suppression
+from funnel.leads.models import Lead, Suppression
 from funnel.leads.suppressing import digest_of
 from funnel.mail.models import Message
 from funnel.outbox.models import Event
@@ -72,6 +72,14 @@ def test_one_post_without_a_page_ends_it_and_the_address_is_kept_as_a_digest(mai
     Client().post(path_of(mailed), {"List-Unsubscribe": "One-Click"})
     with gate(owner):
         assert Event.objects.filter(kind="unsubscribed").count() == 1
+
+
+def test_the_address_that_the_mail_went_to_is_kept_from_mail_also_after_the_lead_has_another(mailed, gate, owner, lead):
+    with gate(owner):
+        Lead.objects.filter(pk=lead.pk).update(email="ann@new.example")
+    Client().post(path_of(mailed), {"List-Unsubscribe": "One-Click"})
+    kept = {digest_of(owner.workspace_id, address) for address in ("ann@bell.example", "ann@new.example")}
+    assert {digest for digest, _ in suppressed(gate, owner)} == kept
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options", "put", "delete"])
