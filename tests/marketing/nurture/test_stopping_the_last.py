@@ -173,3 +173,15 @@ def test_who_gave_no_address_can_t_be_kept_from_mail(lead, gate, marketer, brows
     assert answer.status_code == 409
     with gate(marketer):
         assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("stage", ["ready", "working"])
+def test_nobody_sends_them_to_who_is_with_sales(stage, nurtured, lead, rep, gate, marketer, browse):
+    if stage == "working":
+        with gate(rep) as at:
+            handoff.accept(lead, by=rep, at=at)
+    answer = browse(marketer).post(reverse("marketing:nurture-enroll", args=[lead.pk]))
+    assert answer.status_code == 409
+    assert {"ready": "Handed over to sales", "working": "With sales"}[stage] in answer.content.decode()
+    with gate(marketer):
+        assert not Enrollment.objects.exists()
