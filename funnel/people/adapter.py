@@ -31,8 +31,6 @@ class AccountAdapter(DefaultAccountAdapter):
         "email_password_mismatch": "E-mail and password do not fit together",
         "email_taken": "There is a log-in with this e-mail already. Log in with it instead.",
         "too_many_login_attempts": "Too many tries. Wait a few minutes, then try again.",
-        "enter_current_password": "This is not your present password.",
-        "incorrect_password": "This is not your password.",
         "invalid_password_reset": "This link has been used, or is too old.",
     }
 

@@ -9,7 +9,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from funnel.handoff.models import Question
-from funnel.overview.rows import channel_words
 from funnel.workspaces.roles import allow, may
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Submission
@@ -65,7 +64,6 @@ def home(request: Any) -> HttpResponse:
             Submission.objects.held().order_by("-received_at").select_related("form").only("id", "form__name")[:1]
         ),
         "may_change": may(request.member, "campaigns.change"),
-        "channel_words": channel_words,
         "questions": Question.objects.open().count(),
     }
     return render(request, "marketing/home.html", context)

@@ -110,7 +110,6 @@ def in_words(document: dict[str, Any]) -> dict[str, Any]:
 
     until, on = date.fromisoformat(document["valid_until"]), date.fromisoformat(document["date"])
     discounted = [line for line in document["lines"] if line["discount"] != "0"]
-    several = len({line["tax_rate"] for line in document["lines"]}) > 1
     return document | {
         "date": f"{on.day} {on:%B %Y}",
         "short_date": short_day(on),
@@ -128,7 +127,6 @@ def in_words(document: dict[str, Any]) -> dict[str, Any]:
             }
             for line in document["lines"]
         ],
-        "several_rates": several,
         "discounted": len(discounted),
         "discounted_text": discounted[0]["text"] if len(discounted) == 1 else "",
         "before": said(document["before"]),
