@@ -24,7 +24,13 @@ def desk(people: Iterable[Person], who: UUID, at: datetime, zone: ZoneInfo) -> D
         steps = [step for step in person.steps if step.holder == who and (sells or who == person.holder)]
         for step in steps:
             found[_heading(step.due, at, zone)].append((person.pk, step.what))
-        if person.holder == who and person.stage in SALES and not steps:
+        demos = [demo for demo in person.demos if demo.holder == who and demo.state == "booked"]
+        for demo in demos:
+            if demo.ends <= at:
+                found["Late"].append((person.pk, "How did it go? Meeting"))
+            else:
+                found[_heading(max(demo.starts, at), at, zone)].append((person.pk, "Meeting"))
+        if person.holder == who and person.stage in SALES and not (steps or demos):
             taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]
             silent = [one for one in taken if all(moment < one.began_at for moment in person.spoken)]
             if silent:

@@ -32,36 +32,35 @@ from sales.queue.desk import desk_of
 from sales.queue.models import Task
 from tests.conftest import undone
 from tests.proof.desks import Desk, desk
-from tests.proof.model import Model, No
-from tests.proof.people import Person
+from tests.proof.model import Model
+from tests.proof.people import No, Person
+from tests.proof.post import LETTERS, Died, Post
 from tests.proof.scores import Rules
 
 WATCHED = (
     "score", "notify", "remind", "escalate", "pass_on", "cool", "ask", "see", "follow", "deals_follow", "prompt",
+    "away", *LETTERS,
 )  # fmt: skip
 # A Monday of the week before the clocks change.
 BEGINS = datetime(2027, 3, 22, 8, 50, tzinfo=UTC)
 TICK = timedelta(seconds=61)
 
 
-class Died(BaseException):
-    """The worker's process ends here."""
-
-
-class Beside(RuleBasedStateMachine):
+class Beside(Post, RuleBasedStateMachine):
     """The two, the clock, and the worker between them; `happened` counts what happened in all of them so far."""
 
-    def __init__(self, owner: Member, reps: list[Member], happened: Counter[str]) -> None:
+    def __init__(self, owner: Member, manager: Member, reps: list[Member], happened: Counter[str]) -> None:
         super().__init__()
-        self.workspace, self.owner, self.reps = owner.workspace, owner, reps
-        self.people, self.happened = [*reps, owner], happened
+        self.workspace, self.owner, self.manager, self.reps = owner.workspace, owner, manager, reps
+        self.people, self.happened = [*reps, owner, manager], happened
         self.left = ExitStack()
         self.left.enter_context(undone())
         self.left.enter_context(timezone.override(self.workspace.zone))
         self.left.enter_context(patch("funnel.outbox.drain.handlers", self.handlers))
+        self.open_post(self.left)
         self.now = BEGINS
         rules = Rules(default_rules(), self.workspace.zone)
-        self.model = Model(rules, {owner.pk}, {one.pk for one in reps})
+        self.model = Model(rules, {owner.pk, manager.pk}, {manager.pk}, {one.pk for one in reps})
         self.who: dict[int, UUID] = {}
         self.turn = self.letters = 0
         self.desks: dict[UUID, Desk] = {}
@@ -73,6 +72,13 @@ class Beside(RuleBasedStateMachine):
         self.differs: AssertionError | None = None
         with self.gate():
             self.seen = max(Effect.objects.values_list("pk", flat=True), default=0)
+
+    def nobody_manages(self) -> None:
+        """The business has no manager, so that its owner is told of what is late."""
+        with self.gate():
+            Member.objects.filter(pk=self.manager.pk).update(active=False)
+        self.people.remove(self.manager)
+        self.model.leaders = self.model.heads = {self.owner.pk}
 
     def teardown(self) -> None:
         """In the end what was stuck is tried again, the worker is through, and check_facts has nothing to say."""
@@ -86,6 +92,7 @@ class Beside(RuleBasedStateMachine):
                 # Nobody reads these addresses.
                 Effect.objects.filter(lane=Lane.MAIL).update(state=State.DONE)
                 self.compare(every=True)
+                self.compare_letters()
                 found = [one for fact in slot("facts") for one in fact(self.workspace, self.now)]
                 assert not found, found
                 waits = Effect.objects.filter(pk__in=self.waits, state=State.DONE)
@@ -145,10 +152,11 @@ class Beside(RuleBasedStateMachine):
         self.waits |= {row[0] for row in rows if row[1] in WATCHED}
         owed, self.model.owes = Counter(self.model.owes), []
         assert found == owed, f"due in Baton only: {found - owed}; in the model only: {owed - found}"
-        sent = [UUID(data["message"]) for *_, handler, _, _, data in rows if handler == "send"]
+        sent = [UUID(says["message"]) for _, handler, _, _, says in rows if handler == "send" and "again" not in says]
         letters = Message.objects.filter(pk__in=sent).values_list("pk", "kind", "lead", "member") if sent else []
         about = {pk: rest for pk, *rest in letters}
         wrote, told = Counter(tuple(about[pk]) for pk in sent), Counter(self.model.told())
+        self.learn_letters([(pk, *about[pk][:2]) for pk in sent if about[pk][2] is None])
         assert wrote == told, f"told by Baton only: {wrote - told}; by the model only: {told - wrote}"
         self.letters += len(sent)
 
@@ -193,6 +201,7 @@ class Beside(RuleBasedStateMachine):
                 self.differs = self.differs or differs
             return left
 
+        run.outside = getattr(handler, "outside", False)  # type: ignore[attr-defined]
         return run
 
     def did(self, name: str, effects: list[Effect], at: datetime) -> None:
@@ -202,7 +211,8 @@ class Beside(RuleBasedStateMachine):
             if number != self.model.rules.number:
                 assert self.comes is not None
                 how, rules, back_to = self.comes
-                self.model.rules.publish(rules, how, back_to)
+                acts = [act for person in self.model.people.values() for act in person.acts]
+                self.model.rules.publish(rules, how, back_to, acts=acts, at=at)
                 self.comes = None
                 assert number == self.model.rules.number
         elif name == "judge_all":
@@ -210,7 +220,14 @@ class Beside(RuleBasedStateMachine):
         if name not in WATCHED:
             return
         self.waits -= {one.pk for one in effects}
-        events = Event.objects.filter(pk__in=[one.event_id for one in effects]).order_by("pk")
+        ids = [one.event_id for one in effects]
+        events = Event.objects.filter(pk__in=ids).select_related("voids").order_by("pk")
+        if name == "away":
+            for event in events:
+                for one in [one for one in self.model.away if str(one.pk) == event.data["time_off"]]:
+                    self.model.leave(one, at)
+            self.meet()
+            return
         by_person: dict[UUID, list[Event]] = {}
         for event in events:
             by_person.setdefault(event.lead_id, []).append(event)
@@ -220,6 +237,8 @@ class Beside(RuleBasedStateMachine):
                 acts = [act for act in person.acts if not act.gone and act.pk in [one.pk for one in told]]
                 if acts:
                     self.model.score(person, acts, at)
+            elif name in LETTERS:
+                self.wrote(name, person, told, at)
             elif name in ("ask", "see"):
                 getattr(self.model, name)(person, at)
             elif name == "follow":
@@ -302,15 +321,23 @@ class Beside(RuleBasedStateMachine):
                 self.desks[who.pk] = mine
 
     def _leads(self) -> None:
-        columns = ("pk", "stage", "holder_id", "cool_until", "way_back", "waits_since", "customer_since")
+        columns = (
+            "pk",
+            "stage",
+            "holder_id",
+            "cool_until",
+            "way_back",
+            "company__holder",
+            "waits_since",
+            "customer_since",
+        )
         found = {row[0]: row[1:] for row in Lead.objects.values_list(*columns)}
         assert set(found) == set(self.model.people), "somebody is lost, or stands there twice"
         for pk, one in self.model.people.items():
-            stage, holder, cool, way, waits, since = found[pk]
-            # Who had them last is the route's to know.
-            way = way and {name: value for name, value in way.items() if name != "with"}
-            mine = (one.stage, one.holder, one.cool, one.way, one.waits, one.customer)
-            theirs = (stage, holder, cool, way, waits is not None, since is not None)
+            *same, waits, since = found[pk]
+            kept = self.model.kept.get(one.company)
+            mine = (one.stage, one.holder, one.cool, one.way, kept, one.waits, one.customer)
+            theirs = (*same, waits is not None, since is not None)
             assert theirs == mine, f"Baton has {theirs}, the model {mine}"
 
     def _offers(self) -> None:

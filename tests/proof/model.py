@@ -7,12 +7,13 @@ doesn't foretell: it learns that, and says whether it may be.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
-from tests.proof.people import DAY, OPEN, PEOPLE_DID_IT, SALES, Act, Offer, Person, Sale, Step
+from tests.proof.deals import Deals
+from tests.proof.people import DAY, OPEN, PEOPLE_DID_IT, SALES, Act, Away, No, Offer, Person, Step
 from tests.proof.scores import Rules
 
 GRID = (None, "judged", "date")
@@ -20,38 +21,57 @@ AGAIN = "Call: asked for contact again"
 CAME = "See what they want: came to us again"
 
 
-class No(Exception):
-    """This may not be done; nothing has changed."""
-
-
-class Model:
+class Model(Deals):
     """Everybody, and what the worker has to do for them: `owes` are (handler, person, due) of new duties.
 
-    `tells` are (kind, person, whom) of new letters; of several people whom somebody lost at once one letter tells.
+    `heads` are told of what is late: the managers, and without one the owner.
     """
 
-    def __init__(self, rules: Rules, leaders: set[UUID], takers: set[UUID]) -> None:
-        self.rules, self.leaders, self.takers = rules, leaders, takers
+    def __init__(self, rules: Rules, leaders: set[UUID], heads: set[UUID], takers: set[UUID]) -> None:
+        self.rules, self.leaders, self.heads, self.takers = rules, leaders, heads, takers
         self.people: dict[UUID, Person] = {}
-        self.owes: list[tuple[str, UUID, datetime]] = []
-        self.tells: list[tuple[str, UUID | None, UUID]] = []
+        self.kept: dict[str, UUID] = {}
+        self.away: list[Away] = []
+        self.owes: list[tuple[str, UUID | None, datetime]] = []
+        self.tells: list[tuple[str, UUID | None, UUID | None]] = []
         self.lost: dict[UUID, list[UUID]] = defaultdict(list)
 
-    # ── letters ──
+    # ── who is there ──
 
-    def tell(self, kind: str, person: Person, whom: Iterable[UUID]) -> None:
-        self.tells += [(kind, person.pk, one) for one in whom]
+    def take_off(self, away: Away, at: datetime) -> None:
+        """Somebody will be away: what waits for them then goes on."""
+        if any(one.who == away.who and one.first <= away.last and one.last >= away.first for one in self.away):
+            raise No
+        self.away.append(away)
+        begins = datetime.combine(away.first, time(), self.rules.zone)
+        self.owes.append(("away", None, max(begins, at)))
 
-    def tell_offered(self, kind: str, person: Person, offer: Offer) -> None:
-        """Tell whoever has the offer; what is in the pool everybody who may take it."""
-        self.tell(kind, person, {offer.to} if offer.to else self.leaders | self.takers)
+    def leave(self, away: Away, at: datetime) -> None:
+        if away in self.away and away.first <= at.astimezone(self.rules.zone).date() <= away.last:
+            for person in self.people.values():
+                if person.offer and person.offer.to == away.who:
+                    self._again(person, person.offer, at, outcome="rerouted", by=away.who)
 
-    def told(self) -> list[tuple[str, UUID | None, UUID]]:
-        """The letters since this was asked last."""
-        gone = [("gone-on", who[0] if len(who) == 1 else None, whom) for whom, who in self.lost.items()]
-        said, self.tells = self.tells + gone, []
-        self.lost.clear()
-        return said
+    def here(self, at: datetime) -> set[UUID]:
+        """Who takes leads and is there, today and on the day on which what comes now is worked: Monday to Friday, to
+        five o'clock.
+        """
+        local = at.astimezone(self.rules.zone)
+        worked = local.date() + DAY * (local.hour >= 17)
+        while worked.weekday() > 4:
+            worked += DAY
+        return self.takers - {one.who for one in self.away if one.first <= worked and one.last >= local.date()}
+
+    def knows(self, person: Person) -> UUID | None:
+        """Who goes before everybody else: who looks after them, had them last, or has their company."""
+        if person.holder:
+            return person.holder
+        if person.way and "with" in person.way:
+            return UUID(person.way["with"])
+        if person.sales:
+            return person.sales[-1].holder
+        had = [one.closed_by for one in person.offers if one.outcome in ("accepted", "given_back")]
+        return had[-1] if had else self.kept.get(person.company)
 
     # ── offers ──
 
@@ -61,20 +81,19 @@ class Model:
             return
         tried = follows.tried | {follows.to} - {None} if follows else frozenset()
         root = follows and (follows.root or follows)
-        person.offers.append(Offer(at, frozenset(tried), to, root=root))  # type: ignore[arg-type]
+        free, known = self.here(at) - tried, self.knows(person)
+        may = {to} if to else {known} & free or free
+        person.offers.append(Offer(at, frozenset(tried), frozenset(may), root=root))  # type: ignore[arg-type]
         if person.stage != "customer":
             person.move("ready")
         person.cool, person.waits = None, False
 
     def learn(self, person: Person, pk: UUID, to: UUID | None, due: Mapping[str, datetime]) -> None:
-        """Note to whom an offer went, and until when; nobody has it twice, and the pool only what all had."""
+        """Note to whom an offer went, and until when."""
         offer = person.offer
         assert offer is not None
-        assert (
-            to == offer.by_hand
-            if offer.by_hand
-            else to in self.takers - offer.tried or (to is None and self.takers <= offer.tried)
-        ), "offered to somebody who had it, or to nobody though somebody had not"
+        may = to in offer.may or (to is None and not offer.may)
+        assert may, "offered past who knows them, to who had it or is away, or to nobody though somebody is there"
         offer.pk, offer.to, offer.due = pk, to, due
         self.owes += [("notify", person.pk, offer.opened_at), ("remind", person.pk, due["remind"])]
 
@@ -92,6 +111,7 @@ class Model:
             person.holder = by
         else:
             person.move("working", by)
+        self.keep_company(person, by)
 
     def give_back(
         self, person: Person, by: UUID, at: datetime, *, way: dict[str, Any] | None, cool: datetime | None
@@ -109,21 +129,28 @@ class Model:
             if taken := [one for one in person.offers if one.outcome == "accepted" and not one.back]:
                 taken[-1].back = at
         self.leaves(person, at)
+        had = person.holder
         if person.stage != "customer":
+            way = way and way | ({"with": str(had)} if had else {})
             person.move("nurturing" if way else "disqualified", cool=cool, way=way)
         elif way == {"way": "date"}:
             person.cool = cool
         else:
             cool = None
-        self.owes.append(("cool", person.pk, cool or at))
+        company = person.company
+        mates = [one for one in self.people.values() if one.company == company and one.holder == had]
+        if had and not mates and self.kept.get(company) == had:
+            del self.kept[company]
+        self.owes += [("cool", person.pk, cool or at), ("enroll", person.pk, at)]
 
     def leaves(self, person: Person, at: datetime) -> None:
         """Open deals are lost, and steps end, but for those of a customer whom somebody looks after."""
         for sale in person.sales:
             if sale.stage in OPEN:
                 sale.before, sale.stage, sale.decided_at = sale.stage, "lost", at
+        self.cancel_all(person, at)
         if not (person.stage == "customer" and person.holder):
-            person.steps.clear()
+            person.end_steps(at, person.steps)
 
     def set_aside(self, person: Person, by: UUID, at: datetime) -> None:
         if person.stage == "customer":
@@ -139,6 +166,8 @@ class Model:
         if person.stage != "disqualified":
             raise No
         person.move("working" if to else "nurturing", to, cool=None)
+        if to:
+            self.keep_company(person, to)
         self.owes.append(("score", person.pk, at))
 
     def go(self, person: Person, at: datetime) -> None:
@@ -179,7 +208,7 @@ class Model:
             self.lost[person.holder].append(person.pk)
         self.tell("passed-on", person, {to} - {by})
         person.holder = to
-        self.owes += [("deals_follow", person.pk, at), ("follow", person.pk, at)]
+        self.owes += [(name, person.pk, at) for name in ("deals_follow", "demos_follow", "follow")]
 
     # ── what the worker does ──
 
@@ -261,7 +290,7 @@ class Model:
     def escalate(self, person: Person, offer: Offer, at: datetime) -> None:
         if not offer.outcome:
             offer.late_at = at
-            self.tell("handoff-late", person, self.leaders)
+            self.tell("handoff-late", person, self.heads)
             self.owes.append(("pass_on", person.pk, max(offer.due["over"], at)))
 
     def follow_holder(self, person: Person) -> None:
@@ -287,108 +316,3 @@ class Model:
             elif ready and not cooling and person.stage in ("new", "nurturing"):
                 person.move("nurturing")
                 person.waits = True
-
-    # ── deals ──
-
-    def enter(self, person: Person, holder: UUID, by: UUID) -> None:
-        """End the wait of somebody with whom a deal begins."""
-        if offer := person.offer:
-            if offer.to not in (None, holder, by) and by not in self.leaders:
-                raise No
-            offer.close("accepted" if offer.to == holder else "overtaken", holder)
-
-    def follow(self, person: Person, sale: Sale, by: UUID, cool: datetime | None = None) -> None:
-        """Stand where the deals say."""
-        furthest = person.first_open()
-        won = any(one.stage == "won" for one in person.sales)
-        to = "customer" if won or person.customer else furthest.stage if furthest else "lost"
-        outside = person.stage not in SALES
-        if outside and to != "lost":
-            self.enter(person, sale.holder, by)
-        if person.stage == to:
-            if outside and to == "customer":
-                person.holder = person.holder or sale.holder
-            return
-        holder = sale.holder if outside and person.holder is None else None
-        person.move(to, holder, **({"cool": cool} if to == "lost" else {}))
-
-    def deal(self, person: Person, sale: Sale, by: UUID) -> None:
-        """Open a deal; whoever has the person has the deal."""
-        if person.holder not in (None, by) and by not in self.leaders:
-            raise No
-        sale.holder = person.holder or by
-        person.sales.append(sale)
-        try:
-            self.follow(person, sale, by)
-        except No:
-            person.sales.remove(sale)
-            raise
-
-    def win(self, person: Person, sale: Sale, by: UUID, at: datetime) -> None:
-        self._mine(sale, by)
-        if sale.stage == "won":
-            return
-        if person.stage not in SALES:
-            self.may_enter(person, sale, by)
-        sale.before = sale.stage if sale.stage in OPEN else sale.before
-        sale.stage, sale.decided_at, sale.made_customer = "won", at, not person.customer
-        sale.booked, person.customer = sale.amount, True
-        self.follow(person, sale, by)
-
-    def may_enter(self, person: Person, sale: Sale, by: UUID) -> None:
-        offer = person.offer
-        if offer and offer.to not in (None, sale.holder, by) and by not in self.leaders:
-            raise No
-
-    def lose(
-        self, person: Person, sale: Sale, by: UUID, at: datetime, *, cool: datetime | None, until: datetime | None
-    ) -> None:
-        self._mine(sale, by)
-        if sale.stage == "won":
-            raise No
-        if sale.stage == "lost":
-            return
-        was = (sale.stage, sale.before, sale.decided_at)
-        sale.before, sale.stage, sale.decided_at = sale.stage, "lost", at
-        try:
-            self.follow(person, sale, by, cool)
-        except No:
-            sale.stage, sale.before, sale.decided_at = was
-            raise
-        if until and person.stage == "customer":
-            person.cool = until
-        self.owes.append(("cool", person.pk, cool or at))
-
-    def undo(self, person: Person, sale: Sale, by: UUID, at: datetime) -> None:
-        self._mine(sale, by)
-        if sale.stage in OPEN or sale.decided_at is None or at > sale.decided_at + DAY:
-            raise No
-        if person.stage not in SALES:
-            self.may_enter(person, sale, by)
-        sale.stage, sale.before, sale.decided_at, sale.booked = sale.before, "", None, 0
-        if sale.made_customer:
-            sale.made_customer = False
-            others = [one for one in person.sales if one.stage == "won"]
-            person.customer = bool(others)
-            if others:
-                min(others, key=lambda one: one.decided_at or at).made_customer = True
-        self.follow(person, sale, by)
-
-    def _mine(self, sale: Sale, by: UUID) -> None:
-        if sale.holder != by and by not in self.leaders:
-            raise No
-
-    # ── steps ──
-
-    def call(self, person: Person, by: UUID, at: datetime, then: Step | None) -> None:
-        if person.holder is None or (person.holder != by and by not in self.leaders):
-            raise No
-        person.spoken.append(at)
-        if then is not None:
-            person.steps.append(Step(person.holder, then.what, then.due))
-            self.owes.append(("prompt", person.pk, then.due))
-
-    def prompt(self, person: Person, what: str, due: datetime) -> None:
-        """A step comes up that is still to be done: whoever has it is reminded."""
-        if person.holder is not None:
-            self.tell("task", person, [one.holder for one in person.steps if (one.what, one.due) == (what, due)])

@@ -19,20 +19,27 @@ class Rules:
         self.number, self.versions = 1, {1: first}
         self.by: dict[int, int] = {}
         self.left: dict[int, dict[int, int]] = {}
+        self.since: dict[int, datetime] = {}
 
     @property
     def now(self) -> dict[str, Any]:
         return self.versions[self.number]
 
-    def publish(self, rules: dict[str, Any], how: str, back_to: int = 0) -> None:
-        """Put a version in force: `now` on, judging the past `again`, or going `back`."""
+    def publish(self, rules: dict[str, Any], how: str, back_to: int, *, acts: Iterable[Act] = (), at: datetime) -> None:
+        """Put a version in force: `now` on, judging the past `again`, or going `back`.
+
+        What judges the past takes those of all `acts` along whose own turn hasn't come yet.
+        """
+        waits = [one for one in acts if not one.gone and one.pk not in self.by]
         self.left[self.number] = dict(self.by)
         self.number += 1
-        self.versions[self.number] = rules
+        self.versions[self.number], self.since[self.number] = rules, at
         if how == "again":
-            self.by = dict.fromkeys(self.by, self.number)
+            self.by = dict.fromkeys([*self.by, *(one.pk for one in waits)], self.number)
         elif how == "back":
-            self.by = {pk: self.left[back_to].get(pk, self.number) for pk in self.by}
+            since = self.since.get(back_to)
+            late = [one.pk for one in waits if since is None or one.recorded >= since]
+            self.by = {pk: self.left[back_to].get(pk, self.number) for pk in [*self.by, *late]}
 
     def score(self, act: Act) -> None:
         """An event gets its points, by what is in force unless it has them already."""

@@ -18,10 +18,14 @@ from funnel.outbox.models import Effect, State
 from funnel.people.actions import start_business
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import Member, Role, User
+from marketing.nurture import actions as nurture
+from marketing.nurture.models import Step
 from tests.conftest import make_member
+from tests.proof.letters import MAILS
 from tests.proof.machine import BEGINS, TICK, WATCHED
+from tests.proof.steps_letters import ENDS, Writing
 from tests.proof.steps_marketing import CAST, COOLING
-from tests.proof.steps_sales import SALE_ENDS, Sales
+from tests.proof.steps_sales import SALE_ENDS
 
 # Reasons of the business's own; whoever comes back by these does so by nothing else.
 OWN_WAYS: tuple[dict[str, Any], ...] = (
@@ -44,23 +48,48 @@ TALES: dict[str, Callable[[Any, int], Any]] = {
     "stuck": lambda self, number: (self.gets_stuck(number), self.try_again()),
     "sold": lambda self, number: self.is_sold(number, 100),
     "set aside": lambda self, number: self.bring_back(number, None),
+    "away": lambda self, number: self.goes_away(number),
+    "mates": lambda self, number: self.mates(),
+    "slips": lambda self, number: self.slips(number, number > 1),
+}
+# What is written to people, and how it ends with that.
+LETTERS: dict[str, Callable[[Any, bool, str], Any]] = {
+    "demos": lambda self, early, end: self.meets(2),
+    "mails": lambda self, early, end: self.gets_mails(2, end, early),
+    "quotes": lambda self, early, end: self.offers(2, 7, 100, "withdrawn" if early else "over"),
 }
 
 
-class Machine(Sales):
+class Machine(Writing):
     """What may happen to a small business."""
 
     @initialize(
         target=COOLING,
-        asks=st.lists(st.booleans(), min_size=3, max_size=len(CAST)),
+        asks=st.lists(st.booleans(), min_size=3, max_size=len(CAST) - 1),
         how=WORKER_ENDS,
         end=SALE_ENDS,
         tales=st.lists(st.sampled_from(sorted(TALES)), min_size=2, max_size=2, unique=True),
+        managed=st.booleans(),
+        letters=st.sampled_from(sorted(LETTERS)),
+        mails_end=st.sampled_from(ENDS),
+        early=st.sampled_from([True, True, False]),
     )
-    def some_are_there(self, asks: list[bool], how: str, end: str, tales: list[str]) -> Any:
+    def some_are_there(
+        self,
+        asks: list[bool],
+        how: str,
+        end: str,
+        tales: list[str],
+        managed: bool,
+        letters: str,
+        mails_end: str,
+        early: bool,
+    ) -> Any:
         """Some have come already, the worker has been there, perhaps twice; and with each of the first something has
         happened that a few steps in any order seldom come to.
         """
+        if not managed:
+            self.nobody_manages()
         for number, asked in enumerate(asks):
             self.capture(number, asked, 0)
         self.work(("score", how) if how else None)
@@ -68,6 +97,7 @@ class Machine(Sales):
         self.work()
         for number, tale in enumerate(tales, 1):
             TALES[tale](self, number)
+        LETTERS[letters](self, early, mails_end)
         return self.sell_in_vain(0, 0, 40, end)
 
     # ── the worker and the clock ──
@@ -122,8 +152,8 @@ class Machine(Sales):
             self.compare()
 
 
-def crew() -> tuple[Member, list[Member]]:
-    """A business that has just begun: its owner, and two who take leads."""
+def crew() -> tuple[Member, Member, list[Member]]:
+    """A business that has just begun: its owner, a manager, and two who take leads; and two nurture mails."""
     user = User.objects.create_user("olga@first.example", name="Olga Owner")
     with everywhere():
         owner = start_business("First", owner=user, country="GB", time_zone="Europe/London", at=BEGINS)
@@ -133,7 +163,16 @@ def crew() -> tuple[Member, list[Member]]:
         GiveBackReason.objects.bulk_create(
             [GiveBackReason(workspace=owner.workspace, cool_days=1, position=9, **one) for one in OWN_WAYS]
         )
-    return owner, [make_member(owner.workspace, Role.REP, name, takes_leads=True) for name in ("Rita Rep", "Otto Rep")]
+        mails = nurture.sequence_of(owner.workspace, at=BEGINS)
+        for days in MAILS.values():
+            nurture.keep_step(
+                Step(
+                    workspace=owner.workspace, sequence=mails, days=days, subject="Hello", text="https://first.example/"
+                )
+            )
+        nurture.set_up(mails, is_on=True, sender=owner)
+    reps = [make_member(owner.workspace, Role.REP, name, takes_leads=True) for name in ("Rita Rep", "Otto Rep")]
+    return owner, make_member(owner.workspace, Role.MANAGER, "Mona Manager"), reps
 
 
 def play(orders: int, *, number: int = 1) -> Counter[str]:
@@ -142,7 +181,7 @@ def play(orders: int, *, number: int = 1) -> Counter[str]:
     Raises where Baton and the model differ. Whoever sees that shrinks it by hand, which would take the suite's whole
     quarter of an hour.
     """
-    owner, reps = crew()
+    people = crew()
     happened: Counter[str] = Counter()
     few = settings(
         max_examples=orders,
@@ -152,5 +191,5 @@ def play(orders: int, *, number: int = 1) -> Counter[str]:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(seed(number)(lambda: Machine(owner, reps, happened)), settings=few)
+    run_state_machine_as_test(seed(number)(lambda: Machine(*people, happened)), settings=few)
     return happened

@@ -21,7 +21,7 @@ from funnel.workspaces.models import Member
 from tests.proof.machine import TICK, Beside
 from tests.proof.people import Act, Person
 
-KINDS = ("page_view", "visit", "call", "promo_event", "contact_request")
+KINDS = ("page_view", "visit", "call", "promo_event", "contact_request", "email_reply")
 # Together more than the highest line, whichever rules are in force.
 HOT = ("call", "call", "visit", "form")
 # What else there is to do, without a visit; together it is ready by most rules.
@@ -29,14 +29,17 @@ WARM = ("call", "call", "form", "promo_event")
 HOW = st.sampled_from(["keen", "slow", "other"])
 # Whom sales has given back or lost, and leaves in peace for a while.
 COOLING = Bundle("cooling")
-# Each is somebody: what they give of themselves.
+# Each is somebody: what they give of themselves. Two share a number, two a company; some agree to mail.
 CAST = (
     {"name": "Ann Bell", "email": "ann@bell.example", "phone": "01632 960101", "company": "Bell"},
-    {"name": "Bo Cole", "email": "bo@bell.example", "phone": "01632 960101", "company": "Bell"},
+    {"name": "Bo Cole", "email": "bo@cole.example", "phone": "01632 960101", "company": "Cole"},
     {"name": "", "email": "cy@gmail.com", "phone": "", "company": ""},
     {"name": "Di Eve", "email": "", "phone": "01632 960104", "company": "Eve & Co"},
     {"name": "Ed Fox", "email": "ed@fox.example", "phone": "", "company": ""},
+    {"name": "Flo Cole", "email": "flo@cole.example", "phone": "", "company": ""},
 )
+# Who agrees to mail.
+AGREE = (0, 1, 4)
 
 
 def changed(how: str) -> dict[str, Any]:
@@ -62,8 +65,9 @@ class Marketing(Beside):
         """Somebody sends a form, or is told of days later."""
         self.now += TICK
         says, moment = CAST[number], self.now - timedelta(days=ago)
+        agrees = {"email": "Write to me"} if number in AGREE else {}
         with self.gate():
-            capture = Capture(kind="form", asks=asks, occurred_at=moment if ago else None, **says)
+            capture = Capture(kind="form", asks=asks, occurred_at=moment if ago else None, consents=agrees, **says)
             (got,) = receive(self.workspace, [capture], at=self.now)
             assert got.created == (number not in self.who)
             self.who.setdefault(number, got.lead.pk)
@@ -71,8 +75,10 @@ class Marketing(Beside):
             known = {{"company": "company_name"}.get(name, name) for name, value in says.items() if value}
             if says["email"].endswith(".example"):
                 known.add("email:business")
+            domain = says["email"].partition("@")[2]
             person = self.model.people.setdefault(got.lead.pk, Person(got.lead.pk))
             person.known |= known
+            person.company, person.agreed = domain if domain.endswith(".example") else "", bool(agrees)
             person.acts.append(Act(got.event.pk, "form", moment, self.now, asks))
             self.model.owes.append(("score", person.pk, self.now))
             self.meet()
@@ -90,6 +96,8 @@ class Marketing(Beside):
             event = touch(self.lead(person), kind, at=self.now, occurred_at=moment)
             person.acts.append(Act(event.pk, kind, moment, self.now, kind == "contact_request"))
             self.model.owes.append(("score", person.pk, self.now))
+            if kind == "email_reply":
+                self.model.owes.append(("replied", person.pk, self.now))
             self.meet()
 
     @rule(pk=COOLING, over=st.booleans())

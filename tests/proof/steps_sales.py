@@ -33,7 +33,7 @@ class Sales(Marketing):
     # ── between ──
 
     @precondition(lambda self: self.who)
-    @rule(number=st.integers(0, 9), by=st.integers(0, 5))
+    @rule(number=st.integers(0, 9), by=st.integers(0, 7))
     def accept(self, number: int, by: int) -> None:
         person = self.person(number, lambda one: one.offer)
         self._accepted(person, self.whoever(person, by))
@@ -47,7 +47,7 @@ class Sales(Marketing):
     @rule(
         target=COOLING,
         number=st.integers(0, 9),
-        by=st.integers(0, 5),
+        by=st.integers(0, 7),
         why=st.integers(0, 5),
         days=st.sampled_from([0, 0, 3, 40]),
     )
@@ -159,7 +159,7 @@ class Sales(Marketing):
     # ── sales ──
 
     @precondition(lambda self: any(one.holder for one in self.model.people.values()))
-    @rule(number=st.integers(0, 9), by=st.integers(0, 5), ahead=st.sampled_from([None, 3, 20, 50, 200]))
+    @rule(number=st.integers(0, 9), by=st.integers(0, 7), ahead=st.sampled_from([None, 3, 20, 50, 200]))
     def call(self, number: int, by: int, ahead: int | None) -> None:
         """Somebody is called, and a next step is planned."""
         held = [one for one in self.model.people.values() if one.holder]
@@ -177,7 +177,7 @@ class Sales(Marketing):
         )  # fmt: skip
 
     @precondition(lambda self: self.who)
-    @rule(number=st.integers(0, 9), by=st.integers(0, 5), stage=st.sampled_from(OPEN), pounds=st.integers(1, 900))
+    @rule(number=st.integers(0, 9), by=st.integers(0, 7), stage=st.sampled_from(OPEN), pounds=st.integers(1, 900))
     def open_deal(self, number: int, by: int, stage: str, pounds: int) -> None:
         person = self.person(number, lambda one: one.holder)
         self._opened(person, self.whoever(person, by), stage, pounds)
@@ -223,14 +223,14 @@ class Sales(Marketing):
         return (fitting or found)[number % len(fitting or found)] if found else None
 
     @precondition(lambda self: self._sale(0))
-    @rule(number=st.integers(0, 9), by=st.integers(0, 5))
+    @rule(number=st.integers(0, 9), by=st.integers(0, 7))
     def win(self, number: int, by: int) -> None:
         person, sale = self._sale(number)  # type: ignore[misc]
         self._won(person, sale, self._seller(sale, by))
 
     def _seller(self, sale: Sale, by: int) -> Member:
         """Mostly whoever has the deal, else one of all."""
-        return self.people[by] if by < 3 else next(one for one in self.people if one.pk == sale.holder)
+        return self.people[by] if by < len(self.people) else next(one for one in self.people if one.pk == sale.holder)
 
     def _won(self, person: Person, sale: Sale, who: Member) -> None:
         self.both(
@@ -242,7 +242,7 @@ class Sales(Marketing):
     @rule(
         target=COOLING,
         number=st.integers(0, 9),
-        by=st.integers(0, 5),
+        by=st.integers(0, 7),
         why=st.integers(0, 5),
         days=st.sampled_from([0, 0, 3, 40]),
     )
@@ -285,7 +285,7 @@ class Sales(Marketing):
         )
 
     @precondition(lambda self: self._sale(0))
-    @rule(number=st.integers(0, 9), by=st.integers(0, 5))
+    @rule(number=st.integers(0, 9), by=st.integers(0, 7))
     def undo(self, number: int, by: int) -> None:
         person, sale = self._sale(number, is_open=False)  # type: ignore[misc]
         self._undone(person, sale, self._seller(sale, by))

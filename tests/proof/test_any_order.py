@@ -12,6 +12,8 @@ EVERY = {
     "form", "call", "voided", "rules_published", "accepted", "given_back", "expired", "rerouted", "deal_won",
     "deal_lost", "deal_reopened", "passed_on", "asked_again", "brought_back", "fails", "dies before", "dies after",
     "tried again", "gave a go", "went back", "came back by touch", "came back by engagement",
+    "time_off", "went away", "went to who has the company", "nurture went", "kept back", "demo-booked went",
+    "demo-reminder went", "demo-missed went", "quote went", "quote_withdrawn", "quote_ended",
 }  # fmt: skip
 
 
