@@ -126,6 +126,22 @@ def test_how_many_a_week_would_come_to_sales_and_what_they_can_take(known, gate,
     assert then.figures["places"] == rep.weekly_leads
 
 
+def test_what_is_longer_ago_is_not_tried_out(known, gate, owner, rep, manager, work):
+    """Who bought or was lost ninety days ago, and of four weeks who was ready before them; a manager takes no leads."""
+    bought, lost = known(5, end=Stage.CUSTOMER), known(5)
+    early = known(5, days=35)
+    with gate(owner) as at:
+        long_ago = at - timedelta(days=91)
+        Lead.objects.filter(pk=bought.pk).update(customer_since=long_ago)
+        Lead.objects.filter(pk=lost.pk).move(Stage.LOST, at=at, occurred_at=long_ago)
+        touch(Lead.objects.get(pk=early.pk), "page_view", at=at)
+    work()
+    then = tried(gate, owner, work, rules(ready={band: [2, 3, 4] for band in "ABCD"}))
+    assert (then.figures["customers"]["all"], then.figures["losses"]["all"]) == (0, 0)
+    assert (then.figures["weekly"]["now"], then.figures["weekly"]["then"]) == (2, 2), "the customer and who was lost"
+    assert then.figures["places"] == rep.weekly_leads
+
+
 def test_who_is_ready_without_having_done_anything_is_so_since_they_came(known, gate, owner, rep, work):
     known(0)
     bought = known(0, end=Stage.CUSTOMER)
