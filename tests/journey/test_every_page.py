@@ -343,3 +343,18 @@ def test_a_pressed_cell_of_the_ready_grid_stands_after_a_reload(window):
     page.get_by_role("link", name="Drop the draft…").click()
     page.get_by_role("dialog").get_by_role("button", name="Drop the draft").click()
     page.get_by_text("The draft is dropped.").wait_for()
+
+
+def test_a_reason_asks_only_for_what_its_way_back_needs(window):
+    page = (one := window("owner")).page
+    page.goto("/rules/reasons/add/")
+    above, touch = page.get_by_label("Engagement to reach"), page.get_by_label("What they do")
+    assert not above.is_visible()
+    assert not touch.is_visible()
+    page.get_by_label("When their engagement reaches a line").check()
+    assert above.is_visible()
+    assert not touch.is_visible()
+    page.get_by_label("When they do one certain thing").check()
+    assert touch.is_visible()
+    assert not above.is_visible()
+    assert inspect(one, "a reason") == []
