@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -16,12 +16,15 @@ from funnel.handoff.preview import STEPS, band_of, judged
 from funnel.handoff.wayback import follows
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
+from funnel.outbox.models import Event
 from funnel.overview.rules_forms import PublishForm, seen_of
 from funnel.overview.rules_shown import changes, dashed, in_short, shown, stand_alike
 from funnel.scoring import changing
 from funnel.scoring.checking import gaps_of, is_never_ready
 from funnel.scoring.models import Basis, RuleDraft, RuleVersion
+from funnel.scoring.rules import sentence
 from funnel.templatetags.words import number, plural
+from funnel.workspaces.models import Workspace
 from funnel.workspaces.roles import allow, may
 
 VERSIONS = 50
@@ -77,6 +80,7 @@ def rules(request: Any) -> HttpResponse:
         "may_reasons": may(request.member, "reasons.change"),
         "may_change": may_change and not (found is not None and found.goes_live),
         "never": is_never_ready(says),
+        "undone": _undone(says, request.workspace),
         "gaps": gaps_of(says),
         "against": "In force",
         "changes": sum(changes(says, version.rules).values()),
@@ -116,6 +120,18 @@ def one_version(request: Any, pk: int) -> HttpResponse:
 def _goes_on(found: Basis | None) -> bool:
     """Whether the worker still fills a basis, or reckons what it would change."""
     return found is not None and (found.goes_live or not (found.figures or {}).get("through"))
+
+
+def _undone(says: dict[str, Any], workspace: Workspace) -> list[str]:
+    """What rules count that nobody has ever done; nothing where nobody has done anything that they count."""
+    kinds = list(dict.fromkeys(rule["kind"] for rule in says["engagement"]))
+    done = {f"done_{place}": Exists(Event.objects.filter(kind=kind)) for place, kind in enumerate(kinds)}
+    found = Workspace.objects.annotate(**done).values_list(*done).get(pk=workspace.pk) if done else ()
+    return (
+        [sentence({"kind": kind}) for kind, is_done in zip(kinds, found, strict=True) if not is_done]
+        if any(found)
+        else []
+    )
 
 
 def _people(basis: Basis, at: datetime) -> dict[tuple[str, int], int]:

@@ -134,6 +134,18 @@ def test_a_field_that_can_t_be_is_explained(marketer, gate, browse, given, sente
         assert FieldDefinition.objects.count() == 1
 
 
+def test_what_rules_count_and_nobody_has_done_is_said_once_somebody_has_done_something(viewer, rep, gate, browse):
+    page = browse(viewer)
+    assert "What nobody has done yet" not in page.get("/rules/").content.decode()
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(external_id="7")], at=at)
+        touch(got.lead, "page_view", at=at, data={"page": "/prices"})
+    shown = page.get("/rules/").content.decode()
+    said = shown[shown.index("What nobody has done yet") :].split("</li>")[0]
+    assert "“Opened a mail”" in said
+    assert "Opened a page" not in said
+
+
 @pytest.mark.parametrize("role", ["rep", "viewer"])
 def test_who_only_reads_adds_no_field(request, gate, browse, role):
     member = request.getfixturevalue(role)
