@@ -14,3 +14,6 @@ document.addEventListener("keydown", (event) => {
   }
   if (location.hash === "#side") location.hash = "#main";  // the navigation as a drawer, on a phone
 });
+
+// On a low screen the places scroll: the present one is brought into sight.
+document.querySelector(".side-nav [aria-current]")?.scrollIntoView({ block: "nearest" });

@@ -249,6 +249,15 @@ def test_the_account_and_all_of_its_menu_are_in_sight_on_a_low_screen(open_page,
     assert page.evaluate("scrollY") == 0
 
 
+def test_the_present_place_is_in_sight_on_a_low_screen(open_page, site):
+    item = {"url": "/x/", "icon": "users", "label": "X"}
+    site.context["nav"] = [{"wing": "sales", "title": "Sales", "items": [item] * 30 + [item | {"current": True}]}]
+    page = open_page(viewport={"width": 1280, "height": 500})
+    top = "document.querySelector('{}').getBoundingClientRect().top".format
+    assert page.evaluate(f"{top('.side-nav [aria-current]')} + 20 < {top('.side-foot')}")
+    assert page.evaluate("scrollY") == 0
+
+
 def test_a_link_can_be_copied_on_plain_http(open_page):
     page = open_page(viewport=WIDE)
     assert not page.evaluate("isSecureContext")
