@@ -386,6 +386,8 @@ SLOTS: dict[str, list[str]] = {
     "member_leaves": _MEMBER_LEAVES,
     # (lead, reason, by, at): inside the verb that gives a locked lead back to marketing, or sets it aside.
     "leaves_sales": _LEAVES_SALES,
+    # (lead, due_at, at): inside the verb by which somebody takes a locked customer who asked for contact.
+    "customer_taken": ["sales.queue.actions.call_customer"],
     # (lead_ids, to, at): inside the move that takes leads away from marketing.
     "leaves_marketing": ["marketing.nurture.actions.leave"],
     # (lead): why it would get no nurture mails once sales gives it back, in words; blank where it would.

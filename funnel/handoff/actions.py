@@ -167,6 +167,9 @@ def accept(lead: Lead, *, by: Member, at: datetime, to: Member | None = None) ->
     if lead.stage == Stage.CUSTOMER:
         Lead.objects.filter(pk=lead.pk).update(holder=who, updated_at=at)
         lead.refresh_from_db(fields=["holder", "updated_at"])
+        taken = Handoff.objects.filter(lead=lead, outcome=Outcome.ACCEPTED).latest("opened_at")
+        for plugged in slot("customer_taken"):
+            plugged(lead, taken.contact_due_at or taken.due_at, at=at)
     else:
         lead.move(Stage.WORKING, at=at, by=by, holder=who, because="taken")
     if lead.company_id:

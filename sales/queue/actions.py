@@ -16,6 +16,8 @@ from funnel.workspaces.models import Member, Role
 from funnel.workspaces.refusals import Forbidden, Refusal
 from sales.queue.models import CallOutcome, Task
 
+CALL = "Call: asked for contact"
+
 
 @dataclass(frozen=True)
 class NextStep:
@@ -46,6 +48,17 @@ def _theirs(lead: Lead, by: Member) -> Member:
     if lead.holder_id != by.pk and not by.leads_others:
         raise WithSomebodyElse(f"This lead is with {lead.holder.name}.")
     return lead.holder
+
+
+def call_customer(lead: Lead, due_at: datetime, *, at: datetime) -> None:
+    """Plan the call that a customer asked for, unless it is planned: they stand under no stage of the desk.
+
+    SLOTS["customer_taken"].
+    """
+    if not Task.objects.open().filter(lead=lead, what=CALL).exists():
+        Task.objects.create(
+            workspace_id=lead.workspace_id, lead=lead, holder=lead.holder, what=CALL, due_at=due_at, made_at=at
+        )
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from tests.proof.people import DAY, OPEN, PEOPLE_DID_IT, SALES, Act, Away, No, O
 from tests.proof.scores import Rules
 
 GRID = (None, "judged", "date")
+CALL = "Call: asked for contact"
 AGAIN = "Call: asked for contact again"
 CAME = "See what they want: came to us again"
 
@@ -109,6 +110,8 @@ class Model(Deals):
         offer.close("accepted", by)
         if person.stage == "customer":
             person.holder = by
+            if all(step.what != CALL for step in person.steps):
+                person.steps.append(Step(by, CALL, offer.due["speak"]))
         else:
             person.move("working", by)
         self.keep_company(person, by)

@@ -14,6 +14,8 @@ from funnel.outbox.models import Event
 from sales.close import actions as close
 from sales.deals import actions as deals
 from sales.deals.models import LostReason
+from sales.queue.actions import CALL
+from sales.queue.models import Task
 
 ANN = Capture(kind="form", email="ann@bell.example", name="Ann Bell", asks=True)
 
@@ -87,3 +89,18 @@ def test_a_reason_that_was_retired_meanwhile_is_said_to_be_gone(customer, rep, b
         GiveBackReason.objects.filter(key="no-answer").update(retired_at=at)
     assert "This reason is not there any more. Choose another." in give_back(browse, rep, customer, reason="no-answer")
     assert len(open_offers(gate, customer)) == 1
+
+
+def test_a_customer_who_asked_and_was_taken_stands_on_the_desk_until_they_are_called(
+    customer, rep, other_rep, owner, browse, gate
+):
+    with gate(rep):
+        due = Handoff.objects.get().contact_due_at
+    assert browse(rep).post(reverse("lead-take", args=[customer.pk])).status_code == 302
+    groups = browse(rep).get(reverse("sales:desk")).context["groups"]
+    assert [(row.lead.pk, row.what) for group in groups for row in group.rows] == [(customer.pk, CALL)]
+    with gate(rep):
+        (step,) = Task.objects.open()
+        assert (step.holder, step.due_at) == (rep, due)
+    browse(rep).post(reverse("sales:step-done", args=[step.pk]))
+    assert browse(rep).get(reverse("sales:desk")).context["groups"] == []
