@@ -120,6 +120,9 @@ def first_contact(handoff: Handoff | None, *, lead: Lead, at: datetime, workspac
     if handoff is None or handoff.outcome != Outcome.ACCEPTED or handoff.given_back_at or not handoff.contact_due_at:
         return None
     found = dict(known.of(lead, SPOKEN)).get(handoff.pk)
+    if found is None and lead.customer_since and lead.customer_since > handoff.began_at:
+        # They bought meanwhile: nobody owes them a first call any more.
+        return None
     due_at = handoff.contact_due_at
     return FirstContact(
         due_at,

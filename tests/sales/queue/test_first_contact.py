@@ -6,12 +6,14 @@ import pytest
 from django.urls import reverse
 
 from funnel.handoff import actions as handoff
-from funnel.handoff.models import Handoff
+from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.actions import touch
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
+from sales.close import actions as close
 from sales.deals import actions as deals
+from sales.deals.models import LostReason
 
 
 @pytest.fixture
@@ -61,3 +63,25 @@ def test_who_had_the_latest_deal_with_somebody_gets_them_again(gate, rep, other_
         one = Handoff.objects.open().get()
         assert one.offered_to == other_rep
         assert one.route["says"] == "Otto Rep had a deal with this person."
+
+
+@pytest.mark.parametrize("end", ["won", "lost", "set aside", "given back"])
+def test_who_is_not_with_sales_any_more_waits_for_no_call(taken, end, rep, browse, gate):
+    with gate(rep) as at:
+        Handoff.objects.update(began_at=at - timedelta(days=9), contact_due_at=at - timedelta(days=7))
+    assert browse(rep).get(reverse("handoffs")).context["silent_count"] == 1
+    with gate(rep) as at:
+        lead = Lead.objects.get()
+        if end in ("won", "lost"):
+            deal = deals.open_deal(lead, by=rep, at=at, amount=100)
+            if end == "won":
+                close.win(deal, by=rep, at=at)
+            else:
+                close.lose(deal, reason=LostReason.objects.first(), by=rep, at=at)
+        elif end == "set aside":
+            handoff.disqualify(lead, by=rep, at=at)
+        else:
+            handoff.give_back(lead, reason=GiveBackReason.objects.get(key="no-answer"), by=rep, at=at)
+    page = browse(rep).get(reverse("handoffs"))
+    assert (page.context["silent_count"], page.context["silent"]) == (0, [])
+    assert "were to be spoken to by" not in browse(rep).get(reverse("lead", args=[taken.pk])).content.decode()
