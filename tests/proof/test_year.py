@@ -10,7 +10,7 @@ import pytest
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.ledger.models import Revenue
-from funnel.overview.home import legs
+from funnel.overview.home import _handoffs, legs
 from funnel.workspaces.months import periods_at
 from marketing.reports.figures import Figures
 from marketing.reports.views import _campaigns
@@ -24,8 +24,9 @@ def _one_more_left(known, numbers):
     return way, on_it, left + 1
 
 
-def _another_of_yours(request):
-    return [], list(Handoff.objects.select_related("lead", "offered_to__user")[:1]), []
+def _one_more_of_yours(request):
+    waiting, own, back = _handoffs(request)
+    return waiting, [*own, Handoff.objects.exclude(outcome="").select_related("lead", "offered_to__user")[0]], back
 
 
 def _without_the_rest(*asked):
@@ -38,7 +39,7 @@ WRONG = (
     ("funnel.overview.home.HOLDERS", 1, "homes", "holders"),
     ("funnel.overview.home.late_first_contacts", lambda at: Handoff.objects.all(), "homes", "silent"),
     ("funnel.overview.home.legs", _one_more_left, "homes", "left"),
-    ("funnel.overview.home._handoffs", _another_of_yours, "homes", "things"),
+    ("funnel.overview.home._handoffs", _one_more_of_yours, "homes", "things"),
     ("sales.reports.pace.Pace.even", property(lambda pace: pace.target), "homes", "pace"),
     ("sales.reports.pace.Pace.ends_near", property(lambda pace: pace.won), "homes", "pace"),
     (

@@ -137,6 +137,7 @@ class Year(Selling):
         self.at(datetime(2025, 7, 1, 10, tzinfo=ZONE), partial(self._joins, "Uma Rep", 5))
         self.at(datetime(2025, 10, 31, 16, tzinfo=ZONE), partial(self._leaves, raj, None))
         self.at(datetime(2025, 11, 3, 10, tzinfo=ZONE), partial(self._joins, "Vera Rep", 10))
+        self.at(ENDS - timedelta(hours=6), self._stays_open)
 
     # ── who comes and goes ──
 

@@ -74,16 +74,20 @@ class Marketing(Course):
     def _sends_in(self, typed: dict[str, str], origin: dict[str, str], at: datetime) -> None:
         """The form that the business began with: what looks like a script's waits for a person, who lets it through."""
         flags = self.dice.choice(([], [], ["fast"], ["trap", "old"]))
-        origin |= {"consent_text": self.form.consent_text}
-        with self.gate():
-            one = capture.send_in(self.form, typed, origin=origin, flags=flags, at=at)
-        self.did["sent in"] += 1
+        pk = self._typed(typed, origin, flags, at)
         if not flags:
             self.sent.add(typed["email"])
-            return
-        self.held.add(one.pk)
-        if self.dice.random() < 0.65:
-            self.later(self.dice.choice((1, 8, 30)), partial(self._lets_through, one.pk))
+        elif self.dice.random() < 0.65:
+            self.later(self.dice.choice((1, 8, 30)), partial(self._lets_through, pk))
+
+    def _typed(self, typed: dict[str, str], origin: dict[str, str], flags: list[str], at: datetime) -> UUID:
+        origin |= {"consent_text": self.form.consent_text}
+        with self.gate():
+            pk: UUID = capture.send_in(self.form, typed, origin=origin, flags=flags, at=at).pk
+        self.did["sent in"] += 1
+        if flags:
+            self.held.add(pk)
+        return pk
 
     def _lets_through(self, pk: UUID, at: datetime) -> None:
         with self.gate():
@@ -118,15 +122,13 @@ class Marketing(Course):
                 self.did["set aside"] += 1
 
     def _list_of_the_fair(self, at: datetime) -> None:
-        """A list is brought in; nobody of it is handed over by itself, so some wait for the owner's go."""
+        """A list is brought in and told of what some did there; nobody is handed over by that, some wait for a go."""
         captures = [
             Capture(
-                kind=kind, name=f"Visitor {n}", email=f"v{n}@fair{n}.example", phone=f"0{7_500_000_000 + n}",
-                company=f"Fair {n}", channel="event", campaign="Home show",
-                occurred_at=at - timedelta(days=2, minutes=n % 400),
+                name=f"Visitor {n}", email=f"v{n}@fair{n}.example", phone=f"0{7_500_000_000 + n}", company=f"Fair {n}",
+                channel="event", campaign="Home show", occurred_at=at - timedelta(days=2, minutes=n % 400),
             )
             for n in range(self.fair)
-            for kind in (("form", "call") if n % 3 == 0 else ("form",))
         ]  # fmt: skip
         for start in range(0, len(captures), 200):
             with self.gate():
@@ -134,7 +136,12 @@ class Marketing(Course):
                 for got in receive(self.workspace, part, at=at, lane=Lane.BULK, by=self.marketer):
                     assert got.lead is not None, got.refused
                     self.came[got.lead.email] = got.lead.pk
-        self.did["by a list"] += self.fair
+        for n in range(0, self.fair, 3):
+            for kind in ("promo_event", "call"):
+                with self.gate():
+                    lead = self.lead(self.came[captures[n].email])
+                    touch(lead, kind, at=at, by=self.marketer, occurred_at=captures[n].occurred_at)
+        self.did["by a list"] += len(captures)
 
     def _new_rules(self, how: str, again: bool, at: datetime) -> None:
         rules = default_rules()

@@ -10,6 +10,7 @@ from uuid import UUID
 from funnel.handoff import actions as handoff
 from funnel.handoff import questions
 from funnel.handoff.models import GiveBackReason, Handoff, Question
+from funnel.leads.models import Lead
 from funnel.leads.stages import SALES
 from funnel.workspaces.hours import after
 from funnel.workspaces.refusals import Refusal
@@ -56,10 +57,13 @@ class Selling(Marketing):
 
     def _asks(self, lead: Any, rep: Any, at: datetime) -> None:
         """Marketing is asked for more, and answers mostly."""
-        asked = questions.ask(lead, "What did they see at the fair?", by=rep, at=at)
-        self.did["questions"] += 1
+        asked = self._asked(lead, rep, at)
         if self.dice.random() < 0.7:
             self.later(self.dice.choice((1, 6, 20)), partial(self._answers, asked.pk))
+
+    def _asked(self, lead: Any, rep: Any, at: datetime) -> Question:
+        self.did["questions"] += 1
+        return questions.ask(lead, "What did they see at the fair?", by=rep, at=at)
 
     def _answers(self, pk: UUID, at: datetime) -> None:
         with self.gate():
@@ -180,6 +184,22 @@ class Selling(Marketing):
         self.did["demos held" if fate < 0.6 else "demos missed"] += 1
 
     # ── the end ──
+
+    def _stays_open(self, at: datetime) -> None:
+        """What nobody comes to any more this year: a form, a question, and a word on a demo."""
+        self._typed({"name": "Spam", "email": "spam@last.example"}, {}, ["fast"], at)
+        with self.gate():
+            lead = Lead.objects.filter(holder__in=self.reps, stage__in=SALES).order_by("pk").first()
+            if lead is None:
+                return
+            rep = self.people[lead.holder_id]
+            self._asked(lead, rep, at)
+            try:
+                begins = at + timedelta(hours=3)
+                demos.book(lead, holder=rep, starts_at=begins, ends_at=begins + HALF, by=rep, at=at)
+                self.did["demos booked"] += 1
+            except demos.Taken:
+                self.did["no time"] += 1
 
     def _ends(self, pk: UUID, rep: Any, won: bool, at: datetime) -> None:
         with self.gate():
