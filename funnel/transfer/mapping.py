@@ -77,7 +77,8 @@ class Mapping:
         self.header, self.zone, self.members = header, zone, members
         self.places = dict[int, str]()
         for column, target in given.items():
-            if column.startswith("$") and column not in header:
+            # A column of such a name stays out: what holds for the whole file is said by it.
+            if column in SETTINGS or (column.startswith("$") and column not in header):
                 continue
             self._place(column, target)
         self._settings(given)

@@ -282,6 +282,15 @@ def test_another_business_finds_no_list(desk: Any, outsider: Member) -> None:
     assert "list.csv" not in other.client.get(reverse("imports")).content.decode()
 
 
+def test_a_column_that_is_named_like_a_setting_of_ours_stops_no_file(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(text_of(["E-mail", "$blank", "$values", "$sum"], [["p@oak.example", "a", "b", "7"]]))
+    assert one.choose(to_3="new").status_code == 302
+    one.bring_in()
+    with gate(owner):
+        assert Lead.objects.get(email="p@oak.example").fields == {"sum": "7"}
+
+
 def test_too_little_to_know_anybody_again_is_said(desk: Any) -> None:
     one = desk()
     one.upload(text_of(["Full name", "City"], [["Ann", "Rome"]]))
