@@ -228,6 +228,23 @@ def test_bulk_and_past_wait_for_a_go(gate, rep, manager, work):
         assert Lead.objects.get().waits_since is None
 
 
+def test_who_waits_for_a_go_is_handed_over_by_what_they_do_next_even_if_they_cooled_meanwhile(gate, rep, work):
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(email="a@one.example")], at=at)
+    work()
+    with gate(rep) as at:
+        Lead.objects.update(waits_since=at - timedelta(days=90), stage="nurturing")
+        touch(got.lead, "page_view", at=at, occurred_at=at - timedelta(days=2))
+    work()
+    with gate(rep) as at:
+        assert not Handoff.objects.exists(), "what is past opens nothing"
+        touch(got.lead, "page_view", at=at)
+    work()
+    with gate(rep):
+        assert Handoff.objects.open().count() == 1
+        assert Lead.objects.get().waits_since is None
+
+
 def test_a_capture_told_to_hold_back_opens_nothing(gate, rep, work):
     with gate(rep) as at:
         receive(rep.workspace, [Capture(email="a@b.example", handover=False, **ASKS)], at=at)

@@ -14,6 +14,8 @@ from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.outbox.kinds import TOUCHES
 from funnel.outbox.models import Event
+from funnel.overview.rows import basis_in_force
+from funnel.scoring.models import LeadScore
 from funnel.workspaces.models import Member
 from tests.conftest import make_member
 
@@ -73,6 +75,36 @@ def test_once_engagement_reaches_the_line_and_not_before(back, later, gate, rep)
     with gate(rep):
         assert Handoff.objects.open().get().card["why"].startswith("Back once engagement reaches 60: ")
         assert Lead.objects.get().way_back is None
+
+
+@pytest.mark.parametrize(
+    ("above", "acts", "grid", "opened"),
+    [(900, ("visit", "meeting", "promo_event", "call"), True, 0), (1, (), False, 1)],
+)
+def test_the_line_that_was_promised_decides_and_not_the_grid(back, later, gate, rep, above, acts, grid, opened):
+    _, at = back(way=Way.ENGAGEMENT, above=above)
+    assert later(at + AFTER, *acts) == opened
+    with gate(rep):
+        basis, score = basis_in_force(), LeadScore.objects.in_force().get()
+        band = basis.band(score.total, at + AFTER)
+        assert basis.is_ready(score.fit_band, band) is grid
+
+
+def test_a_worker_that_was_away_keeps_the_last_promise_of_several(back, gate, rep, work):
+    _, at = back(way=Way.TOUCH, touch="visit")
+    with gate(rep):
+        touch(Lead.objects.get(), "contact_request", at=at + timedelta(days=1))
+    work(at=at + timedelta(days=1))
+    with gate(rep):
+        until = at + timedelta(days=40)
+        reason = GiveBackReason.objects.get(key="not-now")
+        handoff.give_back(
+            Lead.objects.get(), reason=reason, by=rep, at=at + timedelta(days=2), until=until, note="Moves"
+        )
+    for _ in range(2):
+        work(at=at + timedelta(days=50))
+    with gate(rep):
+        assert Handoff.objects.open().get().card["why"].endswith("Moves")
 
 
 @pytest.mark.parametrize("says", [{}, {"way": Way.ENGAGEMENT, "above": 10}])
