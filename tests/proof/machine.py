@@ -78,7 +78,7 @@ class Beside(Post, RuleBasedStateMachine):
         with self.gate():
             Member.objects.filter(pk=self.manager.pk).update(active=False)
         self.people.remove(self.manager)
-        self.model.leaders = self.model.heads = {self.owner.pk}
+        self.model.leaders, self.model.managers = {self.owner.pk}, set()
 
     def teardown(self) -> None:
         """In the end what was stuck is tried again, the worker is through, and check_facts has nothing to say."""

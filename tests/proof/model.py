@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -25,11 +25,11 @@ CAME = "See what they want: came to us again"
 class Model(Deals):
     """Everybody, and what the worker has to do for them: `owes` are (handler, person, due) of new duties.
 
-    `heads` are told of what is late: the managers, and without one the owner.
+    The `leaders` act for others, the `managers` among them before the owner.
     """
 
-    def __init__(self, rules: Rules, leaders: set[UUID], heads: set[UUID], takers: set[UUID]) -> None:
-        self.rules, self.leaders, self.heads, self.takers = rules, leaders, heads, takers
+    def __init__(self, rules: Rules, leaders: set[UUID], managers: set[UUID], takers: set[UUID]) -> None:
+        self.rules, self.leaders, self.managers, self.takers = rules, leaders, managers, takers
         self.people: dict[UUID, Person] = {}
         self.kept: dict[str, UUID] = {}
         self.away: list[Away] = []
@@ -54,14 +54,23 @@ class Model(Deals):
                     self._again(person, person.offer, at, outcome="rerouted", by=away.who)
 
     def here(self, at: datetime) -> set[UUID]:
-        """Who takes leads and is there, today and on the day on which what comes now is worked: Monday to Friday, to
-        five o'clock.
-        """
+        """Who takes leads and is there, today and on the day on which what comes now is worked."""
+        today, worked = at.astimezone(self.rules.zone).date(), self._worked(at)
+        return self.takers - {one.who for one in self.away if one.first <= worked and one.last >= today}
+
+    def _worked(self, at: datetime) -> date:
+        """The day on which what comes now is worked: Monday to Friday, to five o'clock."""
         local = at.astimezone(self.rules.zone)
         worked = local.date() + DAY * (local.hour >= 17)
         while worked.weekday() > 4:
             worked += DAY
-        return self.takers - {one.who for one in self.away if one.first <= worked and one.last >= local.date()}
+        return worked
+
+    def heads(self, at: datetime) -> set[UUID]:
+        """Who is told of what is late: the managers who are here, else the owner, if here; if nobody is, as if all."""
+        worked = self._worked(at)
+        here = self.leaders - {one.who for one in self.away if one.first <= worked <= one.last}
+        return self.managers & here or here or self.managers or self.leaders
 
     def knows(self, person: Person) -> UUID | None:
         """Who goes before everybody else: who looks after them, had them last, or has their company."""
@@ -293,7 +302,7 @@ class Model(Deals):
     def escalate(self, person: Person, offer: Offer, at: datetime) -> None:
         if not offer.outcome:
             offer.late_at = at
-            self.tell("handoff-late", person, self.heads)
+            self.tell("handoff-late", person, self.heads(at))
             self.owes.append(("pass_on", person.pk, max(offer.due["over"], at)))
 
     def follow_holder(self, person: Person) -> None:

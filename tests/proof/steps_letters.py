@@ -211,11 +211,14 @@ class Writing(Sales):
     # ── who is there, and what is not so ──
 
     @rule(
-        rep=st.integers(0, 1), ahead=st.sampled_from([0, 0, 1, 3]), days=st.sampled_from([0, 2, 9]), back=st.booleans()
+        number=st.integers(0, 5),
+        ahead=st.sampled_from([0, 0, 1, 3]),
+        days=st.sampled_from([0, 2, 9]),
+        back=st.booleans(),
     )
-    def is_away(self, rep: int, ahead: int, days: int, back: bool) -> None:
-        """A rep will be away, or comes back before it is over."""
-        who = self.reps[rep]
+    def is_away(self, number: int, ahead: int, days: int, back: bool) -> None:
+        """Somebody of us, mostly a rep, will be away, or comes back before it is over."""
+        who = (*self.people, *self.reps)[number % len(self.people + self.reps)]
         theirs = [one for one in self.model.away if one.who == who.pk]
         if theirs and back:
             self.now += TICK
