@@ -188,6 +188,7 @@ def test_the_drawing_and_its_table_end_at_what_it_is_now_and_cool_towards_nothin
         assert plot.amounts[0] >= float(seen["engagement"])
         heights = [float(point.split()[1]) for point in plot.ahead[1:].split("L")]
         assert heights == sorted(heights), "lower from day to day"
+        assert plot.ready == f"M0 {100 - 100 * seen['line'] / plot.amounts[0]:.2f}H1000", "the line, to the same scale"
     assert "if nothing happens" in browse(rep).get(f"/leads/{lead.pk}/").content.decode()
 
 

@@ -134,3 +134,21 @@ def test_the_api_names_an_order_or_a_cursor_that_is_not_ours(lists, rep, api):
     for query in ("order=fit&cursor=x", "order=fit&cursor=", f"order=engagement&cursor={following}"):
         answer = keyed.get(f"leads/?{query}")
         assert (answer.status_code, list(answer.json()["errors"])) == (400, ["cursor"])
+
+
+def test_each_band_holds_its_own_and_nobody_else(rep, gate, api, browse, work):
+    """Engagement 1 to 4: 0, 20, 35 and 55 points, all of one fit."""
+    acts = ("meeting", "call", "visit", "promo_event")
+    with gate(rep) as at:
+        for lead, many in zip(
+            came(rep, at, "Ada Bell", "Ben Bell", "Cleo Bell", "Dot Bell"), (0, 1, 2, 4), strict=True
+        ):
+            for kind in acts[:many]:
+                touch(lead, kind, at=at)
+    work()
+    keyed, client = api(rep), browse(rep)
+    fit = keyed.get("leads/").json()["results"][0]["band"][0]
+    for band, name in enumerate(("Ada", "Ben", "Cleo", "Dot"), 1):
+        for asked in (f"band={band}", f"band={fit}{band}", f"order=fit&band={band}"):
+            assert [one["name"] for one in keyed.get(f"leads/?{asked}").json()["results"]] == [f"{name} Bell"]
+        assert walked(client, "/leads/", f"?engagement={band}") == [name]
