@@ -181,6 +181,15 @@ def test_a_rule_can_be_tried_on_last_month_before_it_is_saved(said, owner, rep, 
         assert Handoff.objects.count() == 4
 
 
+@pytest.mark.parametrize(("many", "says"), [(1, "The one lead"), (4, "All 4 leads")])
+def test_last_month_that_would_have_gone_as_it_went_says_so(owner, rep, browse, gate, work, many, says):
+    with gate(owner) as at:
+        receive(owner.workspace, [Capture(email=f"a{n}@m{n}.example", asks=True) for n in range(many)], at=at)
+    work()
+    shown = browse(owner).get(reverse("routing-try")).content.decode()
+    assert f"{says} of the last 30 days would have gone where {'it' if many == 1 else 'they'} went." in shown
+
+
 def test_last_month_opens_by_member_and_lead_by_lead(said, owner, rep, other_rep, viewer, browse, gate, work):
     with gate(owner) as at:
         captures = [Capture(email=f"a{n}@m.example", asks=True, fields={"region": "Orkney"}) for n in range(4)]
