@@ -3,7 +3,8 @@
 A business types its own server on its page. Where several businesses share an installation, such a server must be on
 the public Internet and at a port for mail: else a stranger who signs up could make Baton knock at doors of the network
 that it stands in. Where there is only one business its owner runs the installation too, so a server in the office, at
-whatever port, is theirs to choose. EMAIL_URL is set by whoever runs the installation and is never questioned.
+whatever port, is theirs to choose; it stays so when others sign up later, or any of them could end its mail. EMAIL_URL
+is set by whoever runs the installation and is never questioned.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ def only_business() -> bool:
     return Workspace.objects.filter(is_demo=False)[:2].count() < 2
 
 
+def _chosen_alone(server: MailServer) -> bool:
+    """Whether a business chose its server when no other was there, the demo aside."""
+    before = Workspace.objects.filter(is_demo=False, created_at__lt=server.set_at).exclude(pk=server.workspace_id)
+    return not before.exists()
+
+
 def has_server(workspace: Workspace) -> bool:
     """Whether there is a server that mail of this business could go to; a demo business never mails."""
     if workspace.is_demo:
@@ -73,7 +80,7 @@ def server_of(workspace: Workspace) -> Server | None:
             security=own.security,
             user=own.user,
             password=unseal(own.sealed_password, PURPOSE) if own.sealed_password else "",
-            anywhere=only_business(),
+            anywhere=_chosen_alone(own),
         )
     return Server(sender=settings.DEFAULT_FROM_EMAIL) if settings.EMAIL_URL else None
 

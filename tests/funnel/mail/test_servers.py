@@ -153,6 +153,17 @@ def test_beside_other_businesses_only_ports_for_mail_on_the_public_internet(
         assert "private network" in Message.objects.get().error
 
 
+def test_a_server_in_the_office_goes_on_when_another_business_signs_up(owner, typed, browse, work, sink, request):
+    client = browse(owner)
+    client.post(reverse("mail-server"), typed)
+    work()
+    request.getfixturevalue("outsider")
+    client.post(reverse("mail-test"))
+    work()
+    assert len(sink.taken) == 2
+    assert client.post(reverse("mail-server"), typed).status_code == 422, "a new choice is made beside others"
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     "address",
