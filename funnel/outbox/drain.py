@@ -4,6 +4,7 @@ and effects)."""
 from __future__ import annotations
 
 import logging
+import mmap
 import secrets
 import time
 from collections.abc import Callable, Collection
@@ -34,6 +35,10 @@ PATIENCE = 1.0
 # On SQLite every write outside a request is short and followed by air, or captures wait for the one write lock.
 SHORT, AIR, LEAST, TIDY = 0.045, 0.02, 12, 1.0
 
+# One byte that a worker's processes share: whether it was asked to stop. Its turn ends with what is claimed then; a
+# whole turn and a long batch would last longer than the patience of whoever asked.
+stopping = mmap.mmap(-1, 1)
+
 # What a handler gives back isn’t finished: it is due again at once.
 Handler = Callable[[list[Effect], datetime], "Collection[Effect] | None"]
 
@@ -61,14 +66,16 @@ def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 3
     """
     end = time.monotonic() + seconds
     done, size, patience = 0, CLAIM, time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+    while time.monotonic() < end and not stopping[0]:
         before = done
         for lane in lanes:
             moment = at or database_now()
             turn, asked = waiting(lane, moment), time.monotonic()
             # Asking who waits reads all that is due, which is not for every batch of a long queue.
-            while turn and time.monotonic() < asked + ASK_AGAIN:
+            while turn and time.monotonic() < asked + ASK_AGAIN and not stopping[0]:
                 for workspace_id in list(turn):
+                    if stopping[0]:
+                        break
                     most = 1 if lane == Lane.MAIL else CLAIM
                     batch = claim(workspace_id, lane, moment, most)
                     if len(batch) < most or lane == Lane.BULK:

@@ -5,13 +5,15 @@ import time
 from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_shutting_down
 
 from funnel.outbox.bell import ring
 from funnel.outbox.drain import drain as drain_now
+from funnel.outbox.drain import stopping
 from funnel.outbox.models import Lane
 from funnel.outbox.statistics import learn as learn_now
 
-# A worker that is asked to stop ends its turn first, within the supervisor's patience, however much waits.
+# A turn ends, however much waits: Celery ends a task that lasts too long, with all that it holds.
 TURN = 8.0
 
 
@@ -30,12 +32,18 @@ class Once:
                 drain_now(self.lanes, seconds=end - time.monotonic())
             finally:
                 self.busy.release()
-            if time.monotonic() >= end:
+            if time.monotonic() >= end or stopping[0]:
                 ring()  # for the next turn, as something may be left
                 break
 
 
 work, post = Once((Lane.LIVE, Lane.BULK)), Once((Lane.MAIL,))
+
+
+@worker_shutting_down.connect
+def _end_the_turn(**_signal: Any) -> None:
+    """Have the worker's processes claim nothing more once it is asked to stop."""
+    stopping[0] = 1
 
 
 @shared_task(name="funnel.outbox.tasks.drain")
