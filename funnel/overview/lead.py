@@ -15,9 +15,9 @@ from django.http import Http404, HttpRequest
 
 from funnel.handoff.actions import may_bring_back
 from funnel.handoff.clock import SPOKEN, first_contact
-from funnel.handoff.models import Handoff
+from funnel.handoff.models import Handoff, Way
 from funnel.handoff.reasons import OFFERED
-from funnel.handoff.wayback import whereabouts
+from funnel.handoff.wayback import promise, whereabouts
 from funnel.leads import known
 from funnel.leads.fields import FIELDS, fields_of
 from funnel.leads.models import Consent, Lead, Suspect
@@ -179,7 +179,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         "latest": waiting or (handoffs[0] if handoffs else None),
         "passed": next((one.data for one in reversed(marks) if "route" in one.data), None) if lead.holder else None,
         "given_back": [one for one in handoffs if one.given_back_at],
-        "whereabouts": whereabouts(lead, at) if _comes_back(lead, at) else "",
+        "whereabouts": _whereabouts(lead, at),
         "promises": _promises(marks, handoffs),
         "differs": _differs(marks, lead),
         "scores": opened(lead, at),
@@ -194,11 +194,15 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
     }
 
 
-def _comes_back(lead: Lead, at: datetime) -> bool:
-    """Whether it was said when or how a lead comes to sales again; a customer only comes on a day."""
-    if lead.stage == Stage.CUSTOMER:
-        return lead.cool_until is not None and lead.cool_until > at
-    return lead.stage == Stage.NURTURING and bool(lead.way_back)
+def _whereabouts(lead: Lead, at: datetime) -> str:
+    """When or how it was said that a lead comes to sales again; of a customer, and of who was lost, only on a day."""
+    if lead.stage == Stage.NURTURING and lead.way_back:
+        return whereabouts(lead, at)
+    if lead.stage not in (Stage.CUSTOMER, Stage.LOST) or lead.cool_until is None or lead.cool_until <= at:
+        return ""
+    lost = next((one for one in story.events_of(lead) if one.kind == "deal_lost"), None)
+    promised = lead.stage == Stage.CUSTOMER or (lost is not None and lost.data.get("promised"))
+    return promise({"way": Way.DATE.value}, lead.cool_until) if promised else ""
 
 
 def _promises(marks: list[Event], handoffs: list[Handoff]) -> list[dict[str, Any]]:

@@ -104,3 +104,17 @@ def test_a_customer_who_asked_and_was_taken_stands_on_the_desk_until_they_are_ca
         assert (step.holder, step.due_at) == (rep, due)
     browse(rep).post(reverse("sales:step-done", args=[step.pk]))
     assert browse(rep).get(reverse("sales:desk")).context["groups"] == []
+
+
+@pytest.mark.parametrize(
+    ("days", "says"), [(40, "Comes back to sales on"), (None, "then it is looked at again")], ids=["a day", "no day"]
+)
+def test_the_page_of_who_was_lost_says_whether_a_day_was_promised(owner, rep, browse, gate, work, days, says):
+    with gate(rep) as at:
+        (got,) = receive(owner.workspace, [Capture(email=ANN.email, name=ANN.name)], at=at)
+        deal = deals.open_deal(got.lead, by=rep, at=at, amount=100)
+        reason = LostReason.objects.filter(cool_days__isnull=False).first()
+        close.lose(deal, reason=reason, by=rep, at=at, until=days and at + timedelta(days=days))
+    page = browse(rep).get(reverse("lead", args=[got.lead.pk])).content.decode()
+    assert says in page
+    assert ("looked at again" in page) is not ("Comes back to sales on" in page)
