@@ -78,3 +78,22 @@ def test_a_look_ahead_reads_for_many_for_one_and_for_nobody(gate, owner, rep, br
         }
         Basis.objects.filter(pk=then.pk).update(figures=found)
     assert says in said(page)
+
+
+def test_how_far_a_look_ahead_is_grows_from_the_first_lead_to_the_last_step(gate, owner, rep, browse, work):
+    page = browse(owner)
+    page.post(reverse("rules-grid"), {})
+    page.post(reverse("rules-try"), {"again": ""})
+    work()
+    with gate(owner):
+        then = Basis.objects.get(in_force=False)
+    steps, shares = ("customers", "losses", "weekly"), []
+    for done, filled, through in ((0, False, 0), (30, False, 0), (120, False, 0), (120, True, 0), (120, True, 2)):
+        figures = {name: {**told, "through": name in steps[:through]} if name in steps else told
+                   for name, told in then.figures.items()} | {"through": False}  # fmt: skip
+        with gate(owner):
+            Basis.objects.filter(pk=then.pk).update(
+                done=done, of=120, filled_at=then.filled_at if filled else None, figures=figures if filled else None
+            )
+        shares.append(int(re.search(r'<progress max="100" value="(\d+)"', page.get("/rules/").content.decode())[1]))
+    assert shares == [0, 12, 50, 50, 83]
