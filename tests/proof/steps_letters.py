@@ -28,7 +28,10 @@ POST = (
     "finds nobody",
 )  # fmt: skip
 # How it ends with the nurture mails, once the first is written and has gone or not.
-ENDS = ("", "unsubscribes", "answers", "asks", "is sold to", "finds nobody", "unsubscribes meanwhile")
+ENDS = (
+    "", "unsubscribes", "answers", "asks", "is sold to", "finds nobody", "unsubscribes meanwhile", "dies on the line",
+    "dies after it went",
+)  # fmt: skip
 
 
 class Writing(Sales):
@@ -72,7 +75,7 @@ class Writing(Sales):
             self._opened(fits, self.owner, "demo", 100)
         self._given_back(fits, self.owner, 3, 0)
         self.passes(self.now + DAY + timedelta(hours=2))
-        if not early or end in ("", "finds nobody", "unsubscribes meanwhile"):
+        if not early or end in POST:
             self.post_goes(end if end in POST else "")
         if end == "unsubscribes":
             self.no_more(fits)
