@@ -6,7 +6,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -278,7 +277,7 @@ def test_without_the_lock_the_table_itself_refuses_a_second_demo(rep, fifty, gat
     assert all(isinstance(one, Demo | str) for one in results), results
 
 
-@pytest.mark.skipif(not settings.SQLITE, reason="PostgreSQL has a negative control of its own below")
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 def test_without_the_write_lock_the_race_shows(rep, fifty, gate, monkeypatch):
     """The negative control on SQLite: nothing holds look and booking together, each racer looks before any books."""
