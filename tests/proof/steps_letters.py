@@ -151,20 +151,20 @@ class Writing(Sales):
             )
 
     def meets(self, number: int) -> None:
-        """Somebody misses a demo, is reminded of the next one, and another two go: to a colleague, and to nowhere."""
+        """Somebody is reminded of a demo and misses it; the next goes to a colleague, and ends as they are given back."""
         person = self.person(number, lambda one: "email" in one.known and not one.customer)
-        if (first := self._booked(person, self.owner, self.now + timedelta(hours=26))) is None:
+        if (first := self._booked(person, self.owner, self.now + timedelta(hours=3))) is None:
             return
         self.work()
         self.passes(first.starts)
         self._demo_went(person, first, "missed", self.owner)
         self.work()
         self.post_goes("")
-        self._booked(person, self.owner, self.now + timedelta(hours=27))
+        self._booked(person, self.owner, self.now + timedelta(hours=30))
         self._held_passed(person, self.reps[0])
         self.passes(self.now + timedelta(hours=4))
         self._given_back(person, self.owner, 1, 0)
-        self.passes(self.now + DAY)
+        self.passes(self.now + timedelta(hours=4))
         self.post_goes("")
 
     # ── quotes ──
