@@ -54,7 +54,7 @@ TALES: dict[str, Callable[[Any, int], Any]] = {
 }
 # What is written to people, and how it ends with that.
 LETTERS: dict[str, Callable[[Any, bool, str], Any]] = {
-    "demos": lambda self, early, end: self.meets(2),
+    "demos": lambda self, early, end: self.meets(2, early),
     "mails": lambda self, early, end: self.gets_mails(2, end, early),
     "quotes": lambda self, early, end: self.offers(2, 7, 100, "withdrawn" if early else "over"),
 }

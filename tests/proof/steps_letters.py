@@ -83,6 +83,9 @@ class Writing(Sales):
             self._touched(fits, "email_reply" if end == "answers" else "contact_request")
         elif end == "is sold to":
             self._opened(fits, self.owner, "demo", 100)
+            if not early:
+                # Given back once more: what they have had doesn't come again.
+                self._given_back(fits, self.owner, 3, 0)
         self.post_goes("")
         self.passes(self.now + 4 * DAY)
         self.post_goes("")
@@ -150,22 +153,27 @@ class Writing(Sales):
                 lambda: verb[how](Booked.objects.get(pk=demo.pk), by=who, at=self.now),
             )
 
-    def meets(self, number: int) -> None:
-        """Somebody is reminded of a demo and misses it; the next goes to a colleague, and ends as they are given back."""
+    def meets(self, number: int, twice: bool) -> None:
+        """Somebody is reminded of a demo and misses it; they miss another, or that goes to a colleague, and ends as
+        they are given back.
+        """
         person = self.person(number, lambda one: "email" in one.known and not one.customer)
-        if (first := self._booked(person, self.owner, self.now + timedelta(hours=3))) is None:
-            return
-        self.work()
-        self.passes(first.starts)
-        self._demo_went(person, first, "missed", self.owner)
+        for hours in (3, 5) if twice else (3,):
+            demo = self._booked(person, self.owner, self.now + timedelta(hours=hours))
+            if demo is None:
+                return
+            self.work()
+            self.passes(demo.starts)
+            self._demo_went(person, demo, "missed", self.owner)
         self.work()
         self.post_goes("")
-        self._booked(person, self.owner, self.now + timedelta(hours=30))
-        self._held_passed(person, self.reps[0])
-        self.passes(self.now + timedelta(hours=4))
-        self._given_back(person, self.owner, 1, 0)
-        self.passes(self.now + timedelta(hours=4))
-        self.post_goes("")
+        if not twice:
+            self._booked(person, self.owner, self.now + timedelta(hours=30))
+            self._held_passed(person, self.reps[0])
+            self.passes(self.now + timedelta(hours=4))
+            self._given_back(person, self.owner, 1, 0)
+            self.passes(self.now + timedelta(hours=4))
+            self.post_goes("")
 
     # ── quotes ──
 
