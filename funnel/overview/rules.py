@@ -201,6 +201,13 @@ def _words_of(one: RuleVersion, before: RuleVersion | None) -> dict[str, Any]:
         "number": one.number,
         "why": one.why or (in_short(one.rules, before.rules) if before is not None else one.rules["name"]),
         "by": one.published_by.name if one.published_by else "",
-        "counted": "Again since it was left" if one.since else "The past again" if one.again else "From now on",
+        "counted": _counted(one),
         "at": one.published_at,
     }
+
+
+def _counted(one: RuleVersion) -> str:
+    """From when on a version counts, in words."""
+    if not one.again:
+        return "From now on"
+    return "The past again" if one.follows_id is None else "Again since it was left"

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from funnel.leads.models import Lead, Source
-from funnel.outbox.models import Event
+from funnel.outbox.models import Event, EventQuerySet, State
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.scoring.rules import allot, default_rules, earns, fit_band, fit_of, has_source
 from funnel.workspaces.asking import Asked
@@ -51,6 +51,11 @@ def hold(workspace: Workspace, *, alone: bool = False) -> None:
     how = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {how}(hashtextextended(%s, 0))", [f"score {workspace.pk}"])
+
+
+def waiting() -> EventQuerySet:
+    """The events whose turn to be scored hasn't come, or that are stuck at it."""
+    return Event.objects.filter(effects__handler="score", effects__state__in=[State.DUE, State.STUCK])
 
 
 @transaction.atomic(savepoint=False)

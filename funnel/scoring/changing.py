@@ -121,11 +121,8 @@ def go_back(version: RuleVersion, *, by: Member, at: datetime) -> Basis:
     _leave(at)
     if version.number is None or version.pk == in_force().version_id:
         raise NothingChanged("This version is in force already.")
-    # Not from when it was left: what was done just before was scored after, by the next one.
-    found = _begin(
-        version.rules, follows=version, again=True, since=version.published_at, by=by, at=at,
-        why=f"Back to version {version.number}",
-    )  # fmt: skip
+    why = f"Back to version {version.number}"
+    found = _begin(version.rules, follows=version, again=True, why=why, by=by, at=at)
     RuleVersion.objects.filter(pk=found.version_id).update(published_by=by)
     RuleDraft.objects.all().delete()
     return _go(found, workspace, by=by, at=at)
@@ -157,13 +154,10 @@ def _begin(
     again: bool,
     by: Member,
     at: datetime,
-    since: datetime | None = None,
     why: str = "",
 ) -> Basis:
     workspace, now = by.workspace, in_force()
-    version = RuleVersion.objects.create(
-        workspace=workspace, rules=rules, follows=follows, again=again, since=since, why=why
-    )
+    version = RuleVersion.objects.create(workspace=workspace, rules=rules, follows=follows, again=again, why=why)
     half_life = rules["half_life_days"]
     basis = Basis.objects.create(
         workspace=workspace,

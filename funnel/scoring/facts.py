@@ -8,8 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from funnel.leads.models import Lead
-from funnel.outbox.models import Effect, Event, State
-from funnel.scoring.actions import bases
+from funnel.scoring.actions import bases, waiting
 from funnel.scoring.models import LeadScore, ScorePoint
 from funnel.scoring.rules import fit_band, fit_of
 from funnel.workspaces.facts import Difference
@@ -21,7 +20,7 @@ CLOSE = 1e-9
 
 def scores_add_up(workspace: Workspace, at: datetime) -> Iterator[Difference]:
     """For every lead without a pending effect: S is the ledger's sum, fit is what the rules say, both exist."""
-    waiting = set(_waiting())
+    behind = set(_behind())
     for basis in bases():
         sums: dict[object, float] = defaultdict(float)
         sizes: dict[object, float] = defaultdict(float)
@@ -33,7 +32,7 @@ def scores_add_up(workspace: Workspace, at: datetime) -> Iterator[Difference]:
             sizes[lead_id] += abs(term)
         scores = {row.lead_id: row for row in LeadScore.objects.filter(basis=basis).iterator(chunk_size=5000)}
         for lead in Lead.objects.iterator(chunk_size=2000):
-            if lead.pk in waiting:
+            if lead.pk in behind:
                 continue
             row = scores.get(lead.pk)
             if row is None and not (basis.in_force or basis.filled_at):
@@ -48,10 +47,9 @@ def scores_add_up(workspace: Workspace, at: datetime) -> Iterator[Difference]:
                 yield "fit", f"lead {lead.pk} has {row.fit}{row.fit_band}, the rules give {fit}"
 
 
-def _waiting() -> Iterator[object]:
-    """The leads whose scoring is still due or stuck."""
-    pending = Effect.objects.filter(handler="score", state__in=[State.DUE, State.STUCK]).values("event_id")
-    for lead_id, kind, data in Event.objects.filter(pk__in=pending).values_list("lead_id", "kind", "data"):
+def _behind() -> Iterator[object]:
+    """The leads that an event still waits to be scored for."""
+    for lead_id, kind, data in waiting().values_list("lead_id", "kind", "data"):
         if kind == "received_batch":
             yield from (UUID(one) for one in data["leads"])
         else:

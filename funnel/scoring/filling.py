@@ -23,7 +23,7 @@ from django.db.models.functions import RowNumber, TruncDate
 from funnel.leads.models import Lead, Source
 from funnel.outbox.drain import SHORT
 from funnel.outbox.models import Event
-from funnel.scoring.actions import hold
+from funnel.scoring.actions import hold, waiting
 from funnel.scoring.models import BANDS, Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.scoring.rules import comes_from, fit_band, fit_of, has_source
 from funnel.workspaces.inserting import insert_all, row_of
@@ -109,9 +109,8 @@ def judge_past(basis: Basis, span: Mapping[str, Any], there: Sequence[UUID], wor
     voided = Event.objects.filter(voids=OuterRef("pk"))
     for rule in version.rules["engagement"]:
         acts = _besides(Event.objects.filter(~Exists(voided), kind=rule["kind"], **span), there)
-        if version.since is not None:
-            acts = acts.filter(recorded_at__gte=version.since)
         if version.follows is not None:
+            acts = acts.filter(version.follows.unseen())
             known = ScorePoint.objects.filter(lead=OuterRef("lead"), event=OuterRef("pk"), rule=rule["key"])
             acts = acts.filter(~Exists(known.filter(version__in=version.follows.chain())))
         if rule.get("page"):
@@ -253,7 +252,11 @@ def put_in_force(basis: Basis, *, workspace: Workspace, at: datetime) -> bool:
     hold(workspace, alone=True)
     if _missing(basis).exists():
         return False
-    Basis.objects.filter(in_force=True).update(in_force=False, left_at=at)
+    left = Basis.objects.select_related("version").get(in_force=True)
+    Basis.objects.filter(pk=left.pk).update(in_force=False, left_at=at)
+    if left.version_id != basis.version_id:
+        late = waiting().filter(recorded_at__lt=left.version.published_at).values_list("pk", flat=True)
+        RuleVersion.objects.filter(pk=left.version_id).update(late=list(late))
     Basis.objects.filter(pk=basis.pk).update(in_force=True, goes_live=False, filled_at=at, figures=None)
     if basis.version.published_at is None:
         last = RuleVersion.objects.exclude(number=None).order_by("-number").values_list("number", flat=True)[0]

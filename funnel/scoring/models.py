@@ -20,8 +20,9 @@ class RuleVersion(TenantRow):
     """One set of rules, never edited, so that a row of points always says by what it was given.
 
     Its ledger is its own points and those of the versions that it follows. `again` says that it judges the past too,
-    as far as those haven't: events recorded from `since` on, all without it. Without `published_at` it is a draft that
-    is being tried out.
+    and where it follows one, what that one never came to: see `unseen`. Without `published_at` it is a draft that is
+    being tried out. `late` are the events that were there before it was published and still waited to be scored as it
+    was left.
     """
 
     number = models.PositiveIntegerField(null=True)
@@ -29,7 +30,7 @@ class RuleVersion(TenantRow):
     why = models.CharField(max_length=200, blank=True)
     follows = TenantForeignKey("self", models.PROTECT, null=True, related_name="+")
     again = models.BooleanField(default=False)
-    since = models.DateTimeField(null=True)
+    late = models.JSONField(default=list)
     published_at = models.DateTimeField(null=True)
     published_by = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
 
@@ -38,6 +39,10 @@ class RuleVersion(TenantRow):
 
     def __str__(self) -> str:
         return f"version {self.number}" if self.number else "a draft"
+
+    def unseen(self) -> models.Q:
+        """The events that this version may never have come to before it was left: whoever goes back judges them."""
+        return models.Q(recorded_at__gte=self.published_at) | models.Q(pk__in=self.late)
 
     def chain(self) -> list[RuleVersion]:
         """This version and those that it follows: whose points count."""

@@ -212,7 +212,7 @@ class Beside(Post, RuleBasedStateMachine):
                 assert self.comes is not None
                 how, rules, back_to = self.comes
                 acts = [act for person in self.model.people.values() for act in person.acts]
-                self.model.rules.publish(rules, how, back_to, acts=acts, at=at)
+                self.model.rules.publish(rules, how, back_to, acts=acts)
                 self.comes = None
                 assert number == self.model.rules.number
         elif name == "judge_all":

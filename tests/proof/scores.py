@@ -19,13 +19,12 @@ class Rules:
         self.number, self.versions = 1, {1: first}
         self.by: dict[int, int] = {}
         self.left: dict[int, dict[int, int]] = {}
-        self.since: dict[int, datetime] = {}
 
     @property
     def now(self) -> dict[str, Any]:
         return self.versions[self.number]
 
-    def publish(self, rules: dict[str, Any], how: str, back_to: int, *, acts: Iterable[Act] = (), at: datetime) -> None:
+    def publish(self, rules: dict[str, Any], how: str, back_to: int, *, acts: Iterable[Act] = ()) -> None:
         """Put a version in force: `now` on, judging the past `again`, or going `back`.
 
         What judges the past takes those of all `acts` along whose own turn hasn't come yet.
@@ -33,13 +32,11 @@ class Rules:
         waits = [one for one in acts if not one.gone and one.pk not in self.by]
         self.left[self.number] = dict(self.by)
         self.number += 1
-        self.versions[self.number], self.since[self.number] = rules, at
+        self.versions[self.number] = rules
         if how == "again":
             self.by = dict.fromkeys([*self.by, *(one.pk for one in waits)], self.number)
         elif how == "back":
-            since = self.since.get(back_to)
-            late = [one.pk for one in waits if since is None or one.recorded >= since]
-            self.by = {pk: self.left[back_to].get(pk, self.number) for pk in [*self.by, *late]}
+            self.by = {pk: self.left[back_to].get(pk, self.number) for pk in [*self.by, *(one.pk for one in waits)]}
 
     def score(self, act: Act) -> None:
         """An event gets its points, by what is in force unless it has them already."""
