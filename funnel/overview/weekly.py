@@ -146,7 +146,7 @@ def _waiting(week: Week, workspace: Workspace, at: datetime) -> Iterable[dict[st
         rest = f" and {number(many - NAMED)} more" if many > NAMED else ""
         yield {
             "what": f"{plural(many, 'lead')} {'waits' if many == 1 else 'wait'} too long.",
-            "more": f"{names}{rest}.",
+            "more": [f"{names}{rest}."],
         }
     if many := Lead.objects.filter(waits_since__isnull=False).count():
         words = f"{plural(many, 'lead')} {'is' if many == 1 else 'are'} ready and {'waits' if many == 1 else 'wait'}"
@@ -158,7 +158,7 @@ def _waiting(week: Week, workspace: Workspace, at: datetime) -> Iterable[dict[st
     if many := Effect.objects.filter(state=State.STUCK).count():
         yield {
             "what": f"{plural(many, 'piece')} of work {'is' if many == 1 else 'are'} stuck.",
-            "more": "Nothing is lost.",
+            "more": ["Nothing is lost."],
         }
 
 

@@ -112,6 +112,23 @@ def test_the_letter_says_what_the_home_says(owner, rep, monday, gate, work):
     assert max(len(line) for line in text.splitlines() if not line.startswith(("- ", "  ", "http"))) <= 100
 
 
+def test_who_waits_too_long_and_what_is_stuck_are_named_in_words(owner, rep, monday, gate, work):
+    asked = monday - timedelta(days=4)
+    with gate(owner):
+        (came,) = receive(
+            owner.workspace, [Capture(name="Ann Bell", email="ann@bell.example", occurred_at=asked)], at=asked
+        )
+        handoff.open_for([came.lead], why={came.lead.pk: "Asked"}, workspace=owner.workspace, at=asked, to=rep)
+        Effect.objects.filter(handler="score").update(state=State.STUCK)
+    work(monday + timedelta(minutes=1))
+    (letter,) = letters(owner, gate)
+    with gate(owner):
+        text, page = plain(text_of(letter, owner.workspace)), plain(html_of(letter, owner.workspace))
+    for what, more in (("1 lead waits too long.", "Ann Bell."), ("1 piece of work is stuck.", "Nothing is lost.")):
+        assert f"- {what}\n  {more}\n" in text
+        assert f"<b>{what}</b> {more}</p>" in page
+
+
 def test_the_mailbox_shows_the_letter_in_its_columns(owner, monday, gate, work, browse):
     work(monday + timedelta(minutes=1))
     page = browse(owner).get("/mailbox/").content.decode()
