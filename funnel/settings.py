@@ -278,6 +278,11 @@ MAIL_LINKS: dict[str, str] = {
 }
 # What marketing's letters to many need, by kind; see funnel/mail/bulk.py.
 MAIL_BULK = {"nurture": "marketing.nurture.letters.BULK", "nurture-test": "marketing.nurture.letters.TEST"}
+# Why a letter may not go any more, by kind: (message) -> a sentence, blank where it may; asked until the line is open.
+MAIL_WHY_NOT = {
+    "demo-missed": "sales.demos.letters.why_not", "nurture": "marketing.nurture.letters.why_not",
+    "quote": "sales.negotiation.links.why_not",
+}  # fmt: skip
 # What letters carry, by kind: (message) -> funnel.mail.files.File rows.
 MAIL_FILES: dict[str, str] = {
     **{f"demo-{kind}": "sales.demos.letters.files" for kind in ("booked", "moved", "cancelled", "rep")},
@@ -321,12 +326,8 @@ _DESK_ASKS = [
     "marketing.nurture.panel.OPEN",
 ]  # fmt: skip
 _DESK_PANELS = [
-    "funnel.overview.questions.desk_panel",
-    "sales.demos.panel.desk_panel", "sales.qualification.views.desk_panel", "sales.deals.page.desk_panel",
-    "sales.negotiation.page.desk_panel",
-]  # fmt: skip
-_HOME_CARDS = [
-    "sales.negotiation.listing.running_out_card", "marketing.reports.cards.channels_of_the_period",
+    "funnel.overview.questions.desk_panel", "sales.demos.panel.desk_panel", "sales.qualification.views.desk_panel",
+    "sales.deals.page.desk_panel", "sales.negotiation.page.desk_panel",
 ]  # fmt: skip
 _MEMBER_LEAVES = [
     "sales.queue.actions.hand_tasks", "sales.deals.actions.hand_deals", "sales.demos.handing.hand_demos",
@@ -351,7 +352,7 @@ SLOTS: dict[str, list[str]] = {
     # (request, known): {"icon", "what", "meta", "url", "does"}, a line of "Needs you" on the owner's home, or None.
     "home_needs": ["marketing.reports.cards.held_back", "marketing.questions.views.asked"],
     # (request, known): {"template", "context"} of a card on the owner's home, or None; its period is months.asked.
-    "home_cards": _HOME_CARDS,
+    "home_cards": ["sales.negotiation.listing.running_out_card", "marketing.reports.cards.channels_of_the_period"],
     # (request): {"template", "context"} of a card on a rep's own month, or None.
     "month_cards": ["sales.negotiation.listing.my_card"],
     # (workspace, week, at): what a part of the house says in the owner's weekly letter; see funnel/overview/weekly.py.

@@ -1,4 +1,4 @@
-"""What a letter to many needs that one to one person doesn't: leave to go at the last moment, a way to say no more."""
+"""What a letter to many needs that one to one person doesn't: words of its own, a way to say no more."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ class Bulk:
     """Marketing's side of a kind of letter.
 
     words: (message, hidden) what its template says beside the context, without links that are ours where hidden.
-    why_not: (message) why it may not go, blank where it may; asked twice, the second time with the line open.
     bounced: (message, at) its address doesn't exist.
     """
 
     words: Callable[[Message, bool], dict[str, Any]]
-    why_not: Callable[[Message], str]
     bounced: Callable[[Message, datetime], None]
 
 

@@ -17,12 +17,14 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from funnel.mail.actions import first_name, plain
-from funnel.mail.bulk import Bulk, bulk_of, unsubscribing
+from funnel.mail.bulk import bulk_of, unsubscribing
 from funnel.mail.files import File, files_of
 from funnel.mail.links import is_secret, link_for
 from funnel.mail.looks import BRAND, looks, outside_looks
@@ -70,14 +72,13 @@ def send(effects: list[Effect], at: datetime) -> None:
             return
         if message.state != MessageState.QUEUED:
             return
-        bulk = bulk_of(message)
-        if bulk is not None and (why := bulk.why_not(message)):
+        if why := _why_not(message):
             _note(message, MessageState.FAILED, why)
             return
         message.state, message.attempts = MessageState.SENDING, message.attempts + 1
         message.save(update_fields=["state", "attempts"])
         mail = _mail(message, workspace, server)
-    answer = deliver(mail, server, partial(_still, message, bulk))
+    answer = deliver(mail, server, partial(_still, message))
     with tenant(effect.workspace_id, write=True) as now:
         if answer.state == MessageState.SENT:
             Message.objects.filter(pk=message.pk).update(state=answer.state, sent_at=now, error="")
@@ -86,7 +87,7 @@ def send(effects: list[Effect], at: datetime) -> None:
         later = answer.state == MessageState.QUEUED
         last = effect.attempts >= ATTEMPTS
         _note(message, MessageState.FAILED if later and last else answer.state, answer.why)
-        if answer.bounced and bulk is not None:
+        if answer.bounced and (bulk := bulk_of(message)) is not None:
             bulk.bounced(message, now)
         if not answer.reached:
             Workspace.objects.filter(pk=workspace.pk).update(mail_proved_at=None)
@@ -94,12 +95,16 @@ def send(effects: list[Effect], at: datetime) -> None:
         raise TryLater(answer.why)
 
 
-def _still(message: Message, bulk: Bulk | None) -> str:
-    """Why a letter to many may not go after all, asked anew when the line is open; blank where it may."""
-    if bulk is None:
-        return ""
+def _why_not(message: Message) -> str:
+    """Why a letter may not go any more, by settings.MAIL_WHY_NOT; blank where it may."""
+    dotted = settings.MAIL_WHY_NOT.get(message.kind)
+    return import_string(dotted)(message) if dotted else ""
+
+
+def _still(message: Message) -> str:
+    """The same, asked anew when the line is open."""
     with tenant(message.workspace_id):
-        return bulk.why_not(message)
+        return _why_not(message)
 
 
 def _note(message: Message, state: MessageState, why: str) -> None:

@@ -76,7 +76,7 @@ def words(message: Message, hidden: bool) -> dict[str, Any]:
 
 
 def why_not(message: Message) -> str:
-    """Why a nurture mail may not go now; blank where it may."""
+    """Why a nurture mail may not go now; blank where it may; settings.MAIL_WHY_NOT."""
     letter = _letter(message)
     if letter is None:
         return "Nobody gets this mail any more."
@@ -101,6 +101,6 @@ def bounced(message: Message, at: datetime) -> None:
         nurture.bounced(letter, at=at)
 
 
-BULK = Bulk(words=words, why_not=why_not, bounced=bounced)
-# One of us asked for it: it may go whenever it can, and what becomes of it is nothing about a lead.
-TEST = Bulk(words=words, why_not=lambda _message: "", bounced=lambda _message, _at: None)
+BULK = Bulk(words=words, bounced=bounced)
+# One of us asked for it: what becomes of it is nothing about a lead.
+TEST = Bulk(words=words, bounced=lambda _message, _at: None)

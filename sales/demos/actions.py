@@ -26,6 +26,7 @@ from funnel.workspaces.refusals import Forbidden, Refusal
 from sales.deals import actions as deals
 from sales.deals.models import Deal, DealStage
 from sales.demos.clocks import wall_of
+from sales.demos.letters import HELD
 from sales.demos.models import MEETING, Demo, DemoState
 
 # A reminder comes a day before; who books later than that is reminded an hour before.
@@ -214,8 +215,7 @@ def _decide(demo: Demo, to: DemoState, *, by: Member, at: datetime, note: str, s
     if now.state == DemoState.MISSED:
         # Its time was free again, so something else may stand there.
         reserve(now.holder, now.starts_at, now.ends_at, past=True, besides=now, by=by)
-        why = "Not sent: the demo was held after all."
-        mail.take_back("demo-missed", lead_ids=[now.lead_id], why=why, demo=str(now.pk))
+        mail.take_back("demo-missed", lead_ids=[now.lead_id], why=HELD, demo=str(now.pk))
     if to == DemoState.HELD and now.starts_at < at < now.ends_at:
         # It ended before its time, and what was left of it is free again.
         now.ends_at = at

@@ -23,6 +23,8 @@ from sales.demos.models import Demo, DemoState
 
 TO_LEAD = {"demo_booked": "demo-booked", "demo_moved": "demo-moved", "demo_cancelled": "demo-cancelled"}
 HEADS = {"demo_booked": "Demo booked", "demo_moved": "Demo moved", "demo_cancelled": "Demo cancelled"}
+# Why nobody is invited again.
+HELD = "Not sent: the demo was held after all."
 
 
 def zone_words(zone: str) -> str:
@@ -134,6 +136,12 @@ def link(message: Message) -> str:
     """Where the lead sees, moves or cancels the demo of a letter, or books again: settings.MAIL_LINKS."""
     demo = Demo.objects.filter(pk=message.context.get("demo")).first()
     return demo.path if demo else ""
+
+
+def why_not(message: Message) -> str:
+    """Why the letter to who missed a demo may not go any more; settings.MAIL_WHY_NOT."""
+    missed = Demo.objects.filter(pk=message.context.get("demo"), state=DemoState.MISSED).exists()
+    return "" if missed else HELD
 
 
 def files(message: Message) -> list[File]:

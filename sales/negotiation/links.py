@@ -12,6 +12,7 @@ from funnel.workspaces.doors import token_for
 from sales.negotiation.models import QuoteVersion, State
 
 PURPOSE = "quote"
+OVER = "Not sent: the quote is not open any more."
 
 
 def token_of(version: QuoteVersion) -> str:
@@ -34,3 +35,9 @@ def mailed(message: Message) -> str:
     """The path that a letter about a quote opens; MAIL_LINKS."""
     version = QuoteVersion.objects.filter(pk=UUID(message.context["version"])).first()
     return path_of(version) if version else ""
+
+
+def why_not(message: Message) -> str:
+    """Why a quote's letter may not go any more, as its page could not be answered; settings.MAIL_WHY_NOT."""
+    version = QuoteVersion.objects.filter(pk=UUID(message.context["version"])).select_related("quote__deal").first()
+    return "" if version and version.state == State.SENT and not version.is_closed else OVER

@@ -50,9 +50,15 @@ class Letters:
             self.tells.append((kind, person.pk, None))
 
     def may_go(self, person: Person, letter: Letter) -> bool:
-        """Whether a letter that was written may still go: marketing's may not in all that ends the mails."""
+        """Whether a letter that was written may still go: marketing's may not in all that ends the mails, a quote only
+        while it is open, and an invitation to book again only to who did miss the demo.
+        """
         about = letter.about
-        return not isinstance(about, Mails) or (about.state != "stopped" and not self.no_mails(person, about.since))
+        if isinstance(about, Mails):
+            return about.state != "stopped" and not self.no_mails(person, about.since)
+        if isinstance(about, Quote):
+            return not about.over and about.sale.stage != "lost"
+        return letter.kind != "demo-missed" or about.state == "missed"
 
     # ── nurture mails ──
 

@@ -12,6 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
 from funnel.mail import actions as mail
+from funnel.mail import sending
 from funnel.mail.models import Message
 
 
@@ -68,6 +69,22 @@ def sink(settings):
     yield handler
     handler.release.set()
     server.stop()
+
+
+@pytest.fixture
+def on_the_line(monkeypatch):
+    """Do something just before each line to the server does a step: it opens, or the mail is handed over."""
+
+    def doing(step, what):
+        def connection(server, make=sending.connection_to):
+            line = make(server)
+            does = getattr(line, step)
+            setattr(line, step, lambda *given: (what(), does(*given))[1])
+            return line
+
+        monkeypatch.setattr(sending, "connection_to", connection)
+
+    return doing
 
 
 @pytest.fixture

@@ -12,10 +12,13 @@ from django.urls import reverse
 from funnel.mail.files import files_of
 from funnel.mail.models import Message
 from funnel.mail.sending import text_of
+from funnel.outbox.drain import drain
 from sales.demos import actions as demos
 from sales.demos.models import Demo
+from tests.funnel.mail.conftest import on_the_line, sink
 from tests.sales.demos.conftest import HALF, slot
 
+__all__ = ["on_the_line", "sink"]
 pytestmark = pytest.mark.django_db
 
 
@@ -162,3 +165,20 @@ def test_a_lead_without_an_address_costs_no_letter_and_stops_nothing(rep, demo_o
     assert [one.to_email for one in letters(rep, gate)] == [rep.email]
     with gate(rep):
         assert Demo.objects.get().lead == lead
+
+
+def test_who_did_come_is_not_invited_again_though_their_letter_is_on_the_line(
+    past_demo, rep, browse, gate, sink, on_the_line, work
+):
+    demo, client = past_demo(rep), browse(rep)
+    client.post(reverse("sales:demo-missed", args=[demo.pk]))
+    drain()
+    (letter,) = letters(rep, gate, "demo-missed")
+    assert letter.state == "queued"
+    with gate(rep):
+        seen = Demo.objects.get().version
+    on_the_line("open", lambda: client.post(reverse("sales:demo-held", args=[demo.pk]), {"version": seen}))
+    work()
+    assert [to for to, _ in sink.taken if to == [demo.lead.email]] == []
+    (letter,) = letters(rep, gate, "demo-missed")
+    assert (letter.state, letter.error) == ("failed", "Not sent: the demo was held after all.")
