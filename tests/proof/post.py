@@ -17,9 +17,10 @@ from funnel.mail import sending
 from funnel.mail.models import Message
 from funnel.outbox.drain import drain
 from funnel.outbox.models import Effect, Event, Lane, State
+from funnel.workspaces.models import Member
 from marketing.nurture.models import Enrollment
 from tests.proof.model import Model
-from tests.proof.people import Mails, Person
+from tests.proof.people import Mails, Person, Quote
 
 DELIVER = sending.deliver
 # What a handler of these is about, as its event names it; in the model that is the person's.
@@ -51,6 +52,7 @@ class Post:
     """What is written, and the line by which it goes; `how` is what happens to the first letter on it."""
 
     model: Model
+    owner: Member
     now: datetime
     gate: Callable[[], Any]
     happened: Counter[str]
@@ -175,6 +177,8 @@ class Post:
             raise Died
         if isinstance(letter.about, Mails) and self.once("unsubscribes meanwhile"):
             self.no_more(person)
+        if isinstance(letter.about, Quote) and self.once("is withdrawn meanwhile"):
+            self.withdrawn(person, letter.about, self.owner)
 
     def went(self) -> None:
         person, letter = self.on_line  # type: ignore[misc]
@@ -198,4 +202,8 @@ class Post:
 
     def no_more(self, person: Person) -> None:
         """Somebody wants no more of marketing's mail."""
+        raise NotImplementedError
+
+    def withdrawn(self, person: Person, quote: Quote, who: Member) -> None:
+        """One of us withdraws a quote."""
         raise NotImplementedError

@@ -56,7 +56,9 @@ TALES: dict[str, Callable[[Any, int], Any]] = {
 LETTERS: dict[str, Callable[[Any, bool, str], Any]] = {
     "demos": lambda self, early, end: self.meets(2, early),
     "mails": lambda self, early, end: self.gets_mails(2, end, early),
-    "quotes": lambda self, early, end: self.offers(2, 7, 100, "withdrawn" if early else "over"),
+    "quotes": lambda self, early, end: [
+        self.offers(2, 7, 100, how) for how in (("withdrawn", "is withdrawn meanwhile") if early else ("over",))
+    ],
 }
 
 

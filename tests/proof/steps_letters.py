@@ -24,8 +24,8 @@ from tests.proof.steps_sales import Sales
 HALF = timedelta(minutes=30)
 # What happens to the first letter on the line.
 POST = (
-    "", "", "dies on the line", "dies after it went", "unsubscribes meanwhile", "is told to come later", "breaks",
-    "finds nobody",
+    "", "", "dies on the line", "dies after it went", "unsubscribes meanwhile", "is withdrawn meanwhile",
+    "is told to come later", "breaks", "finds nobody",
 )  # fmt: skip
 # How it ends with the nurture mails, once the first is written and has gone or not.
 ENDS = (
@@ -113,6 +113,7 @@ class Writing(Sales):
             ),
         )
         if made is None:
+            self.happened["asks for a time that is taken"] += self.model.busy(who.pk, starts, demo.ends)
             return None
         demo.pk = made.pk
         if len(person.sales) > many:
@@ -162,6 +163,8 @@ class Writing(Sales):
             demo = self._booked(person, self.owner, self.now + timedelta(hours=hours))
             if demo is None:
                 return
+            # Two ask for the same time.
+            self._booked(self.person(number, lambda one: one is not person), self.owner, demo.starts)
             self.work()
             self.passes(demo.starts)
             self._demo_went(person, demo, "missed", self.owner)
@@ -182,10 +185,10 @@ class Writing(Sales):
         number=st.integers(0, 9),
         by=st.integers(0, 7),
         pounds=st.integers(1, 900),
-        end=st.sampled_from(["", "withdrawn", "over"]),
+        end=st.sampled_from(["", "withdrawn", "is withdrawn meanwhile", "over"]),
     )
     def offers(self, number: int, by: int, pounds: int, end: str) -> None:
-        """A quote is sent, and withdrawn before the post goes, or nobody answers it."""
+        """A quote is sent, and withdrawn before the post goes or while its letter is on the line, or nobody answers."""
         person = self.person(number, lambda one: one.first_open())
         sale = person.first_open() or self._opened(person, self.owner, "demo", 100)
         if sale is None:
@@ -195,13 +198,16 @@ class Writing(Sales):
         if quote is None:
             return
         if end == "withdrawn":
-            self.both(
-                lambda: self.model.withdraw(person, quote, who.pk, self.now),
-                lambda: quotes.withdraw(QuoteVersion.objects.whole().get(pk=quote.pk), by=who, at=self.now),
-            )
-        self.post_goes("")
+            self.withdrawn(person, quote, who)
+        self.post_goes(end if end in POST else "")
         if end == "over":
             self.passes(quote.ends)
+
+    def withdrawn(self, person: Person, quote: Quote, who: Member) -> None:
+        self.both(
+            lambda: self.model.withdraw(person, quote, who.pk, self.now),
+            lambda: quotes.withdraw(QuoteVersion.objects.whole().get(pk=quote.pk), by=who, at=self.now),
+        )
 
     def _quoted(self, person: Person, sale: Sale, who: Member, pounds: int) -> Quote | None:
         last = (self.now + TICK).astimezone(self.workspace.zone).date() + 30 * DAY

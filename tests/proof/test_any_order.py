@@ -14,6 +14,7 @@ EVERY = {
     "tried again", "gave a go", "went back", "came back by touch", "came back by engagement",
     "time_off", "went away", "went to who has the company", "nurture went", "kept back", "demo-booked went",
     "demo-reminder went", "demo-missed went", "quote went", "quote_withdrawn", "quote_ended",
+    "is withdrawn meanwhile", "asks for a time that is taken",
 }  # fmt: skip
 
 
