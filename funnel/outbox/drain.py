@@ -150,6 +150,7 @@ def claim(workspace_id: UUID, lane: str, moment: datetime, size: int) -> list[Ef
     One that was claimed before runs alone, so that what ends the process can't spend its neighbours' attempts.
     """
     with everywhere(), transaction.atomic():
+        _unhurried(lane)
         mine = _claimable(lane, moment).filter(workspace_id=workspace_id).order_by("due_at", "id")
         if connection.features.has_select_for_update_skip_locked:
             mine = mine.select_for_update(skip_locked=True, of=("self",))
@@ -196,9 +197,19 @@ def run(workspace_id: UUID, batch: list[Effect], at: datetime | None) -> int:
 
 def _together(workspace_id: UUID, handler: Handler, effects: list[Effect], at: datetime | None) -> int:
     with tenant(workspace_id, write=True) as now:
+        _unhurried(effects[0].lane)
         _keep(effects)
         unfinished = handler(effects, at or now) or ()
         return _settle(effects, unfinished, at or now)
+
+
+def _unhurried(lane: str) -> None:
+    """Let what is done in bulk reach the disk a moment after its commit, in small parts: a page that commits meanwhile
+    would wait for all of it. A crash takes the last of it back, in order, and it is done again.
+    """
+    if lane == Lane.BULK and not settings.SQLITE:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 def _keep(effects: list[Effect]) -> None:

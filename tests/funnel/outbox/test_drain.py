@@ -149,6 +149,22 @@ def test_what_a_business_has_in_bulk_is_done_by_one_process_at_a_time(happen, ow
     assert len(draining.claim(owner.workspace_id, Lane.BULK, at, 200)) == 1
 
 
+@pytest.mark.postgres
+def test_only_what_is_done_in_bulk_may_reach_the_disk_after_its_commit(happen, owner, work, monkeypatch):
+    seen = {}
+
+    def look(effects, at):
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            seen[effects[0].lane] = cursor.fetchone()[0]
+
+    monkeypatch.setitem(draining.handlers(), "note", look)
+    happen(owner, "bulk", lane=Lane.BULK)
+    happen(owner, "live")
+    work()
+    assert seen == {Lane.BULK: "off", Lane.LIVE: "on"}
+
+
 def test_bulk_gets_a_turn_where_what_is_live_never_ends(happen, owner, gate, monkeypatch):
     monkeypatch.setattr("funnel.outbox.drain.PATIENCE", 0.2)
     told.endless.add("live")
