@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from funnel.handoff import actions as handoff
@@ -10,15 +12,19 @@ from funnel.handoff import passing
 from funnel.handoff.card import words_in
 from funnel.handoff.judging import is_live, score_and_judge
 from funnel.handoff.models import Handoff
+from funnel.handoff.passing import names
 from funnel.handoff.routing import begins
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail import actions as mail
-from funnel.outbox.actions import record
+from funnel.outbox.actions import record_all
+from funnel.outbox.drain import whole
 from funnel.outbox.models import Effect, Event
 from funnel.scoring.actions import hold
 from funnel.workspaces.inserting import row_of
 from funnel.workspaces.models import LEADERS, Member, Role, TimeOff, Workspace
+
+Told = list[tuple[Event, Handoff]]
 
 
 def _events(effects: list[Effect]) -> list[Event]:
@@ -73,40 +79,50 @@ def _rounds(events: list[Event]) -> list[list[Event]]:
     return rounds
 
 
-def _handoffs(effects: list[Effect]) -> list[tuple[Event, Handoff]]:
+def _handoffs(effects: list[Effect]) -> Told:
     """The open handoffs that these events are about, with their event."""
     events = {UUID(event.data["handoff"]): event for event in _events(effects)}
     found = Handoff.objects.open().filter(pk__in=list(events)).with_lead().order_by("lead_id")
     return [(events[one.pk], one) for one in found]
 
 
+@whole
 def notify(effects: list[Effect], at: datetime) -> None:
     """Tell the rep of a new handoff; a pool handoff is told to everybody who may take it, and to the leaders."""
-    for event, one in _handoffs(effects):
-        _tell(one, "handoff", event, at, [one.offered_to] if one.offered_to else _sellers())
+    _tell("handoff", _offered(_handoffs(effects)), at)
 
 
+@whole
 def remind(effects: list[Effect], at: datetime) -> None:
     """At half time, remind who has the offer; then the end of the promise is due."""
-    for event, one in _handoffs(effects):
-        _tell(one, "handoff-reminder", event, at, [one.offered_to] if one.offered_to else _sellers())
-        record(
-            one.workspace_id, "handoff_reminded", at=at, lead_id=one.lead_id, data={"handoff": str(one.pk)},
-            due={"escalate": max(one.due_at, at)},
-        )  # fmt: skip
+    found = _handoffs(effects)
+    _tell("handoff-reminder", _offered(found), at)
+    _record("handoff_reminded", [(one, {}, one.due_at) for _, one in found], "escalate", at)
 
 
+@whole
 def escalate(effects: list[Effect], at: datetime) -> None:
     """At the end of the promise, tell the managers; a routed handoff goes on after half the promise again."""
+    found = _handoffs(effects)
+    Handoff.objects.filter(pk__in=[one.pk for _, one in found]).update(escalated_at=at)
     people = leaders(at, Workspace.objects.get(pk=effects[0].workspace_id))
-    for event, one in _handoffs(effects):
-        Handoff.objects.filter(pk=one.pk).update(escalated_at=at)
-        _tell(one, "handoff-late", event, at, people)
-        record(
-            one.workspace_id, "handoff_escalated", at=at, lead_id=one.lead_id,
-            data={"handoff": str(one.pk), "with": one.offered_to.name if one.offered_to else ""},
-            due={"pass_on": max(one.reroute_at, at)},
-        )  # fmt: skip
+    _tell("handoff-late", dict.fromkeys(people, found) if found else {}, at)
+    late = [(one, {"with": one.offered_to.name if one.offered_to else ""}, one.reroute_at) for _, one in found]
+    _record("handoff_escalated", late, "pass_on", at)
+
+
+def _record(kind: str, told: list[tuple[Handoff, dict[str, str], datetime]], then: str, at: datetime) -> None:
+    """Note of each handoff that its people were told, and when what comes then is due."""
+    for moment in dict.fromkeys(max(due, at) for _, _, due in told):
+        events = [
+            Event(
+                workspace_id=one.workspace_id, lead_id=one.lead_id, kind=kind, occurred_at=at, recorded_at=at,
+                data={"handoff": str(one.pk), **says},
+            )
+            for one, says, due in told
+            if max(due, at) == moment
+        ]  # fmt: skip
+        record_all(events, due={kind: {then: moment}})
 
 
 def pass_on(effects: list[Effect], at: datetime) -> None:
@@ -179,25 +195,65 @@ def _sellers() -> list[Member]:
     )
 
 
-def _tell(one: Handoff, kind: str, event: Event, at: datetime, people: list[Member]) -> None:
-    for person in people:
-        mail.queue(
-            kind,
-            to=person,
-            event=event,
-            lead_id=one.lead_id,
-            at=at,
-            context={
-                "lead": str(one.lead),
-                "company": one.lead.company_name,
-                "why": one.card["why"],
-                "passed": one.route.get("because", ""),
-                "promised": one.card.get("promised", []),
-                "ask": one.card.get("ask", []),
-                "said": [said["words"] for said in words_in(one.card)],
-                "due": one.due_at.isoformat(),
-                "began": one.began_at.isoformat() if one.is_passed else "",
-                "waits_for": one.offered_to.name if one.offered_to else "",
-                "path": f"/leads/{one.lead_id}/",
-            },
-        )
+def _offered(found: Told) -> dict[Member, Told]:
+    """To whom each of these is offered; what is in the pool, to everybody who may take it."""
+    sellers = _sellers() if any(one.offered_to is None for _, one in found) else []
+    got: dict[Member, Told] = {}
+    for event, one in found:
+        for person in [one.offered_to] if one.offered_to else sellers:
+            got.setdefault(person, []).append((event, one))
+    return got
+
+
+def _tell(kind: str, got: Mapping[Member, Told], at: datetime) -> None:
+    """Write to each of these people once, however many handoffs there are to tell of.
+
+    A letter about several stands under the first one's event. What keeps each from being told of twice, where a worker
+    that died leaves them to be told in other parts, are their effects: they end in the letter's own transaction.
+    """
+    for person, theirs in got.items():
+        event, one = theirs[0]
+        if len(theirs) > 1:
+            mail.queue(f"{kind}-several", to=person, event=event, at=at, context=_about_several(kind, person, theirs))
+        else:
+            mail.queue(kind, to=person, event=event, lead_id=one.lead_id, at=at, context=_about(one))
+
+
+def _about(one: Handoff) -> dict[str, Any]:
+    return {
+        "lead": str(one.lead),
+        "company": one.lead.company_name,
+        "why": one.card["why"],
+        "passed": one.route.get("because", ""),
+        "promised": one.card.get("promised", []),
+        "ask": one.card.get("ask", []),
+        "said": [said["words"] for said in words_in(one.card)],
+        "due": one.due_at.isoformat(),
+        "began": one.began_at.isoformat() if one.is_passed else "",
+        "waits_for": one.offered_to.name if one.offered_to else "",
+        "path": f"/leads/{one.lead_id}/",
+    }
+
+
+def _about_several(kind: str, person: Member, theirs: Told) -> dict[str, Any]:
+    """What a letter about several says: the first by their clock, each with whom it waits for and why."""
+    handoffs = sorted((one for _, one in theirs), key=lambda one: one.due_at)
+    about = names([one.lead for one in handoffs])
+    for line, one in zip(about["leads"], handoffs, strict=False):
+        whom = "you" if one.offered_to == person else one.offered_to.name if one.offered_to else ""
+        line |= {
+            "where": f"Waits for {whom}" if whom else "In the pool",
+            "due": one.due_at.isoformat(),
+            "began": one.began_at.isoformat() if one.is_passed else "",
+            "why": " ".join(filter(None, (one.route.get("because"), one.card["why"]))),
+        }
+    kept = sum(one.offered_to is not None for one in handoffs)
+    pool = len(handoffs) - kept
+    where = f": {kept:,} for you, {pool:,} in the pool" if kept and pool else " for you" if kept else " in the pool"
+    heads = {
+        "handoff": f"{len(handoffs):,} new leads{where}",
+        "handoff-reminder": f"{len(handoffs):,} leads still wait{where}",
+        "handoff-late": f"{len(handoffs):,} leads are late",
+    }
+    late = kind == "handoff-late"
+    return {"head": heads[kind], "kept": kept, "pool": pool, "late": late, "path": "/handoffs/", **about}

@@ -263,9 +263,13 @@ def _tell(events: Sequence[Event], leads: Mapping[UUID, Lead], *, by: Member, at
         event, lead = theirs[0]
         passed = {"passed": passed_words(by, event.data.get("because", ""), len(theirs))}
         if len(theirs) > 1:
-            names = _names([one for _, one in theirs])
             head = f"{len(theirs)} leads are with you now"
-            about: dict[str, Any] = {"head": head, "path": "/sales/mine/", **names, **passed}
+            about: dict[str, Any] = {
+                "head": head,
+                "path": "/sales/mine/",
+                **names([one for _, one in theirs]),
+                **passed,
+            }
             mail.queue("passed-several", to=member, event=event, at=at, context=about)
             continue
         about = {
@@ -290,14 +294,17 @@ def _tell_who_had(
         head = f"{lead} went {to}" if len(theirs) == 1 else f"{len(theirs)} leads that waited for you went {to}"
         said = passed_words(by, reason, len(theirs)) if by else "Nobody had decided in time."
         one_of = f"/leads/{lead.pk}/" if len(theirs) == 1 else "/handoffs/"
-        about = {"head": head, "passed": said, "path": one_of, **_names([lead for _, lead, _ in theirs])}
+        about = {"head": head, "passed": said, "path": one_of, **names([lead for _, lead, _ in theirs])}
         lead_id = lead.pk if len(theirs) == 1 else None
         mail.queue("gone-on", to=member, event=event, lead_id=lead_id, at=at, context=about)
 
 
-def _names(leads: Sequence[Lead]) -> dict[str, Any]:
+def names(leads: Sequence[Lead]) -> dict[str, Any]:
     """What a letter about several says of them; of one its head says it."""
-    named = [{"name": str(lead), "company": lead.company_name if lead.name else ""} for lead in leads]
+    named = [
+        {"name": str(lead), "company": lead.company_name if lead.name else "", "path": f"/leads/{lead.pk}/"}
+        for lead in leads
+    ]
     return {"leads": named[:NAMED] if len(named) > 1 else [], "more": max(0, len(named) - NAMED)}
 
 

@@ -20,6 +20,7 @@ SUBJECTS = {
     "handoff": "New lead for you: {lead}",
     "handoff-reminder": "Still waiting for you: {lead}",
     "handoff-late": "Late: {lead} waits for {waits_for}",
+    **{f"{kind}-several": "{head}" for kind in ("handoff", "handoff-reminder", "handoff-late")},
     "invitation": "{inviter} invites you to {business}",
     "password": "Your link to choose a new password",
     "test": "A test mail from Baton",

@@ -210,6 +210,11 @@ def _context(message: Message, workspace: Workspace, *, hidden: bool) -> dict[st
         "business_lines": face_of(workspace)["address"],
         **message.context,
         **moments,
+        "leads": [
+            one | {name: _moment(one.get(name)) for name in ("due", "began")}
+            for one in message.context.get("leads", ())
+        ],
+        "site": settings.PUBLIC_URL,
         **(bulk.words(message, hidden) if bulk else {}),
         "to": message.member,
         "dear": _dear(message) if message.is_outside else "",

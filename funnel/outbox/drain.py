@@ -53,6 +53,12 @@ def outside(handler: Any) -> Any:
     return handler
 
 
+def whole(handler: Any) -> Any:
+    """Mark a handler that gets what is claimed of it undivided, because it tells of all in one letter."""
+    handler.whole = True
+    return handler
+
+
 @cache
 def handlers() -> dict[str, Handler]:
     """Every handler by its short name."""
@@ -81,7 +87,7 @@ def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 3
                     if len(batch) < most or lane == Lane.BULK:
                         turn.remove(workspace_id)
                     while batch:
-                        part, batch = batch[:size], batch[size:]
+                        part, batch = _part(batch, size)
                         started = time.perf_counter()
                         done += run(workspace_id, part, at)
                         size = _pace(size, len(part), time.perf_counter() - started)
@@ -94,6 +100,13 @@ def drain(lanes: tuple[str, ...] = (Lane.LIVE, Lane.BULK), *, seconds: float = 3
     if settings.SQLITE and done:
         _tidy()
     return done
+
+
+def _part(batch: list[Effect], size: int) -> tuple[list[Effect], list[Effect]]:
+    """The first so many, with the others of a handler that gets all of its own; and what is left."""
+    part, rest = batch[:size], batch[size:]
+    names = {one.handler for one in part if getattr(handlers()[one.handler], "whole", False)}
+    return part + [one for one in rest if one.handler in names], [one for one in rest if one.handler not in names]
 
 
 def _pace(size: int, worked: int, took: float) -> int:

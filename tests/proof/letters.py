@@ -12,13 +12,14 @@ from tests.proof.scores import Rules
 
 # The mails of the sequence by their place: how many days after the one before.
 MAILS = {1: 1, 2: 3}
+OFFERS = ("handoff", "handoff-reminder", "handoff-late")
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 class Letters:
     """Whom which letter tells: `tells` are (kind, person, whom) of new ones, with nobody where it goes to the person.
 
-    Of several people whom somebody lost at once one letter tells.
+    Of several people whom somebody lost, or is offered, at once one letter tells.
     """
 
     rules: Rules
@@ -39,9 +40,16 @@ class Letters:
     def told(self) -> list[tuple[str, UUID | None, UUID | None]]:
         """The letters since this was asked last."""
         gone = [("gone-on", who[0] if len(who) == 1 else None, whom) for whom, who in self.lost.items()]
-        said, self.tells = self.tells + gone, []
+        said = [one for one in self.tells if one[0] not in OFFERS]
+        offers: dict[tuple[str, UUID | None], list[UUID | None]] = {}
+        for kind, person, whom in self.tells:
+            if kind in OFFERS:
+                offers.setdefault((kind, whom), []).append(person)
+        for (kind, whom), who in offers.items():
+            said.append((kind, who[0], whom) if len(who) == 1 else (f"{kind}-several", None, whom))
+        self.tells = []
         self.lost.clear()
-        return said
+        return said + gone
 
     def write(self, kind: str, person: Person, about: Mails | Demo | Quote) -> None:
         """Write to a person who has an address."""

@@ -202,6 +202,7 @@ class Beside(Post, RuleBasedStateMachine):
             return left
 
         run.outside = getattr(handler, "outside", False)  # type: ignore[attr-defined]
+        run.whole = getattr(handler, "whole", False)  # type: ignore[attr-defined]
         return run
 
     def did(self, name: str, effects: list[Effect], at: datetime) -> None:
