@@ -21,6 +21,8 @@ from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from sales.deals.actions import follow, locked
 from sales.deals.models import Deal, DealStage, LostReason
+from sales.demos.handing import cancel_with_lead
+from sales.demos.models import Demo, DemoState
 
 REASONS = Path(__file__).parent / "reasons.json"
 
@@ -110,7 +112,8 @@ def lose(
 ) -> Deal:
     """Lose a deal with a reason; the lead cools as the reason says, or comes back on the promised day `until`.
 
-    Lost before stays as it is. Raises AlreadyWon, Refused for a day that has passed or is too far, NotYourDeal.
+    Where that makes the lead lost, its demos to come are cancelled. Lost before stays as it is. Raises AlreadyWon,
+    Refused for a day that has passed or is too far, NotYourDeal.
     """
     now = locked(deal, by)
     if now.stage == DealStage.WON:
@@ -136,6 +139,8 @@ def lose(
         },
         due={"cool": cool or at},
     )  # fmt: skip
+    if now.lead.stage == Stage.LOST:
+        cancel_with_lead(now.lead, reason.name, by=by, at=at)
     return now
 
 
@@ -183,6 +188,14 @@ def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
         since = {"customer_since": None}
     follow(now.lead, now, by=by, at=at, occurred_at=at, **since)
     return now
+
+
+def cancelled_with(deal: Deal, at: datetime) -> list[Demo]:
+    """The demos still to come that were cancelled as this deal was lost; whoever undoes that books them again."""
+    if deal.stage != DealStage.LOST or deal.decided_at is None:
+        return []
+    found = Demo.objects.filter(lead=deal.lead, state=DemoState.CANCELLED, decided_at=deal.decided_at)
+    return list(found.filter(ends_at__gt=at).order_by("starts_at"))
 
 
 def _took_back(deal: Deal, *, by: Member | None, at: datetime) -> None:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.overview.back import go_back, way_back
 from funnel.overview.lead_story import source_words
-from funnel.templatetags.words import money
+from funnel.templatetags.words import money, when
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 from sales.close import actions
@@ -23,6 +23,7 @@ from sales.close.forms import LostForm, WonForm
 from sales.deals.board import may_change
 from sales.deals.models import Deal, DealStage
 from sales.deals.page import deal_of, page_of
+from sales.demos.models import Demo
 
 
 @allow("deals.change")
@@ -65,12 +66,15 @@ def lost(request: HttpRequest, pk: UUID) -> HttpResponse:
 def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take a win or a loss back within its day."""
     deal = deal_of(pk)
+    gone = actions.cancelled_with(deal, request.at)  # type: ignore[attr-defined]
     try:
         now = actions.undo(deal, by=request.member, at=request.at)  # type: ignore[attr-defined]
     except actions.TooLate as refusal:
         messages.warning(request, refusal.sentence)
     else:
-        messages.success(request, f"Taken back. The {now.named} is in {now.get_stage_display()} again.")
+        again = [f"“{demo.title}” on {when(demo.starts_at)} stays cancelled: book it again." for demo in gone]
+        said = f"Taken back. The {now.named} is in {now.get_stage_display()} again."
+        messages.success(request, " ".join([said, *again]))
     return go_back(request, reverse("sales:deal", args=[pk]))
 
 
@@ -101,6 +105,7 @@ def _sheet(
         "back": way_back(request),
         "others_open": others.open().exists(),
         "stays_customer": deal.lead.customer_since is not None or others.filter(stage=DealStage.WON).exists(),
+        "demos": Demo.objects.upcoming(request.at).filter(lead=deal.lead),  # type: ignore[attr-defined]
         "source": source_words(deal.lead.source),
     }
     if request.htmx:  # type: ignore[attr-defined]

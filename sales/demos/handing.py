@@ -70,7 +70,7 @@ def _plan(demo: Demo, what: str, *, at: datetime) -> None:
 
 @transaction.atomic
 def cancel_with_lead(lead: Lead, reason: str, *, by: Member, at: datetime) -> None:
-    """Cancel what is to come with a locked lead that goes back to marketing; nobody would be there."""
+    """Cancel what is to come with a locked lead that sales gives back or has lost; nobody would be there."""
     if lead.stage == Stage.CUSTOMER:
         return
     for demo in Demo.objects.upcoming(at).filter(lead=lead):

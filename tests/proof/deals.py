@@ -105,6 +105,8 @@ class Deals(Letters):
             raise
         if until and person.stage == "customer":
             person.cool = until
+        if person.stage == "lost":
+            self.cancel_all(person, at)
         self.owes += [("cool", person.pk, cool or at), ("quote_settle", person.pk, at)]
 
     def undo(self, person: Person, sale: Sale, by: UUID, at: datetime) -> None:
