@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Case, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -135,7 +136,10 @@ NEXT = Next(BOOKED, _says)
 
 def desk_rows(member: Member, at: datetime) -> list[Planned]:
     """The member's demos among what is to be done: SLOTS["desk_rows"]. Afterwards each asks how it went."""
-    found = Demo.objects.booked().filter(holder=member).select_related("lead").order_by("starts_at", "id")
+    midnight = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    # Where there isn't room for all, today's stand there, and then those that are over without a word.
+    turn = Case(When(ends_at__lte=at, then=1), When(starts_at__lt=midnight, then=0), default=2)
+    found = Demo.objects.booked().filter(holder=member).select_related("lead").order_by(turn, "starts_at", "id")
     shown = found.only("title", "place", "starts_at", "ends_at", *WITH_FACE)[:MOST]
     return [Planned(one.starts_at, one.lead, *_stands(one, at)) for one in shown]
 

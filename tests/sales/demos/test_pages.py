@@ -306,3 +306,13 @@ def test_a_colleagues_demo_is_read_not_changed_and_anothers_is_not_there(
     with gate(rep):
         demo.refresh_from_db()
         assert (demo.state, demo.reason) == (DemoState.CANCELLED, "They asked")
+
+
+def test_today_s_demo_stands_on_the_desk_however_many_are_over_without_a_word(rep, catch, past_demo, browse):
+    lead = catch(rep)
+    for hours in range(1, 33):
+        past_demo(rep, lead=lead, hours=hours)
+    past_demo(rep, lead=lead, hours=0.1, title="On the roof")
+    page = text(browse(rep).get(reverse("sales:desk")))
+    assert page.count("How did it go? Meeting") == 29
+    assert "On the roof" in page
