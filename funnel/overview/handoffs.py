@@ -24,18 +24,19 @@ from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.overview.listing import COUNTED
-from funnel.overview.paging import beyond, cursor, read
-from funnel.overview.ranking import Choice, ranked
+from funnel.overview.ranking import Choice, listed
 from funnel.overview.rows import (
+    BASIS,
     UNKNOWN,
     Grade,
     channel_words,
-    graded,
+    grades_of,
     minutes_left,
     minutes_until,
 )
 from funnel.scoring.models import Basis
 from funnel.templatetags.words import duration, lateness, plural
+from funnel.workspaces.asking import Asked, together
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
@@ -71,30 +72,23 @@ class Given:
     """A handoff that sales gave back, and where the lead is now."""
 
     handoff: Handoff
+    grade: Grade | tuple[None, None]
     who: str
     taken_before: bool
     now: str
     came_by: str
 
 
-def sellers() -> list[Member]:
-    """Everybody to whom a handoff can be given by hand, those who take leads first."""
-    found = Member.objects.active().filter(role__in=SELLERS).select_related("user")
-    return list(found.order_by("-takes_leads", "joined_at"))
-
-
-def waiting(place: list[Any] | None = None) -> tuple[list[Any], str]:
-    """The open handoffs by the clock, and the cursor of the next or a blank."""
-    found = Handoff.objects.open().with_lead().with_promise().order_by("due_at", "id")
-    if place is not None:
-        found = found.filter(beyond("due_at", "id", place, falling=False))
-    listed = list(found[: WAITING + 1])
-    end = listed[WAITING - 1] if len(listed) > WAITING else None
-    return listed[:WAITING], cursor("handoffs.waits", end.due_at.isoformat(), end.pk) if end else ""
+# Everybody to whom a handoff can be given by hand, those who take leads first.
+PEOPLE = Asked(
+    lambda: (
+        Member.objects.active().filter(role__in=SELLERS).select_related("user").order_by("-takes_leads", "joined_at")
+    )
+)
 
 
 def waits(
-    listed: list[Any], grades: Grades, member: Member, people: list[Member], *, at: datetime, workspace: Workspace
+    open_: list[Any], grades: Grades, member: Member, people: list[Member], *, at: datetime, workspace: Workspace
 ) -> list[Wait]:
     """What a row says of each of these."""
     return [
@@ -106,16 +100,8 @@ def waits(
             one.offered_to_id == member.pk or (one.offered_to_id is None and member.role in SELLERS),
             one.promised_at if one.promised_at < at <= one.due_at else None,
         )
-        for one in listed
+        for one in open_
     ]
-
-
-def waiting_for_go(asked: Choice, *, at: datetime) -> list[Lead]:
-    """The next leads that are ready and wait for a go: the longest waiting first, or those with the best scores."""
-    waiting = Lead.objects.filter(waits_since__isnull=False)
-    if asked.order:
-        return ranked(asked, Lead.objects.all(), kind="go", at=at, within=waiting, size=GOING)[0]
-    return list(asked.narrowed(waiting, at).order_by("waits_since", "id")[:GOING])
 
 
 def reasons_to_go(leads: list[Lead], basis: Basis, grades: Grades, *, workspace: Workspace, at: datetime) -> list[Any]:
@@ -151,28 +137,19 @@ def counted(at: datetime) -> Counts:
     )
 
 
-def given_back(at: datetime, place: list[Any] | None = None) -> tuple[list[Given], str]:
-    """What was given back lately, latest first, and the cursor of the next or a blank."""
-    found = (
-        Handoff.objects.filter(given_back_at__gte=at - LATELY)
-        .select_related("lead__source", "lead__holder__user", "reason", "closed_by__user")
-        .order_by("-given_back_at", "-id")
-    )
-    if place is not None:
-        found = found.filter(beyond("given_back_at", "id", place, falling=True))
-    listed = list(found[: GIVEN + 1])
-    rows = [
+def given_back(back: list[Handoff], grades: Grades, at: datetime) -> list[Given]:
+    """What a row says of each that was given back."""
+    return [
         Given(
             one,
+            grades.get(one.lead_id, UNKNOWN),
             one.closed_by.first_name if one.closed_by else "",
             one.outcome == Outcome.ACCEPTED,
             whereabouts(one.lead, at, short=True),
             channel_words(one.lead.source.channel),
         )
-        for one in listed[:GIVEN]
+        for one in back
     ]
-    end = listed[GIVEN - 1] if len(listed) > GIVEN else None
-    return rows, cursor("handoffs.given", end.given_back_at.isoformat(), end.pk) if end else ""
 
 
 def _by_member(counts: Mapping[str, int]) -> dict[UUID | None, int]:
@@ -196,27 +173,36 @@ def _page(
     request: Any, *, status: int = 200, wrong: str = "", wrong_in: str = "", chosen: Collection[UUID] = ()
 ) -> HttpResponse:
     at, member, workspace = request.at, request.member, request.workspace
-    people = sellers()
+    asked, may_go = Choice.of(request.GET), may(member, "leads.go")
     more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
-    listed, following = waiting(read("handoffs.waits", more, 2))
-    back, given_following = given_back(at, read("handoffs.given", given_more, 2))
+    (basis,), people = together([(BASIS, []), (PEOPLE, [])])
+    by = {"basis": basis, "at": at}
+    waiting = Handoff.objects.open().with_lead().with_promise()
+    open_, following = listed(asked, waiting, "due_at", kind="handoffs.waits", after=more, size=WAITING, **by)
+    returned = Handoff.objects.filter(given_back_at__gte=at - LATELY)
+    returned = returned.select_related("lead__source", "lead__holder__user", "reason", "closed_by__user")
+    back, given_following = listed(
+        asked, returned, "-given_back_at", kind="handoffs.given", after=given_more, size=GIVEN, **by
+    )
     counts = counted(at)
     offers, held_by = (_by_member(counts[name]) for name in ("offers", "held"))
     go_count = counts["go"].get("", 0)
-    may_go = may(member, "leads.go")
-    asked = Choice.of(request.GET)
-    leads = waiting_for_go(asked, at=at) if go_count else []
-    basis, grades = graded([one.lead_id for one in listed] + [lead.pk for lead in leads], at=at)
-    going = reasons_to_go(leads, basis, grades, workspace=workspace, at=at)
-    silent = late_first_contacts(at).select_related("lead__holder__user")
+    ready = Lead.objects.filter(waits_since__isnull=False)
+    leads = listed(asked, ready, "waits_since", kind="go", size=GOING, **by)[0] if go_count else []
+    unheard = late_first_contacts(at).select_related("lead__holder__user")
+    silent = listed(asked, unheard, "contact_due_at", kind="silent", size=SILENT, **by)[0]
     left = Lead.objects.filter(holder__in=Member.objects.filter(active=False), stage__in=[*SALES, Stage.CUSTOMER])
-    held = list(left.select_related("holder__user").order_by("-received_at", "-id")[: WAITING + 1]) if may_go else []
+    left = left.select_related("holder__user")
+    held, held_more = listed(asked, left, "-received_at", kind="held", size=WAITING, **by) if may_go else ([], "")
+    ids = [one.lead_id for one in (*open_, *back, *silent)] + [lead.pk for lead in (*leads, *held)]
+    grades = grades_of(ids, **by)
+    going = reasons_to_go(leads, basis, grades, workspace=workspace, at=at)
     return render(
         request,
         "funnel/overview/handoffs.html",
         {
-            "rows": waits(listed, grades, member, people, at=at, workspace=workspace),
-            "next_url": f"?after={following}" if following else "",
+            "rows": waits(open_, grades, member, people, at=at, workspace=workspace),
+            "next_url": asked.query(after=following) if following else "",
             "count": sum(offers.values()),
             "late": counts["late"].get("", 0),
             "pool": offers.get(None, 0),
@@ -232,10 +218,17 @@ def _page(
                 for one in people
                 if one.takes_leads and go_count
             ],
-            "silent": [(one, minutes_until(one.contact_due_at, at=at, workspace=workspace)) for one in silent[:SILENT]],
+            "silent": [
+                (
+                    one,
+                    grades.get(one.lead_id, UNKNOWN),
+                    minutes_until(one.contact_due_at, at=at, workspace=workspace),
+                )
+                for one in silent
+            ],
             "silent_count": counts["silent"].get("", 0),
-            "held": held[:WAITING],
-            "held_more": len(held) > WAITING,
+            "held": [(lead, grades.get(lead.pk, UNKNOWN)) for lead in held],
+            "held_more": bool(held_more),
             "people": people if may_go else [],
             "wrong": wrong,
             "wrong_in": wrong_in,
@@ -243,8 +236,8 @@ def _page(
             "chosen": chosen,
             "reason": request.POST.get("reason", ""),
             "to": request.POST.get("to", ""),
-            "given": back,
-            "given_url": f"?given={given_following}#back" if given_following else "",
+            "given": given_back(back, grades, at),
+            "given_url": f"{asked.query(given=given_following)}#back" if given_following else "",
             "page": WAITING,
             "given_page": GIVEN,
             "is_first": not more and not given_more,

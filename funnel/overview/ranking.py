@@ -1,4 +1,5 @@
-"""A list of leads filtered by fit and engagement, and ordered by them where it is asked for."""
+"""A list of leads, or of what happened with leads, filtered by fit and engagement, and ordered by them where it is
+asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
-from django.db.models import Q, QuerySet
+from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from funnel.leads.models import Lead
 from funnel.overview.paging import PAGE, beyond, cursor, read
@@ -60,9 +61,16 @@ class Choice:
         named = {"fit": self.fit, "engagement": self.engagement}
         return " and ".join(f"{name} {band}" for name, band in named.items() if band)
 
-    def narrowed(self, leads: Any, at: datetime) -> Any:
-        """Those of the leads that stand in the bands asked for."""
-        return leads.filter(pk__in=banded(self.band, at).values("lead_id")) if self.band else leads
+    @property
+    def order_words(self) -> str:
+        """The order that is asked for, in words; a blank where the list keeps its own."""
+        return {"engagement": "highest engagement first", "fit": "best fit first"}.get(self.order, "")
+
+    def narrowed(self, rows: Any, at: datetime, basis: Basis | None = None) -> Any:
+        """Those of the rows whose leads stand in the bands asked for; a row is a lead, or names its lead."""
+        if not self.band:
+            return rows
+        return rows.filter(**{f"{_lead(rows)}__in": banded(self.band, at, basis).values("lead_id")})
 
     def query(self, **other: str) -> str:
         """The query of this list's address with some of it said too."""
@@ -77,6 +85,11 @@ def read_choice(given: Any) -> tuple[str, str]:
     if order not in ("", "newest", *RANKS) or not BAND.fullmatch(band):
         raise BadRequest("There is no such list.")
     return order if order in RANKS else "", band
+
+
+def _lead(rows: QuerySet[Any]) -> str:
+    """By what name a row knows its lead."""
+    return "pk" if rows.model is Lead else "lead_id"
 
 
 def ranked(
@@ -110,13 +123,66 @@ def ranked(
     return [by_id[pk] for pk in ids], cursor(kind, *found[size - 1], basis.pk) if len(found) > size else ""
 
 
-def _place(kind: str, after: str, basis: Basis) -> tuple[str, float, str] | None:
-    """Where the page before ended; None for the first page, also where its last lead has no score any more."""
-    if (place := read(kind, after, 4)) is None:
+def listed(
+    choice: Choice,
+    rows: QuerySet[Any],
+    own: str,
+    *,
+    kind: str,
+    basis: Basis,
+    at: datetime,
+    after: str = "",
+    size: int = PAGE,
+) -> tuple[list[Any], str]:
+    """One page of rows of a short list by one statement, and the cursor of the next or a blank.
+
+    Without an order they stand by `own`, the moment by which the list goes. With one a lead may have several rows,
+    which come together, the latest first.
+    """
+    rows = choice.narrowed(rows, at, basis)
+    if choice.order:
+        return _best(choice, rows, kind=f"{kind}.{choice.order}", basis=basis, after=after, size=size)
+    moment, falling = own.removeprefix("-"), own.startswith("-")
+    rows = rows.order_by(own, "-pk" if falling else "pk")
+    if (place := read(kind, after, 2)) is not None:
+        rows = rows.filter(beyond(moment, "pk", place, falling=falling))
+    found = list(rows[: size + 1])
+    end = found[size - 1] if len(found) > size else None
+    return found[:size], cursor(kind, getattr(end, moment).isoformat(), end.pk) if end else ""
+
+
+def _best(
+    choice: Choice, rows: QuerySet[Any], *, kind: str, basis: Basis, after: str, size: int
+) -> tuple[list[Any], str]:
+    lead, by_fit = _lead(rows), choice.order == "fit"
+    path = "scores" if lead == "pk" else "lead__scores"
+    # Their index begins with the workspace.
+    of_basis = Q(**{f"{path}__workspace": basis.workspace_id, f"{path}__basis": basis})
+    rows = rows.annotate(
+        scored=FilteredRelation(path, condition=of_basis), band_now=F("scored__fit_band"), total_now=F("scored__total")
+    ).filter(scored__isnull=False)
+    if (place := _place(kind, after, basis, parts=5)) is not None:
+        fit, total, pk, row = place
+        same = beyond(lead, "pk", [pk, row], falling=False, key_falling=True)
+        later = Q(total_now__lte=total) & (Q(total_now__lt=total) | Q(total_now=total) & same)
+        rows = rows.filter(Q(band_now__gt=fit) | Q(band_now=fit) & later if by_fit else later)
+    found = list(rows.order_by(*(["band_now"] if by_fit else []), "-total_now", lead, "-pk")[: size + 1])
+    if len(found) <= size:
+        return found, ""
+    end = found[size - 1]
+    return found[:size], cursor(kind, end.band_now, end.total_now, getattr(end, lead), end.pk, basis.pk)
+
+
+def _place(kind: str, after: str, basis: Basis, *, parts: int = 4) -> tuple[Any, ...] | None:
+    """Where the page before ended: fit, S, the lead, and the row where a lead may have several.
+
+    None for the first page, also where its last lead has no score any more.
+    """
+    if (place := read(kind, after, parts)) is None:
         return None
-    fit, total, pk, of = place
+    fit, total, pk, *row, of = place
     if of != str(basis.pk):
         # Another basis took over since: S is another there, so the place is where that lead stands now.
         scored = LeadScore.objects.filter(basis=basis, lead=pk).values_list("fit_band", "total").first()
-        return (*scored, pk) if scored else None
-    return fit, total, pk
+        return (*scored, pk, *row) if scored else None
+    return fit, total, pk, *row

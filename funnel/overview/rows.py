@@ -99,15 +99,12 @@ def _in_words(nexts: Sequence[Next], found: Sequence[Sequence[Any]]) -> dict[UUI
     return words
 
 
-def grades_of(lead_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, Grade]:
-    """Fit and engagement band now of each lead that has been scored."""
-    return graded(lead_ids, at=at)[1]
-
-
-def graded(lead_ids: Sequence[UUID], *, at: datetime) -> tuple[Basis, dict[UUID, Grade]]:
-    """The basis by which scores are read, and fit and engagement band now of each lead that has been scored."""
-    basis, scored = together([(BASIS, []), (SCORES, [lead_ids])])
-    return basis[0], _graded(basis[0], scored, at)
+def grades_of(lead_ids: Sequence[UUID], *, at: datetime, basis: Basis | None = None) -> dict[UUID, Grade]:
+    """Fit and engagement band now of each lead that has been scored; the basis in force is read unless it is given."""
+    if basis is not None:
+        return _graded(basis, SCORES.rows(lead_ids), at)
+    found, scored = together([(BASIS, []), (SCORES, [lead_ids])])
+    return _graded(found[0], scored, at)
 
 
 def _graded(basis: Basis, scored: Sequence[tuple[UUID, str, float]], at: datetime) -> dict[UUID, Grade]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,10 @@ from funnel.leads.models import Lead
 from funnel.mail.models import MessageState
 from funnel.mail.servers import server_of
 from funnel.overview.back import go_back
-from funnel.overview.paging import beyond, cursor, read
+from funnel.overview.ranking import Choice, listed
+from funnel.overview.rows import BASIS, UNKNOWN, grades_of
+from funnel.scoring.models import Basis
+from funnel.workspaces.asking import Asked, together
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import MARKETING, allow, may
 from marketing.nurture import actions as nurture
@@ -28,6 +32,8 @@ from marketing.nurture.models import WAITS, Enrollment, EnrollmentState, Letter,
 from marketing.nurture.words import EXAMPLE, FIELDS, MARKS
 
 PAGE = 50
+SEQUENCES = Asked(lambda: nurture.Mails.objects.select_related("sender__user"))
+STEPS = Asked(lambda: Step.objects.kept())
 KINDS = {"": "Get them now", "ended": "No more", "back": "Came back"}
 
 
@@ -68,9 +74,11 @@ def _home(request: Any, *, status: int = 200, form: SetUpForm | None = None) -> 
     kind = request.GET.get("is", "")
     if kind not in KINDS:
         raise BadRequest("There is no such list.")
-    sequence = nurture.sequence_of(request.workspace, at=request.at) if request.method == "POST" else _sequence()
-    rows, after = _page(kind, request.GET.get("after", ""))
-    steps, total = _steps()
+    asked = Choice.of(request.GET)
+    (basis,), sequences, kept = together([(BASIS, []), (SEQUENCES, []), (STEPS, [])])
+    sequence = next(iter(sequences), None)
+    rows, after = _page(kind, asked, request.GET.get("after", ""), basis=basis, at=request.at)
+    steps, total = _steps(kept)
     signer, reader = sequence.signer if sequence else None, trying.reader() if steps else None
     initial = {"is_on": sequence.is_on, "sender": str(sequence.sender_id or "")} if sequence else {}
     context = {
@@ -85,9 +93,11 @@ def _home(request: Any, *, status: int = 200, form: SetUpForm | None = None) -> 
         "most": nurture.MOST,
         "form": form or SetUpForm(initial=initial),
         "enrollments": rows,
-        "kinds": [(label, f"?is={name}" if name else "?", name == kind) for name, label in KINDS.items()],
+        "kinds": [(label, asked.query(**{"is": name}) or "?", name == kind) for name, label in KINDS.items()],
         "kind": kind,
-        "next_url": f"?is={kind}&after={after}" if after else "",
+        "asked": asked,
+        "unbanded_url": asked.query(**{"is": kind, "band": ""}) or "?",
+        "next_url": asked.query(**{"is": kind, "after": after}) if after else "",
         "counts": Enrollment.objects.aggregate(
             all=Count("pk"),
             now=Count("pk", filter=Q(state=EnrollmentState.ACTIVE)),
@@ -97,12 +107,8 @@ def _home(request: Any, *, status: int = 200, form: SetUpForm | None = None) -> 
     return render(request, "marketing/nurture.html", context, status=status)
 
 
-def _sequence() -> Any:
-    return nurture.Mails.objects.select_related("sender__user").first()
-
-
-def _steps() -> tuple[list[Any], dict[str, int]]:
-    """The mails in their order with what each did, and the sums of all that were ever sent; by three queries.
+def _steps(kept: list[Step]) -> tuple[list[Any], dict[str, int]]:
+    """The mails in their order with what each did, and the sums of all that were ever sent.
 
     Who came back counts at the latest mail that had reached them by then; `before` are those whom none had.
     """
@@ -130,22 +136,21 @@ def _steps() -> tuple[list[Any], dict[str, int]]:
     before = came.pop(None, 0)
     nothing = {"sent": 0, "waits": 0, "doubt": 0, "clicked": 0}
     total = {name: sum(row[name] for row in counted.values()) for name in nothing}
-    rows = [(one, counted.get(one.pk, nothing), came.get(one.pk, 0)) for one in Step.objects.kept()]
+    rows = [(one, counted.get(one.pk, nothing), came.get(one.pk, 0)) for one in kept]
     return rows, total | {"back": sum(came.values()), "before": before}
 
 
-def _page(kind: str, word: str) -> tuple[list[Enrollment], str]:
-    found = Enrollment.objects.select_related("lead").annotate(had=Count("letters")).order_by("-enrolled_at", "-id")
+def _page(kind: str, asked: Choice, after: str, *, basis: Basis, at: datetime) -> tuple[list[Any], str]:
+    """One page of those who get them, or no more, each with both scores, and the cursor of the next or a blank."""
+    found = Enrollment.objects.select_related("lead").annotate(had=Count("letters"))
     if kind == "back":
         found = found.filter(came_back_at__isnull=False)
     else:
         active = Q(state=EnrollmentState.ACTIVE)
         found = found.filter(active if kind == "" else ~active)
-    if seen := read("nurture", word, 2):
-        found = found.filter(beyond("enrolled_at", "pk", seen, falling=True))
-    rows = list(found[: PAGE + 1])
-    shown = rows[:PAGE]
-    return shown, cursor("nurture", shown[-1].enrolled_at.isoformat(), shown[-1].pk) if len(rows) > PAGE else ""
+    rows, following = listed(asked, found, "-enrolled_at", kind="nurture", basis=basis, at=at, after=after, size=PAGE)
+    grades = grades_of([one.lead_id for one in rows], at=at, basis=basis)
+    return [(one, grades.get(one.lead_id, UNKNOWN)) for one in rows], following
 
 
 @require_POST

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import forms
 from django.db.models import Count, QuerySet
@@ -15,8 +16,8 @@ from django.views.decorators.http import require_safe
 from funnel.handoff.models import GiveBackReason
 from funnel.handoff.wayback import whereabouts
 from funnel.outbox.models import Event
-from funnel.overview.paging import beyond, cursor, read
-from funnel.overview.rows import channel_words
+from funnel.overview.ranking import Choice, listed
+from funnel.overview.rows import UNKNOWN, Grade, basis_in_force, channel_words, grades_of
 from funnel.workspaces.roles import allow
 from marketing.campaigns.models import Campaign
 from marketing.channels.models import Channel
@@ -59,6 +60,7 @@ class Row:
 
     event: Event
     lead: Any
+    grade: Grade | tuple[None, None]
     who: str
     source: str
     then: str
@@ -67,7 +69,7 @@ class Row:
 @require_safe
 @allow("read")
 def given_back(request: Any) -> HttpResponse:
-    """The list, one query, with a count by reason and one by channel above it."""
+    """The list, with a count by reason and one by channel above it."""
     names = ("period", "reason", "channel", "campaign")
     given = {name: request.GET.get(name, "") for name in names}
     form = Narrowed({**given, "period": given["period"] if given["period"] in PERIODS else "quarter"})
@@ -76,35 +78,36 @@ def given_back(request: Any) -> HttpResponse:
     since = begins(period, request.workspace, request.at)
     told: QuerySet[Event] = Event.objects.in_force().filter(kind="handoff_given_back", lead__isnull=False)
     told = told.filter(occurred_at__gte=since) if since else told
-    shown, after = _page(told.filter(**where), request.GET.get("after", ""))
+    asked = Choice.of(request.GET)
+    by: Any = {"basis": basis_in_force(), "at": request.at}
+    told = asked.narrowed(told, **by)
+    shown, after = listed(
+        asked, told.filter(**where).select_related("actor__user", "lead__source", "lead__holder__user"),
+        "-occurred_at", kind="given-back", after=request.GET.get("after", ""), size=PAGE, **by,
+    )  # fmt: skip
+    grades = grades_of([one.lead_id for one in shown], **by)
     here = {"period": period} | {name: given[name] for name in names[1:] if form.cleaned_data.get(name)}
+    here |= {name: value for name, value in (("order", asked.order), ("band", asked.band)) if value}
     context = {
         "form": form,
-        "rows": [_row(one, request.at) for one in shown],
+        "asked": asked,
+        "rows": [_row(one, grades, request.at) for one in shown],
         "reasons": _by_reason(told.filter(**form.where(without="reason")), here) if form.is_valid() else [],
         "channels": _by_channel(told.filter(**form.where(without="channel")), here) if form.is_valid() else [],
         "narrowed": bool(where),
+        "unbanded_url": asked.query(**here | {"band": ""}),
         "since": since,
-        "next_url": f"?{urlencode({**here, 'after': after})}" if after else "",
+        "next_url": asked.query(**here | {"after": after}) if after else "",
     }
     return render(request, "marketing/given_back.html", context)
 
 
-def _page(found: QuerySet[Event], word: str) -> tuple[list[Event], str]:
-    found = found.select_related("actor__user", "lead__source", "lead__holder__user").order_by("-occurred_at", "-id")
-    if seen := read("given-back", word, 2):
-        found = found.filter(beyond("occurred_at", "pk", seen, falling=True))
-    rows = list(found[: PAGE + 1])
-    shown = rows[:PAGE]
-    return shown, cursor("given-back", shown[-1].occurred_at.isoformat(), shown[-1].pk) if len(rows) > PAGE else ""
-
-
-def _row(event: Event, at: Any) -> Row:
+def _row(event: Event, grades: dict[UUID, Grade], at: Any) -> Row:
     lead = event.lead
     assert lead is not None
     source = " · ".join(part for part in (lead.source.campaign, channel_words(lead.source.channel)) if part)
     who = event.actor.first_name if event.actor else "Sales"
-    return Row(event, lead, who, source, whereabouts(lead, at, short=True))
+    return Row(event, lead, grades.get(lead.pk, UNKNOWN), who, source, whereabouts(lead, at, short=True))
 
 
 def _by_reason(told: QuerySet[Event], here: dict[str, str]) -> list[dict[str, Any]]:
