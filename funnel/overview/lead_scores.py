@@ -110,13 +110,15 @@ def _engagement(
         ledger = ScorePoint.objects.filter(lead=lead, version__in=list(chain))
         then.append((ledger.aggregate(all=Sum("points"))["all"] or 0) - sum(then))
     shown = add_up(exact)
+    used = [rules[one.version_id, one.rule] for one in points[:ROWS]]
+    labels = labels_for({"fit": [], "engagement": used})
     rows = [
         Row(
             says=says(one.event),
             then=one.points,
             now=now,
             where=_where(one),
-            rule=f"{sentence(rules[one.version_id, one.rule])} ({chain[one.version_id].number})",
+            rule=f"{sentence(rules[one.version_id, one.rule], labels)} ({chain[one.version_id].number})",
             capped=_capped(one, rules[one.version_id, one.rule]),
             at=one.occurred_at,
             corrected_at=one.cause.recorded_at if one.cause_id != one.event_id else None,

@@ -15,7 +15,7 @@ HEADS = {"fit": "We count", "engagement": "They"}
 def shown(says: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
     """Both parts, the bands in words and the grid; with what each was `before`, where that is told."""
     known = before or says
-    labels = labels_for({"fit": [*says["fit"], *known["fit"]]})
+    labels = labels_for({part: [*says[part], *known[part]] for part in ("fit", "engagement")})
     fit, cuts = _fit_spans(says["fit_bands"]), _spans(says["engagement_cuts"])
     return {
         "name": says["name"],

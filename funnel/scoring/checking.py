@@ -14,13 +14,13 @@ from funnel.outbox.kinds import KINDS
 from funnel.scoring.models import BANDS
 from funnel.scoring.rules import (
     CONDITIONS,
-    OWN,
     STANDARD,
     choices_of,
     fits,
     is_day,
     is_dialled,
     is_number,
+    labels_for,
     own_of,
     sentence,
 )
@@ -37,7 +37,7 @@ Mistakes = dict[str, str]
 def mistakes_of(rules: Mapping[str, Any], fields: Mapping[str, FieldDefinition]) -> Mistakes:
     """Give what is wrong with a set of rules: a sentence by place, like "fit.3.value"; empty when nothing is."""
     found: Mistakes = dict(_lines(rules))
-    labels = {OWN + name: one.label for name, one in fields.items()}
+    labels = labels_for(rules)
     for part in ("fit", "engagement"):
         if len(rules[part]) > MOST_RULES:
             found[part] = f"There are more than {MOST_RULES} rules; take some away."

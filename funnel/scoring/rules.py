@@ -22,10 +22,11 @@ from funnel.leads.identity import Refused, business_domain, clean_phone
 from funnel.leads.models import FieldDefinition, Lead, Source
 from funnel.outbox.kinds import KINDS
 from funnel.outbox.models import Event
+from funnel.workspaces.slots import slot
 
 SETS = Path(__file__).parent / "sets"
 STANDARD = {"name": "Name", "email": "E-mail", "phone": "Phone", "company_name": "Company"}
-OWN = "fields."
+OWN, FROM = "fields.", "channel."
 # How a rule over a field reads after the field's name; {} is its value.
 CONDITIONS = {
     "filled": "is known",
@@ -227,7 +228,9 @@ def sentence(rule: Mapping[str, Any], labels: Mapping[str, str] | None = None) -
     said = kind.label if kind else str(rule["kind"]).replace("_", " ").capitalize()
     if rule.get("page"):
         said += f" with “{rule['page']}”"
-    origin = [str(rule[name]).replace("_", " ") for name in ("channel", "campaign") if rule.get(name)]
+    channel, campaign = (str(rule.get(name) or "") for name in ("channel", "campaign"))
+    channel = (labels or {}).get(FROM + as_named(channel)) or channel.replace("_", " ")
+    origin = [one for one in (channel, campaign.replace("_", " ")) if one]
     return f"{said}, from {', '.join(origin)}" if origin else said
 
 
@@ -252,10 +255,13 @@ def _read(text: str) -> str:
 
 
 def labels_for(rules: Mapping[str, Any]) -> dict[str, str]:
-    """How the business's own fields are called in these rules; asks only where there are any."""
-    if not any(rule["field"].startswith(OWN) for rule in rules["fit"]):
-        return {}
-    return {OWN + name: label for name, label in FieldDefinition.objects.values_list("name", "label")}
+    """How the business calls its own fields and its channels in these rules; asks only where there are any."""
+    labels: dict[str, str] = {}
+    if any(rule["field"].startswith(OWN) for rule in rules["fit"]):
+        labels |= {OWN + name: label for name, label in FieldDefinition.objects.values_list("name", "label")}
+    if any(rule.get("channel") for rule in rules["engagement"]):
+        labels |= {FROM + as_named(key): name for origins in slot("origins") for key, name in origins()[0]}
+    return labels
 
 
 def is_number(text: str) -> bool:

@@ -89,7 +89,16 @@ def test_a_throw_away_address_is_none_of_a_firms_own_in_whatever_part_of_the_dom
 @pytest.mark.parametrize("said", ["paid_search", "Paid search", "PAID-SEARCH"])
 def test_a_channel_is_found_however_an_integration_spells_it(rows, said):
     touch = {"kind": "visit", "source": {"channel": said}}
-    assert "Visited us, from paid search (2)" in rows("engagement", {"kind": "visit", "channel": "paid_search"}, touch)
+    assert "Visited us, from Paid search (2)" in rows("engagement", {"kind": "visit", "channel": "paid_search"}, touch)
+
+
+def test_a_rule_says_a_channel_as_it_was_written(rows, owner, api, browse, work):
+    """What sources say without case is how it is kept; people read it as somebody wrote it."""
+    api(owner).post("leads/", {"email": "ben@cray.example", "source": {"channel": "Google Ads"}})
+    work()
+    rule, touch = {"kind": "visit", "channel": "google_ads"}, {"kind": "visit", "source": {"channel": "GOOGLE ads"}}
+    assert "Visited us, from Google Ads (2)" in rows("engagement", rule, touch)
+    assert "Visited us, from Google Ads" in text(browse(owner).get(reverse("rules")))
 
 
 @pytest.mark.parametrize(
