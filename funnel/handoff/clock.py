@@ -8,20 +8,23 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from funnel.handoff.models import Handoff, HandoffQuerySet, Outcome
 from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES
 from funnel.outbox.kinds import CONTACTS
-from funnel.outbox.models import Event
+from funnel.outbox.models import Effect, Event, State
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.hours import after, between, minutes_left, spans
 from funnel.workspaces.models import Member, Workspace
 
 # What is longer ago than this is for reports.
 LATELY = timedelta(days=92)
+# At which moment of a handoff which of its duties is done.
+DUTIES = {"remind_at": "remind", "due_at": "escalate", "reroute_at": "pass_on"}
+MOMENTS = (*DUTIES, "contact_due_at")
 
 
 class Clock:
@@ -44,6 +47,38 @@ class Clock:
                 "contact_due_at": after(self.workspace, self.at, promise["contact"]),
             }
         return self.by_band[fit_band]
+
+
+def follow_hours(before: Workspace, now: Workspace, *, at: datetime) -> None:
+    """Hours, holidays or the zone have changed: what a running clock had left in working time, it has left still.
+
+    What has passed stays as it was. `before` is the business as it was until now.
+    """
+    waiting, owed = Handoff.objects.open(), not_spoken_to().filter(contact_due_at__gt=at)
+    Lead.objects.locked({*waiting.values_list("lead", flat=True), *owed.values_list("lead", flat=True)})
+    # Who waits for somebody else by now still waits by their first offer.
+    offers = list(Handoff.objects.filter(Q(outcome=Outcome.OPEN) | Q(due_at__gt=at), lead__in=waiting.values("lead")))
+    silent = list(owed)
+    moved: dict[datetime, datetime] = {}
+    for one in offers + silent:
+        for name in MOMENTS:
+            moment = getattr(one, name)
+            if moment is None or moment <= at:
+                continue
+            if moment not in moved:
+                moved[moment] = after(now, at, between(before, at, moment).total_seconds() / 3600)
+            setattr(one, name, moved[moment])
+    Handoff.objects.bulk_update(offers, MOMENTS, batch_size=200)
+    Handoff.objects.bulk_update(silent, ["contact_due_at"], batch_size=200)
+    due = {(DUTIES[name], str(one.pk)): getattr(one, name) for one in offers for name in DUTIES}
+    effects = list(
+        Effect.objects.filter(workspace=now, handler__in=DUTIES.values(), state=State.DUE, due_at__gt=at)
+        .select_related("event")
+        .only("handler", "due_at", "event__data")
+    )
+    for effect in effects:
+        effect.due_at = due.get((effect.handler, effect.event.data["handoff"]), effect.due_at)
+    Effect.objects.bulk_update(effects, ["due_at"], batch_size=200)
 
 
 def goes_on_at(one: Handoff, to: Member, workspace: Workspace) -> datetime | None:

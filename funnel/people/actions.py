@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import copy
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.text import slugify
 from django_scopes import scope
 
 from funnel.handoff import passing
+from funnel.handoff.clock import follow_hours
 from funnel.handoff.models import Handoff
 from funnel.mail import actions as mail
 from funnel.outbox.actions import record
@@ -125,7 +127,10 @@ def start_business(
 
 @transaction.atomic
 def change_business(workspace: Workspace, *, by: Member, at: datetime, **values: Any) -> Workspace:
-    """Change name, time_zone, hours or promises; raise NoHours. A clock that runs keeps its end."""
+    """Change name, time_zone, hours or promises; raise NoHours.
+
+    Who waits keeps the promise that they were given, in working hours as they are from now on.
+    """
     if "hours" in values or "promises" in values:
         _has_hours(
             values.get("hours", workspace.hours),
@@ -133,6 +138,7 @@ def change_business(workspace: Workspace, *, by: Member, at: datetime, **values:
             closed=workspace.closed,
             today=workspace.local(at).date(),
         )
+    before = copy(workspace)
     was = {name: getattr(workspace, name) for name in values}
     changed = {name: value for name, value in values.items() if value != was[name]}
     if not changed:
@@ -140,6 +146,8 @@ def change_business(workspace: Workspace, *, by: Member, at: datetime, **values:
     for name, value in changed.items():
         setattr(workspace, name, value)
     workspace.save(update_fields=[*changed])
+    if changed.keys() & {"hours", "time_zone"}:
+        follow_hours(before, workspace, at=at)
     audit(
         by,
         "business changed",

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from django.db import transaction
 
+from funnel.handoff.clock import follow_hours
 from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
 from funnel.people.actions import audit, pass_offers_on
@@ -105,18 +106,19 @@ def leave(effects: list[Effect], at: datetime) -> None:
 def close(workspace: Workspace, first: date, last: date, name: str, *, by: Member, at: datetime) -> int:
     """Close the business on these days; give how many were not closed yet. Raises WrongDays.
 
-    A clock that runs keeps its end, as with changed hours.
+    What a clock that runs has left in working time, it has left still, as with changed hours.
     """
     _in_order(first, last, workspace.local(at).date())
     days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
-    closed = _closed(workspace)
+    before = _as_it_is(workspace)
+    closed = before.closed
     new = [one for one in days if one.isoformat() not in closed]
     today = workspace.local(at).date().isoformat()
     if sum(day >= today for day in closed) + len(new) > MOST_HOLIDAYS:
         raise WrongDays(f"{MOST_HOLIDAYS} days to come can be closed at most; a promise to a lead must end some day.")
     if idle_year(workspace.hours, {*closed, *(one.isoformat() for one in new)}, workspace.local(at).date()):
         raise WrongDays("Then nobody would work here for a whole year, and no promise to a lead would come due.")
-    _keep(workspace, closed | {one.isoformat(): name for one in new})
+    _keep(workspace, closed | {one.isoformat(): name for one in new}, before, at)
     if new:
         shown = {"first": first.isoformat(), "last": last.isoformat()}
         audit(by, "holiday", name or first.isoformat(), at=at, workspace=workspace, **shown)
@@ -126,22 +128,23 @@ def close(workspace: Workspace, first: date, last: date, name: str, *, by: Membe
 @transaction.atomic
 def reopen(workspace: Workspace, day: str, *, by: Member, at: datetime) -> bool:
     """Open the business on a day, like 2026-12-25, that was to be closed; False where it was not."""
-    closed = _closed(workspace)
+    before = _as_it_is(workspace)
+    closed = dict(before.closed)
     name = closed.pop(day, None)
     if name is None:
         return False
     audit(by, "holiday taken back", name, at=at, workspace=workspace, day=day)
-    _keep(workspace, closed)
+    _keep(workspace, closed, before, at)
     return True
 
 
-def _closed(workspace: Workspace) -> dict[str, str]:
-    """The closed days as they are now, locked: two people may enter some at once."""
-    days: dict[str, str] = Workspace.objects.select_for_update().get(pk=workspace.pk).closed
-    return days
+def _as_it_is(workspace: Workspace) -> Workspace:
+    """The business as it is now, locked: two people may close days at once. Who writes rows beside it doesn't wait."""
+    return Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
 
 
-def _keep(workspace: Workspace, closed: dict[str, str]) -> None:
+def _keep(workspace: Workspace, closed: dict[str, str], before: Workspace, at: datetime) -> None:
     workspace.closed = dict(sorted(closed.items()))
     workspace.save(update_fields=["closed"])
     workspace.__dict__.pop("holidays", None)
+    follow_hours(before, workspace, at=at)

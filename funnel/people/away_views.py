@@ -157,7 +157,7 @@ def holidays(request: HttpRequest) -> HttpResponse:
                 form.refused(refusal)
                 status = refusal.status
             else:
-                said = f"Closed on {plural(made, 'day')} more. Clocks that run already keep their end."
+                said = f"Closed on {plural(made, 'day')} more. Clocks that run stand still on those days too."
                 messages.success(request, said if made else "These days were closed already.")
                 return redirect("holidays")
     today = timezone.localtime(at).date()

@@ -139,7 +139,7 @@ def business(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         form.add_error(None, refusal.sentence)
         return _page(request, status=refusal.status, form=form)
-    return _saved(request, "Saved. Clocks that run already keep their end.", "")
+    return _saved(request, "Saved. Clocks that run keep the working time they have left.", "")
 
 
 @require_POST

@@ -84,7 +84,10 @@ def test_a_page_done_again_knows_nothing_of_the_first_time(owner, browse, gate, 
     with gate(owner):
         (entry,) = AuditEntry.objects.filter(action="business changed")
     assert (entry.data["was"]["name"], entry.data["now"]["name"]) == ("First", "Second try")
-    assert client.get(reverse("business")).content.decode().count("Clocks that run already keep their end.") == 1
+    assert (
+        client.get(reverse("business")).content.decode().count("Clocks that run keep the working time they have left.")
+        == 1
+    )
 
 
 def test_a_lead_that_two_ask_for_is_given_once_however_often_it_is_tried(owner, rep, api, gate, work, ended):

@@ -149,7 +149,7 @@ def told(client):
     return client.get(reverse("me")).content.decode()
 
 
-def test_holidays_are_for_owner_and_manager_and_a_running_clock_keeps_its_end(rep, manager, ask, browse, gate):
+def test_holidays_are_for_owner_and_manager_and_a_running_clock_stands_still_on_them(rep, manager, ask, browse, gate):
     ask(rep)
     with gate(rep) as at:
         due = Handoff.objects.get().due_at
@@ -163,8 +163,7 @@ def test_holidays_are_for_owner_and_manager_and_a_running_clock_keeps_its_end(re
     ask(rep, "ben")
     with gate(rep):
         old, new = Handoff.objects.order_by("opened_at")
-        assert old.due_at == due
-        assert new.due_at > due
+        assert due < old.due_at <= new.due_at
     assert page.post(reverse("holiday-remove", args=[given["first"]])).status_code == 302
     assert page.post(reverse("holiday-remove", args=[given["first"]])).status_code == 404
     assert page.get(reverse("holidays")).content.decode().count("Winter") == 4
