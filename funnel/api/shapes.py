@@ -97,8 +97,9 @@ class Day:
         if value is None:
             return None
         try:
-            if isinstance(value, str) and len(value) == 10:
-                return date.fromisoformat(value)
+            # Python reads weeks too, like 2026-W47-2.
+            if isinstance(value, str) and (day := date.fromisoformat(value)).isoformat() == value:
+                return day
         except ValueError:
             pass
         raise ValueError("Write a date like 2026-11-17.")
@@ -237,7 +238,8 @@ class Shape:
                 errors[name] = str(wrong)
         wrong_inside = {name.partition(".")[0] for name in errors}
         for name in self.required:
-            if name not in wrong_inside and found.get(name) in (None, ""):
+            said = found.get(name)
+            if name not in wrong_inside and (said is None or (isinstance(said, str) and not said.strip())):
                 errors[name] = "This is needed."
         if errors:
             raise Invalid(errors)

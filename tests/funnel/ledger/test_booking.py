@@ -155,6 +155,14 @@ def test_what_can_t_be_booked_is_400_naming_the_field(body, field, lead, owner, 
         assert not Cost.objects.exists()
 
 
+@pytest.mark.parametrize("channel", ["", " ", None])
+def test_a_cost_is_spent_on_a_channel_that_has_a_name(channel, owner, api, gate):
+    answer = api(owner).post("costs/", {"channel": channel, "amount": "5"})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["channel"])
+    with gate(owner):
+        assert not Cost.objects.exists()
+
+
 def test_a_rep_reads_and_books_what_their_own_leads_brought(lead, owner, rep, other_rep, outsider, api, gate):
     mine = api(rep).post("revenue/", {"lead": str(lead.pk), "amount": "5", "external_id": "1"}).json()
     assert mine["holder"] == rep.email

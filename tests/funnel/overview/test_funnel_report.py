@@ -205,6 +205,7 @@ def test_an_empty_period_has_every_stage_and_no_group(by, owner, api):
         ("by=rep", "by"),
         ("since=2026-01-01", "since"),
         ("from=0000-01-01", "from"),
+        ("from=2026-W01-1", "from"),
     ],
 )
 def test_what_can_t_be_asked_is_400_naming_the_parameter(query, field, owner, api):
