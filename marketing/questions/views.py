@@ -17,7 +17,8 @@ from funnel.handoff import questions as verbs
 from funnel.handoff.models import Question
 from funnel.leads.identity import Refused
 from funnel.overview.known import Known
-from funnel.overview.paging import beyond, cursor, read
+from funnel.overview.ranking import Choice, listed
+from funnel.overview.rows import UNKNOWN, basis_in_force, grades_of
 from funnel.templatetags.words import plural
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
@@ -49,21 +50,23 @@ def _list(request: Any, *, status: int = 200, tried: AnswerForm | None = None, p
     if kind not in KINDS:
         raise BadRequest("There is no such list.")
     found = Question.objects.select_related("lead", "asked_by__user", "answered_by__user")
-    if kind:
-        found = found.filter(answered_at__isnull=False).order_by("-asked_at", "-id")
-    else:
-        found = found.open().order_by("asked_at", "id")
-    if seen := read(f"questions{kind}", request.GET.get("after", ""), 2):
-        found = found.filter(beyond("asked_at", "pk", seen, falling=bool(kind)))
-    rows = list(found[: PAGE + 1])
-    shown = rows[:PAGE]
-    after = cursor(f"questions{kind}", shown[-1].asked_at.isoformat(), shown[-1].pk) if len(rows) > PAGE else ""
+    found, own = (found.filter(answered_at__isnull=False), "-asked_at") if kind else (found.open(), "asked_at")
+    choice, after = Choice.of(request.GET), request.GET.get("after", "")
+    by: Any = {"basis": basis_in_force(), "at": request.at}
+    shown, following = listed(choice, found, own, kind=f"questions{kind}", after=after, size=PAGE, **by)
+    grades = grades_of([one.lead_id for one in shown], **by)
     may_answer = may(request.member, "campaigns.change")
     context = {
-        "rows": [(one, _form(one, tried, pk) if may_answer and not kind else None) for one in shown],
-        "kinds": [(label, f"?is={name}" if name else "?", name == kind) for name, label in KINDS.items()],
+        "rows": [
+            (one, grades.get(one.lead_id, UNKNOWN), _form(one, tried, pk) if may_answer and not kind else None)
+            for one in shown
+        ],
+        "kinds": [(label, choice.query(**{"is": name}) or "?", name == kind) for name, label in KINDS.items()],
         "kind": kind,
-        "next_url": f"?is={kind}&after={after}" if after else "",
+        "asked": choice,
+        "own": "Newest" if kind else "Longest waiting",
+        "unbanded_url": choice.query(**{"is": kind, "band": ""}) or "?",
+        "next_url": choice.query(**{"is": kind, "after": following}) if following else "",
         "tried": tried,
     }
     return render(request, "marketing/questions.html", context, status=status)

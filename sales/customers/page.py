@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.ledger.models import Revenue
-from funnel.overview.paging import PAGE, beyond, cursor, read
-from funnel.overview.rows import next_of
+from funnel.overview.paging import PAGE
+from funnel.overview.ranking import Choice, listed
+from funnel.overview.rows import UNKNOWN, basis_in_force, grades_of, next_of
 from funnel.workspaces.models import SELLERS, Member
 from sales.deals.models import Deal, DealStage
 from sales.deals.page import deals_of, may_open
@@ -21,7 +22,7 @@ BOOKED = 50
 
 
 def list_of(request: HttpRequest) -> dict[str, Any]:
-    """One page of customers, the latest first: deals won, what they brought, what is next, with whom."""
+    """One page of customers: deals won, what they brought, what is next, with whom, and both scores."""
     member: Member = request.member  # type: ignore[attr-defined]
     words, mine = request.GET.get("q", "").strip()[:200], request.GET.get("is") == "mine"
     rows = Lead.objects.visible_to(member).filter(stage=Stage.CUSTOMER, customer_since__isnull=False)
@@ -29,12 +30,12 @@ def list_of(request: HttpRequest) -> dict[str, Any]:
         rows = rows.filter(holder=member)
     if words:
         rows = rows.found_by(words)
-    after = read("customers", request.GET.get("after", ""), 2)
-    if after:
-        rows = rows.filter(beyond("customer_since", "id", after, falling=True))
-    found = list(rows.select_related("holder__user").order_by("-customer_since", "-id")[: PAGE + 1])
-    more, found = len(found) > PAGE, found[:PAGE]
+    asked, after = Choice.of(request.GET), request.GET.get("after", "")
+    by: Any = {"basis": basis_in_force(), "at": request.at}  # type: ignore[attr-defined]
+    rows = rows.select_related("holder__user")
+    found, following = listed(asked, rows, "-customer_since", kind="customers", after=after, size=PAGE, **by)
     ids = [lead.pk for lead in found]
+    grades = grades_of(ids, **by)
     won = dict(
         Deal.objects.filter(lead__in=ids, stage=DealStage.WON).order_by().values_list("lead").annotate(many=Count("pk"))
     )
@@ -46,11 +47,16 @@ def list_of(request: HttpRequest) -> dict[str, Any]:
         .annotate(sum=Sum("base_amount"))
     )
     steps = next_of(ids)
-    query = ("is=mine&" if mine else "") + (f"q={words}&" if words else "")
-    place = cursor("customers", found[-1].customer_since.isoformat(), found[-1].pk) if more else ""
+    here = {"q": words, "is": "mine" if mine else ""}
     return {
         "rows": [
-            {"lead": lead, "won": won.get(lead.pk, 0), "brought": brought.get(lead.pk), "next": steps.get(lead.pk, "")}
+            {
+                "lead": lead,
+                "grade": grades.get(lead.pk, UNKNOWN),
+                "won": won.get(lead.pk, 0),
+                "brought": brought.get(lead.pk),
+                "next": steps.get(lead.pk, ""),
+            }
             for lead in found
         ],
         "words": words,
@@ -58,8 +64,13 @@ def list_of(request: HttpRequest) -> dict[str, Any]:
         "sells": member.role in SELLERS,
         "only_own": member.role == "rep",
         "currency": request.workspace.currency,  # type: ignore[attr-defined]
-        "next_url": f"?{query}after={place}" if more else "",
-        "is_first": after is None,
+        "asked": asked,
+        "says": f"Who bought, {asked.order_words or 'the latest first'}.",
+        "everybody_url": asked.query(q=words) or "?",
+        "mine_url": asked.query(**here | {"is": "mine"}),
+        "unbanded_url": asked.query(**here | {"band": ""}) or "?",
+        "next_url": asked.query(**here | {"after": following}) if following else "",
+        "is_first": not after,
     }
 
 

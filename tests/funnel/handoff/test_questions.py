@@ -120,6 +120,6 @@ def test_the_list_goes_on_by_key_and_costs_the_same_for_one_and_for_fifty(lead, 
     answer, many = asked()
     assert many <= few
     rest = client.get(reverse("marketing:questions") + answer.context["next_url"])
-    shown = [one.words for one, _ in [*answer.context["rows"], *rest.context["rows"]]]
+    shown = [one.words for one, *_ in [*answer.context["rows"], *rest.context["rows"]]]
     assert shown == [f"Question {number:03}" for number in range(60)]
     assert client.get(reverse("marketing:questions") + "?after=rubbish").status_code == 400

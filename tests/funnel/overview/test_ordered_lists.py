@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from funnel.handoff import actions as handoff
+from funnel.handoff import questions
 from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.actions import touch
 from funnel.leads.models import Lead
@@ -17,6 +18,8 @@ from funnel.workspaces.models import Member
 from marketing.campaigns.models import Campaign
 from marketing.nurture import actions as nurture
 from marketing.nurture.models import Step, Stop
+from sales.close import actions as close
+from sales.deals import actions as deals
 from tests.conftest import make_member
 from tests.funnel.overview.people import came
 from tests.funnel.overview.test_leads import MORE
@@ -24,7 +27,8 @@ from tests.funnel.overview.test_leads import MORE
 # On the page of handoffs: who waits to be taken, for a go, isn't spoken to, is with nobody active, or was given back.
 HANDOFFS = ("waits", "go", "silent", "held", "returned")
 NURTURE = {"nurture": "", "nurture-ended": "ended", "nurture-back": "back"}
-LISTS = ("/sales/mine/", "campaign", "changed", "given-back", *HANDOFFS, *NURTURE)
+QUESTIONS = {"questions": "", "questions-answered": "answered"}
+LISTS = ("/sales/mine/", "/sales/customers/", "campaign", "changed", "given-back", *HANDOFFS, *NURTURE, *QUESTIONS)
 PEOPLE = ("Ada", "Ben", "Cleo", "Dot", "Eve")
 
 
@@ -33,8 +37,9 @@ def lists(owner, rep, gate, browse, work, monkeypatch):
     """Five people, the later the busier, the last two without a company; each list of them, and two to a page."""
     for paged in ("sales.queue.mine", "marketing.campaigns.views", "funnel.overview.rules_change"):
         monkeypatch.setattr(f"{paged}.PAGE", 2)
-    for paged in ("marketing.nurture.views", "marketing.reports.given_back"):
+    for paged in ("marketing.nurture.views", "marketing.reports.given_back", "marketing.questions.views"):
         monkeypatch.setattr(f"{paged}.PAGE", 2)
+    monkeypatch.setattr("sales.customers.page.PAGE", 2)
     monkeypatch.setattr("funnel.overview.handoffs.GIVEN", 2)
 
     def opened(address):
@@ -46,7 +51,7 @@ def lists(owner, rep, gate, browse, work, monkeypatch):
                 for _ in range(number + 1):
                     touch(lead, "page_view", at=at)
         work()
-        if address in ("waits", "silent", "held", "returned", "given-back", "/sales/mine/"):
+        if address in ("waits", "silent", "held", "returned", "given-back", "/sales/mine/", *QUESTIONS):
             with gate(owner) as at:
                 handoff.open_for(leads, why={one.pk: "." for one in leads}, workspace=rep.workspace, at=at)
         if address == "waits":
@@ -67,6 +72,17 @@ def lists(owner, rep, gate, browse, work, monkeypatch):
                 if address == "silent":
                     Handoff.objects.update(contact_due_at=at - timedelta(days=1))
                 Member.objects.filter(pk=gone.pk).update(active=False)
+        elif address == "/sales/customers/":
+            with gate(owner) as at:
+                for lead in leads:
+                    close.win(deals.open_deal(lead, by=rep, at=at, title="Roof", amount=100), by=rep, at=at)
+        elif address in QUESTIONS:
+            with gate(owner) as at:
+                for lead in leads:
+                    one = questions.ask(lead, "How big is the roof?", by=owner, at=at)
+                    if address == "questions-answered":
+                        questions.answer(one, "Forty square metres", by=owner, at=at)
+            return f"{reverse('marketing:questions')}?is={QUESTIONS[address]}"
         elif address in NURTURE:
             with gate(owner) as at:
                 sequence = nurture.sequence_of(owner.workspace, at=at)
