@@ -148,7 +148,8 @@ def rule_move(request: Any, part: str, key: str) -> HttpResponse:
         listed.pop(place)
     if listed == rules[part]:
         return redirect(f"{reverse('rules')}#{part}")
-    return _saved(request, {**rules, part: listed}, part)
+    # Whoever moves a rule moves it on: the page comes back with it open.
+    return _saved(request, {**rules, part: listed}, part if to == "away" else f"{part}-{key}")
 
 
 @require_POST

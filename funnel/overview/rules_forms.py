@@ -39,6 +39,11 @@ TAKES = {
     "range": {"takes": "range"},
 }
 PROGRAM = "program"
+# What is said where several lines are written for what takes one.
+SINGLE = {
+    "is": "Write one value here. For several, one per line, choose “is one of”.",
+    "contains": "Write one thing here, on one line. For another, add a rule.",
+}
 NUMBER = {"invalid": "Write a whole number.", "required": "Write a whole number."}
 
 
@@ -154,6 +159,9 @@ class FitForm(RuleForm):
         """Ask for the field first: what it is to be is chosen of what it can be."""
         if "field" in self.errors:
             self.errors.pop("when", None)
+        given = self.cleaned_data
+        if given.get("when") in SINGLE and len(lines_of(given.get("value", ""))) > 1:
+            self.add_error("value", SINGLE[given["when"]])
         return super().clean()
 
     def place(self, name: str) -> str:

@@ -51,7 +51,9 @@ def test_a_rule_is_added_changed_moved_and_taken_away(marketer, gate, browse):
     assert 'value="12"' in text(page.get(address))
     page.post(address, FIT | {"points": "-5"})
     assert draft(gate, marketer)["fit"][-1]["points"] == -5
-    page.post(reverse("rule-move", args=["fit", key]), {"to": "up"})
+    moved = page.post(reverse("rule-move", args=["fit", key]), {"to": "up"})
+    assert moved.url == f"/rules/#fit-{key}", "a browser opens what holds it, to be moved on"
+    assert f'class="rule-edit" id="fit-{key}"' in text(page.get("/rules/"))
     assert draft(gate, marketer)["fit"][-2]["key"] == key
     page.post(reverse("rule-move", args=["fit", key]), {"to": "away"})
     assert key not in {rule["key"] for rule in draft(gate, marketer)["fit"]}
@@ -103,6 +105,8 @@ def test_rules_over_events_and_over_fields_of_ones_own(marketer, gate, browse):
         ("fit", {"points": "99999999999999999999"}, "Give at most 300 points"),
         ("fit", {"points": "0"}, "A rule without points changes nothing."),
         ("fit", {"value": ""}, "Write what to compare with"),
+        ("fit", {"value": "farm\ndairy"}, "Write one thing here, on one line."),
+        ("fit", {"when": "is", "value": "a@b.example\r\nc@b.example"}, "For several, one per line, choose"),
         ("fit", {"field": "workspace_id"}, "Choose one from the list."),
         ("fit", {"field": "name", "when": "business"}, "Only an e-mail address is at a domain."),
         ("fit", {"when": "range", "low": "1"}, "Only a number or a date"),
