@@ -10,6 +10,7 @@ import pytest
 
 from funnel.leads.models import FieldDefinition
 from funnel.overview.rules_forms import FitForm
+from tests.browser import PATIENCE
 from tests.pages.conftest import BUILT, ROOT
 
 pytestmark = [
@@ -79,7 +80,7 @@ def open_page(chromium, site):
         windows.append(window)
         window.route("**/*", site)
         page = window.new_page()
-        page.set_default_timeout(5_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(path)
@@ -92,11 +93,10 @@ def open_page(chromium, site):
     assert [line for line in said if not any(words in line for words in refused)] == []
 
 
-def becomes(page, expression, wanted):
+def becomes(page, expression, wanted, left=PATIENCE // 100):
     """Wait for a value; Playwright's own waiting evaluates text in the page, which the policy bars."""
-    for _ in range(50):
-        if page.evaluate(expression) == wanted:
-            return
+    while page.evaluate(expression) != wanted and left:
+        left -= 1
         page.wait_for_timeout(100)
     assert page.evaluate(expression) == wanted
 
