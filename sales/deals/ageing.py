@@ -9,6 +9,7 @@ from statistics import median
 from django.db.models import Q
 
 from funnel.outbox.models import Event
+from funnel.templatetags.words import number
 from sales.deals.models import OPEN, DealStage
 
 # From fewer deals nobody can say what is usual; older ones say little about today.
@@ -33,9 +34,10 @@ def usual_stay() -> dict[str, timedelta]:
     return {stage: timedelta(seconds=median(found)) for stage, found in stays.items() if len(found) >= ENOUGH}
 
 
-def in_days(stay: timedelta) -> float:
-    """A stay in days, to the half."""
-    return round(2 * (stay / DAY)) / 2
+def in_days(stay: timedelta) -> str:
+    """A stay in days, to the half, in words."""
+    days = round(2 * (stay / DAY)) / 2
+    return "under half a day" if not days else f"{number(days)} day{'' if days == 1 else 's'}"
 
 
 def latest_in_time(stage: str, usual: dict[str, timedelta], at: datetime) -> datetime | None:

@@ -158,7 +158,7 @@ class Board:
         column = Column(
             stage,
             Worth(self.home) if goes_on else self._worth(stage=stage, asked=True),
-            f"Usually {_days(in_days(usual))}" if usual is not None else "",
+            f"Usually {in_days(usual)}" if usual is not None else "",
             [self._card(deal, line) for deal in deals],
             is_first=not after,
         )
@@ -173,7 +173,7 @@ class Board:
         here = max(self.at - deal.stage_since, timedelta()) // DAY
         says = f"{plural(here, 'day')} here" if here else "Here since today"
         if is_late:
-            says = f"{plural(here, 'day')}, usual is {number(in_days(self.usual[deal.stage]))}"
+            says = f"{plural(here, 'day')} here, usually {in_days(self.usual[deal.stage])}"
         return Card(deal, "", says, is_late, may_change(self.member, deal))
 
     def filters(self) -> list[dict[str, Any]]:
@@ -237,10 +237,6 @@ class Board:
 def may_change(member: Member, deal: Deal) -> bool:
     """Whether the member may move and change the deal: one's own, for owner and manager every one."""
     return member.leads_others or (member.role == "rep" and deal.holder_id == member.pk)
-
-
-def _days(days: float) -> str:
-    return "under half a day" if not days else f"{number(days)} day{'' if days == 1 else 's'}"
 
 
 def _many_for(worth: Worth) -> str:

@@ -49,7 +49,7 @@ def page_of(request: HttpRequest, deal: Deal) -> dict[str, Any]:
         "may_undo": allowed and deal.undo_until is not None and at <= deal.undo_until,
         "onward": [stage for stage in OPEN if stage != deal.stage] if deal.is_open else [],
         "days_here": max((at - deal.stage_since) // DAY, 0),
-        "usual": in_days(usual[deal.stage]) if deal.stage in usual else None,
+        "usual": in_days(usual[deal.stage]) if deal.stage in usual else "",
         "is_late": line is not None and deal.stage_since < line,
         "next_step": next_of([lead.pk]).get(lead.pk, ""),
         "others": list(

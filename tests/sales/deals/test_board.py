@@ -88,11 +88,25 @@ def test_past_twice_the_usual_the_card_says_so_where_enough_went_on(enough, rep,
         Deal.objects.filter(pk=stays.pk).update(stage_since=at - timedelta(days=7))
         Deal.objects.filter(pk=fresh.pk).update(stage_since=at - timedelta(days=5))
     page = board(browse(rep))
-    assert ("7 days, usual is 3" in page) is enough
+    assert ("7 days here, usually 3 days" in page) is enough
     assert ("Usually 3 days" in page) is enough
     assert "5 days here" in page
     if enough:
         assert cards(board(browse(rep), "?is=late")) == [str(stays.pk)]
+
+
+def test_where_most_go_on_within_hours_the_deal_says_so_in_words(rep, browse, gate, deal_with):
+    for n in range(ENOUGH):
+        went = deal_with(rep, f"Gone {n}")
+        with gate(rep) as at:
+            deals.move(went, DealStage.DEMO, by=rep, at=at)
+    stays, late = deal_with(rep, "Ann Bell"), deal_with(rep, "Bob Ray")
+    with gate(rep) as at:
+        Deal.objects.filter(pk=late.pk).update(stage_since=at - timedelta(days=2))
+    client = browse(rep)
+    assert "Here since today, usually under half a day<" in client.get(f"/sales/deals/{stays.pk}/").content.decode()
+    assert "2 days here, usually under half a day<" in client.get(f"/sales/deals/{late.pk}/").content.decode()
+    assert "2 days here, usually under half a day" in board(client)
 
 
 def test_a_column_goes_on_by_key_and_holds_every_card_once(rep, other_rep, browse, deal_with):
