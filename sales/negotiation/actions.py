@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from funnel.leads.identity import Refused
 from funnel.mail import actions as mail
@@ -25,6 +25,7 @@ from sales.negotiation.document import digest_of, in_words, write
 from sales.negotiation.links import token_of
 from sales.negotiation.models import Product, Quote, QuoteCounter, QuoteLine, QuoteVersion, State
 from sales.negotiation.reckoning import fits, net_of, reckon
+from sales.queue.models import Task
 
 MOST_LINES = 100
 MINUTE = timedelta(minutes=1)
@@ -189,6 +190,9 @@ def send(version: QuoteVersion, *, by: Member, at: datetime, to: str | None = No
         quote.save(update_fields=["year", "number"])
     for before in quote.versions.filter(state=State.SENT):
         before.move(State.SUPERSEDED, at=at, decided_at=at)
+    # What an earlier version's answer asked for is done by this one.
+    left = Q(what__startswith=f"{quote.name} declined ") | Q(what__startswith=f"{quote.name} ended ")
+    Task.objects.open().filter(left, lead=deal.lead_id).update(done_at=at)
     now.ends_at = end_of(now.valid_until, workspace)
     document = write(now, lines, at)
     address = (to if to is not None else deal.lead.email) if by_mail else ""

@@ -180,6 +180,9 @@ def _steps_about(quote: Quote) -> Any:
 def _tell(version: QuoteVersion, event: Event, how: str, *, what: str, at: datetime, words: str, **also: Any) -> None:
     """Put it on the rep's desk at once, and mail it."""
     deal = version.quote.deal
+    if how != "asked":
+        # The call was to bring about what has come now.
+        Task.objects.open().filter(lead=deal.lead_id, what=CALL.format(version.quote)).update(done_at=at)
     rep = _rep(deal)
     if rep is None:
         return

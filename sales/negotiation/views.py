@@ -156,10 +156,10 @@ def _remind(request: HttpRequest, version: QuoteVersion, form: SendForm, when: s
     by, at = _member(request), request.at  # type: ignore[attr-defined]
     planned = Task.objects.open().filter(lead=lead, what=step.what).first()
     try:
-        if planned is not None:
-            queue.move(planned, step, by=by, at=at)
-        else:
+        if planned is None:
             queue.plan(lead, step, by=by, at=at)
+        elif planned.due_at != step.due_at:
+            queue.move(planned, step, by=by, at=at)
     except Refusal:
         return ""
     return f" Next: call on {day(form.days[when])}."

@@ -129,6 +129,28 @@ def test_declining_needs_a_reason_and_keeps_the_words(version, rep, visit, gate)
     assert "You declined this quote" in visit.get(path_of(version)).content.decode()
 
 
+def test_an_answer_ends_the_call_about_the_quote_and_a_new_version_what_a_no_asked_for(
+    drafted, rep, browse, visit, gate
+):
+    version = drafted(rep)
+    client, send = browse(rep), reverse("sales:quote-send", args=[version.quote_id])
+    client.post(send, {"to": "", "remind": "soon"})
+    with gate(rep):
+        first = QuoteVersion.objects.whole().get()
+    name = first.quote.name
+    assert f"Call about {name}" in open_steps(gate, rep)
+    visit.post(f"{path_of(first)}decline/", {"reason": "price"})
+    assert open_steps(gate, rep) == [f"{name} declined (the price): call, or give the deal up"]
+    client.post(reverse("sales:quote-change", args=[version.quote_id]))
+    client.post(send, {"to": "", "remind": "soon"})
+    assert open_steps(gate, rep) == [f"Call about {name}"]
+    with gate(rep):
+        second = QuoteVersion.objects.whole().get(number=2)
+    visit.post(path_of(second), YES | {"agree": "2"})
+    (step,) = open_steps(gate, rep)
+    assert "win the deal" in step
+
+
 def test_a_question_reaches_the_rep_and_leaves_the_quote_open(version, rep, visit, gate):
     assert visit.post(f"{path_of(version)}ask/", {"q": " "}).status_code == 422
     answer = visit.post(f"{path_of(version)}ask/", {"q": "Is the charger included? {{7*7}}"})

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from funnel.mail.models import Message
+from funnel.outbox.models import Event
 from funnel.workspaces.models import Workspace
 from sales.close import actions as close
 from sales.deals import actions as deals
@@ -227,6 +228,11 @@ def test_a_new_version_moves_the_call_about_the_quote_and_makes_no_second_one(dr
     assert "Next: call on" in client.post(send, {"to": "", "remind": "end"}, follow=True).content.decode()
     ((moved, end),) = calls()
     assert (moved, end > soon) == (task, True)
+    client.post(reverse("sales:quote-change", args=[version.quote_id]))
+    client.post(send, {"to": "", "remind": "end"})
+    with gate(rep):
+        assert Event.objects.filter(kind="next_step_moved").count() == 1, "to where it stands nothing is moved"
+    assert calls() == [(task, end)]
 
 
 def test_a_colleague_reads_the_quote_and_changes_nothing(sent, drafted, rep, other_rep, manager, browse, gate):
