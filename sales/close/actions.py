@@ -12,7 +12,7 @@ from django.db import transaction
 from funnel.handoff.actions import FAR, TOO_FAR
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
-from funnel.leads.stages import Stage
+from funnel.leads.stages import SALES, Stage
 from funnel.ledger import actions as ledger
 from funnel.ledger.models import Revenue
 from funnel.outbox.actions import record
@@ -23,7 +23,9 @@ from sales.deals.actions import follow, locked
 from sales.deals.models import Deal, DealStage, LostReason
 from sales.demos.handing import cancel_with_lead
 from sales.demos.models import Demo, DemoState
+from sales.queue.actions import NextStep, plan_for
 
+CALL_AGAIN = "Call again: promised for this day"
 REASONS = Path(__file__).parent / "reasons.json"
 
 
@@ -112,6 +114,7 @@ def lose(
 ) -> Deal:
     """Lose a deal with a reason; the lead cools as the reason says, or comes back on the promised day `until`.
 
+    With another deal open it stays with sales, where its holder has a step for the promised day.
     Where that makes the lead lost, its demos to come are cancelled. Lost before stays as it is. Raises AlreadyWon,
     Refused for a day that has passed or is too far, NotYourDeal.
     """
@@ -139,6 +142,9 @@ def lose(
         },
         due={"cool": cool or at},
     )  # fmt: skip
+    if until is not None and now.lead.stage in SALES:
+        step = NextStep(CALL_AGAIN, until, remind_at=until)
+        plan_for(now.lead.holder or now.holder, now.lead, step, by=by, at=at)
     if now.lead.stage == Stage.LOST:
         cancel_with_lead(now.lead, reason.name, by=by, at=at)
     return now

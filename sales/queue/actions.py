@@ -90,10 +90,15 @@ def log_call(
 @transaction.atomic
 def plan(lead: Lead, step: NextStep, *, by: Member, at: datetime) -> Task:
     """Plan the next step for whoever has the lead; its reminder is an effect due then."""
+    return plan_for(_theirs(lead, by), lead, step, by=by, at=at)
+
+
+def plan_for(holder: Member, lead: Lead, step: NextStep, *, by: Member, at: datetime) -> Task:
+    """Plan a step for a holder, inside the verb of somebody who may."""
     task = Task.objects.create(
         workspace_id=lead.workspace_id,
         lead=lead,
-        holder=_theirs(lead, by),
+        holder=holder,
         what=step.what,
         due_at=step.due_at,
         all_day=step.all_day,

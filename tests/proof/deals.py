@@ -8,6 +8,8 @@ from uuid import UUID
 from tests.proof.letters import Letters
 from tests.proof.people import DAY, OPEN, SALES, No, Person, Sale, Step
 
+CALL_AGAIN = "Call again: promised for this day"
+
 
 class Deals(Letters):
     """What becomes of deals, and of a person by them; `kept` is who has which company."""
@@ -105,6 +107,9 @@ class Deals(Letters):
             raise
         if until and person.stage == "customer":
             person.cool = until
+        if until and person.stage in SALES and person.holder:
+            person.steps.append(Step(person.holder, CALL_AGAIN, until))
+            self.owes.append(("prompt", person.pk, until))
         if person.stage == "lost":
             self.cancel_all(person, at)
         self.owes += [("cool", person.pk, cool or at), ("quote_settle", person.pk, at)]

@@ -10,8 +10,11 @@ from django.utils import timezone
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.ledger.models import Revenue
+from funnel.mail.models import Message
 from sales.close import actions as close
+from sales.deals import actions as deals
 from sales.deals.models import Deal, LostReason
+from sales.queue.models import Task
 
 
 def row(gate, deal):
@@ -108,6 +111,36 @@ def test_a_loss_ends_the_deal_and_the_promised_day_brings_the_lead_back(rep, bro
     answer = client.post(f"/sales/deals/{deal.pk}/lost/", {"reason": "price"})
     assert (answer.status_code, "This deal is won. Undo that first." in answer.content.decode()) == (409, True)
     assert booked(gate, rep) == [50_00]
+
+
+def test_with_another_deal_open_who_has_the_lead_is_to_call_on_the_promised_day(
+    rep, other_rep, manager, browse, gate, deal_with, work
+):
+    deal = deal_with(rep)
+    with gate(rep) as at:
+        deals.open_deal(deal.lead, by=manager, at=at, title="Battery")
+    client = browse(rep)
+    assert "It becomes a next step." in client.get(f"/sales/deals/{deal.pk}/lost/").content.decode()
+    client.post(f"/sales/deals/{deal.pk}/lost/", {"reason": "later", "until": days(30)})
+    with gate(rep):
+        step = Task.objects.get()
+        assert (step.holder, step.what) == (rep, "Call again: promised for this day")
+        assert timezone.localtime(step.due_at).date().isoformat() == days(30)
+        assert Lead.objects.get().stage == "qualified"
+    assert "Call again: promised for this day" in client.get("/sales/").content.decode()
+    work(step.due_at + timedelta(minutes=1))
+    with gate(rep):
+        assert Message.objects.get(kind="task").to_email == rep.email
+        assert not Handoff.objects.exists(), "sales has them already"
+
+
+def test_without_a_promised_day_a_loss_beside_another_deal_plans_nothing(rep, browse, gate, deal_with):
+    deal = deal_with(rep)
+    with gate(rep) as at:
+        deals.open_deal(deal.lead, by=rep, at=at, title="Battery")
+    browse(rep).post(f"/sales/deals/{deal.pk}/lost/", {"reason": "price"})
+    with gate(rep):
+        assert not Task.objects.exists()
 
 
 def test_a_page_that_stands_there_gets_the_sheet_alone(rep, browse, deal_with):
