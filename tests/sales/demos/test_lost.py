@@ -36,8 +36,8 @@ def test_a_lost_deal_cancels_the_demo_to_come_and_the_lead_is_told(shown, rep, b
     sheet = reverse("sales:deal-lost", args=[shown.deal_id])
     with gate(rep):
         on = when(shown.starts_at)
-    said = f"“<bdi>Site visit</bdi>” on {on} is cancelled, and they are told."
-    assert text(browse(rep).get(sheet)).count(" is cancelled, and they are told.") == 1
+    said = f"“<bdi>Site visit</bdi>” on {on} is cancelled."
+    assert text(browse(rep).get(sheet)).count(" is cancelled.") == 1
     assert said in text(browse(rep).get(sheet))
     assert states(gate, rep) == ["booked", "booked"]
     assert browse(rep).post(sheet, LOST).status_code == 302
