@@ -45,6 +45,7 @@ def home(request: Any) -> HttpResponse:
         for key, figures in summed(rows, CHANNEL).items()
     ]
     channels.sort(key=lambda row: (-row["figures"].leads, row["name"]))
+    new = list(Placement.objects.to_look_at().told()[: NEW_SHOWN + 1])
     context = {
         "period": period,
         "periods": PERIODS,
@@ -59,7 +60,8 @@ def home(request: Any) -> HttpResponse:
         "most": max((row["figures"].leads for row in channels), default=0),
         "back": told(back, at=request.at),
         "reasons": by_reason(back),
-        "new": list(Placement.objects.to_look_at().told()[:NEW_SHOWN]),
+        "new": new[:NEW_SHOWN],
+        "more_new": len(new) > NEW_SHOWN,
         "held": list(
             Submission.objects.held().order_by("-received_at").select_related("form").only("id", "form__name")[:1]
         ),

@@ -220,3 +220,19 @@ def test_a_question_is_added_and_the_page_says_that_it_is_published(owner: Any, 
     assert "Saved and published. Visitors see it now." in answer.content.decode()
     with gate(owner):
         assert [row["name"] for row in Form.objects.get().fields] == ["email", "company"]
+
+
+def test_more_new_names_than_are_shown_are_spoken_of(marketer: Any, gate: Any, work: Any, browse: Any) -> None:
+    def said(many: int) -> tuple[int, bool]:
+        with gate(marketer) as at:
+            receive(
+                marketer.workspace,
+                [Capture(email=f"a{n}@x.example", channel="radio", placement=f"p{n}") for n in range(many)],
+                at=at - timedelta(seconds=1),
+            )
+        work()
+        page = browse(marketer).get(reverse("marketing:home")).content.decode()
+        return page.count("A new name came in"), "More new names came in" in page
+
+    assert said(3) == (3, False)
+    assert said(5) == (3, True)
