@@ -280,8 +280,8 @@ MAIL_LINKS: dict[str, str] = {
 MAIL_BULK = {"nurture": "marketing.nurture.letters.BULK", "nurture-test": "marketing.nurture.letters.TEST"}
 # Why a letter may not go any more, by kind: (message) -> a sentence, blank where it may; asked until the line is open.
 MAIL_WHY_NOT = {
-    "demo-missed": "sales.demos.letters.why_not", "nurture": "marketing.nurture.letters.why_not",
-    "quote": "sales.negotiation.links.why_not",
+    **dict.fromkeys(("demo-missed", "demo-reminder", "demo-rep-reminder"), "sales.demos.letters.why_not"),
+    "nurture": "marketing.nurture.letters.why_not", "quote": "sales.negotiation.links.why_not",
 }  # fmt: skip
 # What letters carry, by kind: (message) -> funnel.mail.files.File rows.
 MAIL_FILES: dict[str, str] = {

@@ -23,8 +23,9 @@ from sales.demos.models import Demo, DemoState
 
 TO_LEAD = {"demo_booked": "demo-booked", "demo_moved": "demo-moved", "demo_cancelled": "demo-cancelled"}
 HEADS = {"demo_booked": "Demo booked", "demo_moved": "Demo moved", "demo_cancelled": "Demo cancelled"}
-# Why nobody is invited again.
+# Why nobody is invited again, or reminded.
 HELD = "Not sent: the demo was held after all."
+CHANGED = "Not sent: the demo was moved, cancelled or noted meanwhile."
 
 
 def zone_words(zone: str) -> str:
@@ -139,9 +140,12 @@ def link(message: Message) -> str:
 
 
 def why_not(message: Message) -> str:
-    """Why the letter to who missed a demo may not go any more; settings.MAIL_WHY_NOT."""
-    missed = Demo.objects.filter(pk=message.context.get("demo"), state=DemoState.MISSED).exists()
-    return "" if missed else HELD
+    """Why the letter to who missed a demo, or a reminder of one, may not go any more; settings.MAIL_WHY_NOT."""
+    demo = Demo.objects.filter(pk=message.context.get("demo")).first()
+    if message.kind == "demo-missed":
+        return "" if demo and demo.state == DemoState.MISSED else HELD
+    holds = demo and demo.state == DemoState.BOOKED and demo.sequence == message.context["sequence"]
+    return "" if holds else CHANGED
 
 
 def files(message: Message) -> list[File]:

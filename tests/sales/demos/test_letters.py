@@ -182,3 +182,21 @@ def test_who_did_come_is_not_invited_again_though_their_letter_is_on_the_line(
     assert [to for to, _ in sink.taken if to == [demo.lead.email]] == []
     (letter,) = letters(rep, gate, "demo-missed")
     assert (letter.state, letter.error) == ("failed", "Not sent: the demo was held after all.")
+
+
+@pytest.mark.parametrize("change", ["move", "cancel", ""])
+def test_nobody_is_reminded_of_a_demo_that_changed_while_the_reminder_waited(change, rep, demo_of, gate, sink, work):
+    demo = demo_of(rep)
+    work()
+    due = demo.starts_at - timedelta(hours=23)
+    drain(at=due)
+    assert len(letters(rep, gate, "demo-reminder", "demo-rep-reminder")) == 2
+    with gate(rep) as at:
+        if change == "move":
+            demos.move(demo, {"starts_at": demo.starts_at + timedelta(days=7)}, by=rep, at=at)
+        elif change == "cancel":
+            demos.cancel(demo, by=rep, at=at)
+    work(due)
+    told = {(one.state, one.error) for one in letters(rep, gate, "demo-reminder", "demo-rep-reminder")}
+    because = "Not sent: the demo was moved, cancelled or noted meanwhile."
+    assert told == ({("failed", because)} if change else {("sent", "")})
