@@ -54,18 +54,20 @@ class Letters:
     def write(self, kind: str, person: Person, about: Mails | Demo | Quote) -> None:
         """Write to a person who has an address."""
         if "email" in person.known:
-            person.letters.append(Letter(kind, about))
+            person.letters.append(Letter(kind, about, about.sequence if isinstance(about, Demo) else 0))
             self.tells.append((kind, person.pk, None))
 
     def may_go(self, person: Person, letter: Letter) -> bool:
         """Whether a letter that was written may still go: marketing's may not in all that ends the mails, a quote only
-        while it is open, and an invitation to book again only to who did miss the demo.
+        while it is open, an invitation to book again only to who did miss the demo, a reminder only while that holds.
         """
         about = letter.about
         if isinstance(about, Mails):
             return about.state != "stopped" and not self.no_mails(person, about.since)
         if isinstance(about, Quote):
             return not about.over and about.sale.stage != "lost"
+        if letter.kind == "demo-reminder":
+            return (about.state, about.sequence) == ("booked", letter.sequence)
         return letter.kind != "demo-missed" or about.state == "missed"
 
     # ── nurture mails ──

@@ -134,6 +134,8 @@ class Letter:
 
     kind: str
     about: Mails | Demo | Quote
+    # Of a demo how often it had changed by then.
+    sequence: int = 0
     pk: UUID | None = None
     state: str = "queued"
     tries: int = 0

@@ -155,8 +155,8 @@ class Writing(Sales):
             )
 
     def meets(self, number: int, twice: bool) -> None:
-        """Somebody is reminded of a demo and misses it; they miss another, or that goes to a colleague, and ends as
-        they are given back.
+        """Somebody is reminded of a demo and misses it; they miss another whose reminder comes too late, or it goes to
+        a colleague, and ends as they are given back.
         """
         person = self.person(number, lambda one: "email" in one.known and not one.customer)
         for hours in (3, 5) if twice else (3,):
@@ -166,6 +166,9 @@ class Writing(Sales):
             # Two ask for the same time.
             self._booked(self.person(number, lambda one: one is not person), self.owner, demo.starts)
             self.work()
+            if hours == 3:
+                self.passes(demo.starts - TICK)
+                self.post_goes("")
             self.passes(demo.starts)
             self._demo_went(person, demo, "missed", self.owner)
         self.work()
