@@ -94,6 +94,13 @@ class Camera:
             self.take(guest, "public-booking-confirm", linked(guest.page, booking, r"/b/[^/]+/confirm/.*"), scene)
         for name, path in rooms(owner.page).items():
             self.take(guest, f"public-{name}", path, scene)
+            self.take(guest, f"public-{name}-pdf", self.paper(guest, name, path), scene)
+
+    def paper(self, guest: Window, name: str, path: str) -> str:
+        """Keep a quote's PDF, and give the address by which Chromium shows the sheet alone."""
+        file = self.folder / f"{name}.pdf"
+        file.write_bytes(guest.page.request.get(f"{path}pdf/").body())
+        return f"{file.as_uri()}#toolbar=0&navpanes=0&view=Fit"
 
     def sheet(self) -> None:
         """Write the page that shows all, and pictures of it."""
