@@ -64,6 +64,9 @@ class Camera:
                 # What is fixed at the window's edge stands at the edge of the picture, not across its middle.
                 high = page.evaluate("document.documentElement.scrollHeight")
                 page.set_viewport_size({"width": width, "height": max(high, widths[width]["height"])})
+            if path.startswith("file:"):
+                # Chromium draws a sheet in a process of its own, and doesn't say when it stands there.
+                page.wait_for_timeout(2000)
             page.screenshot(path=self.folder / f"{name}-{width}-{theme}.png")
         page.set_viewport_size(WIDE)  # type: ignore[arg-type]
         page.emulate_media(color_scheme="light")
