@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 
 from funnel.bench.figures import Report, percentile
+from funnel.bench.load import meanwhile
 from funnel.bench.stage import CantMeasure, Stage, cookie
 from funnel.leads.models import Lead, LeadKey, Source
 from funnel.outbox.models import Effect, Event, Lane
@@ -33,6 +32,8 @@ from funnel.workspaces.uploads import Kept
 ROWS, LONGEST = 100_000, 1800.0
 MEMORY = 300.0
 RATE, QUIET = 10.0, 20.0
+# Seconds from look to look at how far it is: who looks takes time from what is measured.
+WATCHED = 0.25
 COUNTING = "its p95 beside a program that only counts"
 HEADER = "Customer no.,First name,Surname,E-mail,Phone,Company,Status,First contact,Source,City"
 
@@ -50,16 +51,15 @@ def bring_in(report: Report, stage: Stage, rows: int) -> None:
         with tenant(stage.workspace, write=True) as at:
             given = Columns(one, stage.owner, at=at).map() | {"City": "fields.city"}
             lists.choose(one, given, by=stage.owner, at=at)
-        with memory(stage) as peak:
-            looked = rows / _until(stage, one, State.LOOKED)
-            report.figure("rows looked through", looked, "rows/s")
+        looked = rows / _until(stage, one, State.LOOKED)
+        report.figure("rows looked through", looked, "rows/s")
+        with visitor.at_work() as busy:
             with tenant(stage.workspace, write=True) as at:
                 lists.begin(one, by=stage.owner, at=at)
-            with visitor.at_work() as busy:
-                began = time.perf_counter()
-                brought = rows / _until(stage, one, State.DONE)
-                _scored()
-                scored = rows / (time.perf_counter() - began)
+            began = time.perf_counter()
+            brought = rows / _until(stage, one, State.DONE)
+            _scored()
+            scored = rows / (time.perf_counter() - began)
         limit = _copied(stage, rows)
         what = (
             "COPY into the same tables" if not settings.SQLITE else "executemany into the same tables, 1,000 a commit"
@@ -67,8 +67,8 @@ def bring_in(report: Report, stage: Stage, rows: int) -> None:
         aim = None if settings.SQLITE else ("value", ">=", 2000.0)
         report.figure("rows brought in", brought, "rows/s", limit=limit, limit_what=what, aim=aim)
         report.figure("rows brought in, scored and judged", scored, "rows/s", limit=limit, limit_what=what)
-        if peak:
-            report.figure("the worker’s memory at most", max(peak), "MiB", aim=("value", "<=", MEMORY))
+        if peak := stage.most_resident("worker"):
+            report.figure("the worker’s memory at most", peak, "MiB", aim=("value", "<=", MEMORY))
         report.figure(
             f"a page of another business meanwhile, p95 of {len(busy)}", percentile(busy, 0.95), "ms", ms=busy,
             limit=percentile(quiet, 0.95), limit_what="its p95 before", aim=("ratio", "<=", 1.2),
@@ -91,39 +91,23 @@ class Visitor:
         with transaction.atomic():
             user = User.objects.create_user("other@bench.example", "x", name="Otto Other")
             owner = start_business("Other", owner=user, country="GB", time_zone="Europe/London", at=database_now())
-        self.workspace, self.rate = owner.workspace, RATE
-        self.headers = {"Cookie": cookie(user)}
-        self.port = stage.port
+        self.workspace, self.rate, self.port = owner.workspace, RATE, stage.port
+        self.path, self.body, self.headers = "/leads/", "", {"Cookie": cookie(user)}
 
     @contextmanager
     def at_work(self) -> Iterator[list[float]]:
-        """Open the page until the block ends; the list fills with the milliseconds of each, from when it was due."""
+        """Ask until the block ends; then the list fills with the milliseconds of each, from when it was due.
+
+        A process of its own does it: a thread of this one would wait for whoever watches here.
+        """
         ms: list[float] = []
-        ends = threading.Event()
-        thread = threading.Thread(target=self._run, args=(ms, ends))
-        thread.start()
-        try:
+        with meanwhile(
+            self.port, self.path, rate=self.rate, headers=self.headers, body=self.body, tag=uuid7().hex[-8:]
+        ) as seen:
             yield ms
-        finally:
-            ends.set()
-            thread.join()
-
-    def ask(self, wire: http.client.HTTPConnection) -> None:
-        """Send what is answered."""
-        wire.request("GET", "/leads/", headers=self.headers)
-
-    def _run(self, ms: list[float], ends: threading.Event) -> None:
-        wire = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        due = time.perf_counter()
-        while not ends.is_set():
-            self.ask(wire)
-            answer = wire.getresponse()
-            answer.read()
-            if answer.status not in (200, 303):
-                raise CantMeasure(f"Another business is answered {answer.status}.")
-            ms.append((time.perf_counter() - due) * 1000)
-            due = max(due + 1 / self.rate, time.perf_counter() - 1)
-            ends.wait(max(0.0, due - time.perf_counter()))
+        if seen["refused"]:
+            raise CantMeasure(f"Another business is answered {seen['refused']}.")
+        ms += seen["ms"]
 
 
 def _upload(stage: Stage, rows: int) -> Import:
@@ -160,7 +144,7 @@ def _until(stage: Stage, one: Import, state: State) -> float:
             return time.perf_counter() - began
         if now.state == State.UNREADABLE:
             raise CantMeasure(now.says)
-        time.sleep(0.05)
+        time.sleep(WATCHED)
     raise CantMeasure(f"The list is not {state} after {LONGEST:g} s.")
 
 
@@ -171,26 +155,7 @@ def _scored() -> None:
         with everywhere():
             if not Effect.objects.filter(state=Duty.DUE, lane=Lane.BULK).exists():
                 return
-        time.sleep(0.1)
-
-
-@contextmanager
-def memory(stage: Stage) -> Iterator[list[float]]:
-    """Watch the worker and all its processes; the list fills with MiB of the largest at each look."""
-    seen: list[float] = []
-    ends = threading.Event()
-
-    def watch() -> None:
-        while not ends.wait(0.25):
-            seen.append(max(stage.resident("worker"), default=0.0))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ends.set()
-        thread.join()
+        time.sleep(WATCHED)
 
 
 def _copied(stage: Stage, rows: int) -> float:

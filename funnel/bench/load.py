@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PROCESSES, CLIENTS = 2, 8
+PROCESSES, CLIENTS, LONGEST = 2, 8, 7200.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Stands in a body where each row needs something of its own.
 OWN = "@@"
@@ -53,9 +54,32 @@ def fetch(
     return _sent(plan, "", clients)
 
 
+@contextmanager
+def meanwhile(
+    port: int, path: str, *, rate: float, headers: dict[str, str], body: str = "", tag: str = ""
+) -> Iterator[dict[str, Any]]:
+    """One client who asks so many times a second until the block ends; what is given fills then as `send` gives it.
+
+    It GETs the address, or POSTs the body to it.
+    """
+    plan = {"port": port, "paths": [path], "apart": 1 / rate, "seconds": None, "headers": headers, "start": 0.0}
+    if body:
+        plan |= {"path": path, "body": body, "paths": [], "each": 0}
+    seen: dict[str, Any] = {}
+    running = _begun(plan, tag, 1)
+    try:
+        yield seen
+    finally:
+        seen |= _told(running)
+
+
 def _sent(plan: dict[str, Any], tag: str, clients: int) -> dict[str, Any]:
+    return _told(_begun(plan, tag, clients))
+
+
+def _begun(plan: dict[str, Any], tag: str, clients: int) -> list[subprocess.Popen[str]]:
     processes = min(PROCESSES, clients)
-    plan |= {"threads": clients // processes, "start": time.time() + 0.5}
+    plan = {"threads": clients // processes, "start": time.time() + 0.5} | plan
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "funnel.bench.load"],
@@ -65,13 +89,15 @@ def _sent(plan: dict[str, Any], tag: str, clients: int) -> dict[str, Any]:
     ]  # fmt: skip
     for number, process in enumerate(running):
         assert process.stdin is not None
-        process.stdin.write(json.dumps({**plan, "tag": f"{tag}{number}", "number": number}))
-        process.stdin.close()
+        print(json.dumps({**plan, "tag": f"{tag}{number}", "number": number}), file=process.stdin, flush=True)
+    return running
+
+
+def _told(running: list[subprocess.Popen[str]]) -> dict[str, Any]:
     told = []
     for process in running:
-        assert process.stdout is not None
-        told.append(json.loads(process.stdout.read()))
-        process.wait(30)
+        out, _ = process.communicate()
+        told.append(json.loads(out))
     refused: Counter[str] = Counter()
     for one in told:
         refused.update(one["refused"])
@@ -86,7 +112,7 @@ class Client:
     """One visitor with one connection."""
 
     def __init__(self, plan: dict[str, Any], number: int) -> None:
-        self.plan, self.tag, self.count = plan, f"{plan['tag']}x{number}x", 0
+        self.plan, self.tag, self.count, self.over = plan, f"{plan['tag']}x{number}x", 0, threading.Event()
         self.ms: list[float] = []
         self.refused: Counter[str] = Counter()
         self.first = plan["apart"] * number / plan["threads"]
@@ -100,8 +126,8 @@ class Client:
         """Send until the time is over."""
         time.sleep(max(0.0, self.plan["start"] - time.time()))
         began = time.perf_counter()
-        due, end = began + self.first, began + self.plan["seconds"]
-        while time.perf_counter() < end:
+        due, end = began + self.first, began + (self.plan["seconds"] or LONGEST)
+        while time.perf_counter() < end and not self.over.is_set():
             if self.plan["apart"]:
                 if due >= end:
                     break
@@ -173,12 +199,16 @@ class Client:
 
 
 def main() -> None:
-    """Read a plan, run its clients, write what they saw."""
-    plan = json.load(sys.stdin)
+    """Read a plan, run its clients for its time or until the pipe closes, write what they saw."""
+    plan = json.loads(sys.stdin.readline())
     clients = [Client(plan, number) for number in range(plan["threads"])]
     threads = [threading.Thread(target=one.run) for one in clients]
     for thread in threads:
         thread.start()
+    if not plan["seconds"]:
+        sys.stdin.read()
+        for one in clients:
+            one.over.set()
     for thread in threads:
         thread.join()
     refused: Counter[str] = Counter()

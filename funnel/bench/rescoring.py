@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
 from functools import partial
-from http.client import HTTPConnection
-from itertools import count
 from typing import Any
 
 from django.apps import apps
@@ -18,8 +16,7 @@ from django.db import connection
 
 from funnel.bench.doors import form
 from funnel.bench.figures import Report, percentile
-from funnel.bench.importing import COUNTING, Visitor, counting, memory
-from funnel.bench.load import OWN
+from funnel.bench.importing import COUNTING, WATCHED, Visitor, counting
 from funnel.bench.stage import CantMeasure, Stage
 from funnel.handoff.models import Handoff
 from funnel.leads.models import Source
@@ -55,8 +52,7 @@ def rescore(report: Report, stage: Stage, leads: int) -> None:
             ("the past judged again", lambda rules: rules | {"half_life_days": 21}, True, _judged, None),
         ):
             one = leads / _timed(stage, by_hand)
-            with memory(stage) as peak:
-                took, *meanwhile = other.watched(partial(_published, stage, change, again=again))
+            took, *meanwhile = other.watched(partial(_published, stage, change, again=again))
             report.figure(
                 f"{what}: leads filled and put in force", leads / took, "leads/s", limit=one,
                 limit_what="by one hand-written statement", aim=("ratio", ">=", 0.5),
@@ -65,7 +61,8 @@ def rescore(report: Report, stage: Stage, leads: int) -> None:
                 report.figure(
                     f"{what}: leads filled and put in force", leads / took, "leads/s", aim=("value", ">=", aim)
                 )
-            report.figure(f"{what}: the worker’s memory at most", max(peak), "MiB", aim=("value", "<=", MEMORY))
+            if peak := stage.most_resident("worker"):
+                report.figure(f"{what}: the worker’s memory at most", peak, "MiB", aim=("value", "<=", MEMORY))
             for told, ms, quiet, busy in zip(
                 ("a form of another business", "its way to a handoff"), meanwhile, before, beside, strict=True
             ):
@@ -83,14 +80,9 @@ class Neighbour(Visitor):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         with tenant(self.workspace):
-            self.path: str = apps.get_model("marketing", "Form").objects.get().path
-        self.words = form(stage.stamp(self.path))
+            self.path = apps.get_model("marketing", "Form").objects.get().path
+        self.body, self.rate = form(stage.stamp(self.path)), SENT
         self.headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        self.sent, self.rate = count(), SENT
-
-    def ask(self, wire: HTTPConnection) -> None:
-        """Send in the form of one more person."""
-        wire.request("POST", self.path, self.words.replace(OWN, f"n{next(self.sent)}"), self.headers)
 
     def watched(self, work: Callable[[], Any]) -> tuple[Any, list[float], list[float]]:
         """What the work gave, and the milliseconds of each form meanwhile, and of each on its way to a handoff."""
@@ -275,7 +267,7 @@ def _published(stage: Stage, change: Callable[[dict[str, Any]], dict[str, Any]],
         with tenant(stage.workspace):
             if changing.in_force().pk != before:
                 return time.perf_counter() - began
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise CantMeasure("The rules are not in force after an hour.")
 
 
@@ -287,4 +279,4 @@ def _settled(stage: Stage) -> None:
             events = Event.objects.filter(kind__in=("rules_tried", "rules_published", "rules_left")).values("pk")
             if not Effect.objects.filter(state=Duty.DUE, event__in=events).exists():
                 return
-        time.sleep(0.2)
+        time.sleep(WATCHED)

@@ -224,9 +224,9 @@ class Stage:
         time.sleep(2.1)
         return found[1] if found else ""
 
-    def resident(self, name: str) -> list[float]:
-        """MiB that each process of a part holds; nothing where the system doesn't say."""
-        return self._held(name, "status", "VmRSS:")
+    def most_resident(self, name: str) -> float:
+        """MiB that the largest process of a part held at most so far; 0 where the system doesn't say."""
+        return max(self._held(name, "status", "VmHWM:"), default=0.0)
 
     def together(self, name: str) -> float:
         """MiB that the processes of a part hold together, what they share counted once."""
