@@ -72,7 +72,7 @@ def send(effects: list[Effect], at: datetime) -> None:
             return
         if message.state != MessageState.QUEUED:
             return
-        if why := _why_not(message):
+        if why := why_not(message):
             _note(message, MessageState.FAILED, why)
             return
         message.state, message.attempts = MessageState.SENDING, message.attempts + 1
@@ -95,7 +95,7 @@ def send(effects: list[Effect], at: datetime) -> None:
         raise TryLater(answer.why)
 
 
-def _why_not(message: Message) -> str:
+def why_not(message: Message) -> str:
     """Why a letter may not go any more, by settings.MAIL_WHY_NOT; blank where it may."""
     dotted = settings.MAIL_WHY_NOT.get(message.kind)
     return import_string(dotted)(message) if dotted else ""
@@ -104,7 +104,7 @@ def _why_not(message: Message) -> str:
 def _still(message: Message) -> str:
     """The same, asked anew when the line is open."""
     with tenant(message.workspace_id):
-        return _why_not(message)
+        return why_not(message)
 
 
 def _note(message: Message, state: MessageState, why: str) -> None:
@@ -125,18 +125,18 @@ class Answer:
     bounced: bool = False
 
 
-def deliver(mail: EmailMultiAlternatives, server: Server, why_not: Callable[[], str] = str) -> Answer:
+def deliver(mail: EmailMultiAlternatives, server: Server, forbids: Callable[[], str] = str) -> Answer:
     """Hand a mail to the server, and tell apart what surely didn't go from what may have gone.
 
-    `why_not` is asked with the line open, because a server may take its time until then.
+    `forbids` says why it may not go any more. It is asked with the line open: a server may take its time until then.
     """
     if server.password is None:
         return Answer(MessageState.QUEUED, "The mail server’s password must be typed again.", reached=False)
     with deadline():
-        return _deliver(mail, connection_to(server), why_not)
+        return _deliver(mail, connection_to(server), forbids)
 
 
-def _deliver(mail: EmailMultiAlternatives, connection: Any, why_not: Callable[[], str]) -> Answer:
+def _deliver(mail: EmailMultiAlternatives, connection: Any, forbids: Callable[[], str]) -> Answer:
     try:
         connection.open()
     except smtplib.SMTPAuthenticationError:
@@ -146,7 +146,7 @@ def _deliver(mail: EmailMultiAlternatives, connection: Any, why_not: Callable[[]
     except (OSError, smtplib.SMTPException) as error:
         return Answer(MessageState.QUEUED, f"The mail server can’t be reached: {_words(error)}", reached=False)
     try:
-        if why := why_not():
+        if why := forbids():
             return Answer(MessageState.FAILED, why)
         connection.send_messages([mail])
     except smtplib.SMTPRecipientsRefused as error:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from funnel.mail import actions as mail
 from funnel.mail.files import files_of
 from funnel.mail.models import Message, MessageState
-from funnel.mail.sending import text_of
+from funnel.mail.sending import text_of, why_not
 from funnel.mail.servers import has_server
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.roles import allow
@@ -79,7 +79,9 @@ def letter_file(request: HttpRequest, pk: UUID, place: int) -> HttpResponse:
 def again(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Send a letter that waits, failed or is in doubt, because a person says so."""
     message = get_object_or_404(Message, pk=pk)
-    if mail.send_again(message, by=request.member, at=request.at):  # type: ignore[attr-defined]
+    if why := why_not(message):
+        messages.warning(request, f"It stays here. {why}")
+    elif mail.send_again(message, by=request.member, at=request.at):  # type: ignore[attr-defined]
         messages.success(request, f"On its way to {message.to_email}.")
     else:
         messages.warning(request, "This letter is on its way, or has gone already.")

@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from funnel.handoff import actions as handoff
@@ -253,6 +254,11 @@ def _ids(words: list[str]) -> list[UUID]:
         raise BadRequest("This form has been changed on its way. Open the page again.") from None
 
 
+def _back(request: Any) -> HttpResponse:
+    """To the page as it was asked for."""
+    return redirect(reverse("handoffs") + Choice.of(request.GET).query())
+
+
 @require_POST
 @allow("leads.go")
 def handoffs_go(request: Any) -> HttpResponse:
@@ -260,7 +266,7 @@ def handoffs_go(request: Any) -> HttpResponse:
     chosen = list(dict.fromkeys(_ids(request.POST.getlist("lead"))))[:GOING]
     if not chosen:
         messages.warning(request, "Nobody was chosen, so nobody was handed over.")
-        return redirect("handoffs")
+        return _back(request)
     if Lead.objects.filter(pk__in=chosen).count() != len(chosen):
         raise Http404
     opened = handoff.go(chosen, by=request.member, workspace=request.workspace, at=request.at)
@@ -269,7 +275,7 @@ def handoffs_go(request: Any) -> HttpResponse:
         messages.success(request, f"{plural(len(opened), 'lead')} handed over.")
     if gone:
         messages.warning(request, f"{plural(gone, 'lead')} did not wait for your go any more.")
-    return redirect("handoffs")
+    return _back(request)
 
 
 def _how(request: Any) -> dict[str, Any]:
@@ -315,7 +321,7 @@ def handoffs_pass(request: Any) -> HttpResponse:
         warn_of_absence(request, how["to"])
     if kept := len(chosen) - passed:
         messages.warning(request, f"{plural(kept, 'lead')} stayed: decided meanwhile, or there already.")
-    return redirect("handoffs")
+    return _back(request)
 
 
 @require_POST
@@ -335,4 +341,4 @@ def handoff_pass(request: Any, pk: UUID) -> HttpResponse:
     else:
         messages.success(request, f"{one.lead} waits for {passed[0].offered_to.name} now.")
         warn_of_absence(request, how["to"])
-    return redirect("handoffs")
+    return _back(request)

@@ -10,6 +10,9 @@ from funnel.workspaces.models import SELLERS, AuditEntry, Member
 from funnel.workspaces.refusals import Refusal
 from sales.targets.models import Target
 
+# The years that may have targets.
+EARLIEST, LATEST = 2000, 2100
+
 
 class SellsNothing(Refusal):
     """A target for somebody who doesn't sell."""

@@ -59,7 +59,7 @@ class TargetView(ApiView):
     def put(self, request: Request) -> Response:
         """Set the target of a month and a member, or of all together: 201 for the first, 200 for another."""
         found = MONTH.fullmatch(self.values["month"])
-        if found is None or int(found[1]) < 2000:
+        if found is None or not actions.EARLIEST <= int(found[1]) <= actions.LATEST:
             raise Invalid({"month": "Write a month like 2026-11."})
         if "amount" not in self.values:
             raise Invalid({"amount": "This is needed."})

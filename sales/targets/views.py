@@ -18,11 +18,9 @@ from funnel.workspaces.models import SELLERS, Member, Role
 from funnel.workspaces.months import months_later
 from funnel.workspaces.roles import allow
 from sales.deals.models import Deal
-from sales.targets.actions import set_target
+from sales.targets.actions import EARLIEST, LATEST, set_target
 from sales.targets.forms import TargetsForm
 from sales.targets.models import Target, total
-
-EARLIEST, LATEST = 2000, 2100
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

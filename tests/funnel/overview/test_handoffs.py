@@ -163,6 +163,16 @@ def test_the_go_hands_over_those_that_were_left_in(ready, owner, gate, browse):
         assert left.stage == Stage.NURTURING
 
 
+def test_who_goes_through_a_list_by_score_finds_it_as_it_was(ready, waiting, owner, gate, browse):
+    client = browse(owner)
+    assert 'action="/handoffs/go/?order=fit&amp;fit=A"' in client.get("/handoffs/?order=fit&fit=A").content.decode()
+    gone = client.post("/handoffs/go/?order=fit&fit=A", {"lead": [str(ready[0].pk)]})
+    assert gone["Location"] == "/handoffs/?order=fit&band=A"
+    one = open_one(gate, waiting)
+    passed = client.post(f"/handoffs/{one.pk}/pass/?order=engagement", GIVEN | {"to": str(owner.pk)})
+    assert passed["Location"] == "/handoffs/?order=engagement"
+
+
 def test_a_go_twice_opens_one(ready, owner, gate, browse):
     client = browse(owner)
     for _ in range(2):

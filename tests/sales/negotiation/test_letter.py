@@ -69,6 +69,21 @@ def test_a_quote_that_is_withdrawn_before_its_letter_went_goes_to_nobody(sent, r
     assert first_letter(gate, rep) == ("failed", "Not sent: the quote was withdrawn.")
 
 
+def test_one_that_may_not_go_any_more_is_not_promised_to_whoever_tries_it_again(
+    sent, owner, rep, browse, gate, work, withdraw
+):
+    withdraw(sent(rep))
+    with gate(rep) as at:
+        pass
+    work(at=at + SOON)
+    with gate(rep):
+        letter = Message.objects.get(kind="quote")
+    page = browse(owner).post(reverse("letter-again", args=[letter.pk]), follow=True).content.decode()
+    assert "It stays here. Not sent: the quote is not open any more." in page
+    assert "On its way" not in page
+    assert first_letter(gate, rep) == ("failed", "Not sent: the quote was withdrawn.")
+
+
 def test_one_that_is_withdrawn_while_the_server_keeps_us_waiting_goes_to_nobody(
     sent, rep, gate, went, work, withdraw, on_the_line
 ):

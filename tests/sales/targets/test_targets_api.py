@@ -50,6 +50,7 @@ def test_a_rep_reads_their_own(owner, rep, other_rep, api):
         ({"month": "2026-13"}, 400, "month"),
         ({"month": "Nov 26"}, 400, "month"),
         ({"month": "0001-01"}, 400, "month"),
+        ({"month": "9999-12"}, 400, "month"),
         ({"amount": "-5"}, 400, "amount"),
         ({"amount": "1e1000000"}, 400, "amount"),
         ({"member": "nobody@here.example"}, 400, "member"),
