@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from csp.decorators import csp_update
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from funnel.leads.identity import Refused, clean_email
 from funnel.leads.models import LeadKey
 from funnel.overview.paging import beyond, cursor, read
+from funnel.workspaces.faces import face_of
 from funnel.workspaces.models import AuditEntry
 from funnel.workspaces.roles import allow, may
 from marketing.capture import actions, files, sharing
@@ -117,6 +119,8 @@ def form(request: Any, pk: UUID) -> HttpResponse:
         "numbers": _numbers([pk], request.at).get(pk, {}),
         "may_change": may_change,
         "address": sharing.address(one),
+        "is_secure": settings.PUBLIC_URL.startswith("https://"),
+        "business": face_of(request.workspace),
         "snippet": sharing.snippet(one),
         "frame": sharing.frame(one),
         "height": sharing.height_of(one),

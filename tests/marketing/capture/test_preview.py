@@ -1,0 +1,33 @@
+"""Beside a form's settings stands what its page says, too."""
+
+import pytest
+from django.urls import reverse
+
+
+def preview(browse, member, form):
+    page = browse(member).get(reverse("marketing:form", args=[form.pk])).content.decode()
+    return page.partition('<div class="preview-frame">')[2].partition("<iframe")[0]
+
+
+def test_the_title_and_the_sentence_below_it_stand_above_the_form(form, set_form, browse, marketer):
+    set_form(form, title="Free <roof> check", intro="One of us comes to you.\nIt costs nothing.")
+    shown = preview(browse, marketer, form)
+    assert "Free &lt;roof&gt; check" in shown
+    assert "One of us comes to you.<br>It costs nothing." in shown
+    set_form(form, intro="")
+    assert 'class="intro"' not in preview(browse, marketer, form)
+
+
+@pytest.mark.parametrize("address", ["https://crm.example", "http://127.0.0.1:8000"])
+def test_a_padlock_is_drawn_only_where_the_address_has_one(form, browse, marketer, settings, address):
+    settings.PUBLIC_URL = address
+    shown = preview(browse, marketer, form)
+    assert f"<span>{address}{form.path}</span>" in shown
+    assert ("#lock" in shown) == address.startswith("https")
+
+
+def test_the_preview_has_the_business_s_own_colour(form, browse, marketer):
+    marketer.workspace.brand = "#12806f"
+    marketer.workspace.save(update_fields=["brand"])
+    page = browse(marketer).get(reverse("marketing:form", args=[form.pk])).content.decode()
+    assert f'<link rel="stylesheet" href="{reverse("brand", args=["12806f"])}">' in page
