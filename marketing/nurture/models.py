@@ -12,6 +12,7 @@ from funnel.mail.models import Message, MessageState
 from funnel.workspaces.ids import uuid7
 from funnel.workspaces.models import Member
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
+from marketing.nurture.words import titled
 
 
 class Sequence(TenantRow):
@@ -53,7 +54,12 @@ class Step(TenantRow):
         indexes = [models.Index(fields=["workspace", "sequence", "position"], name="step_order")]
 
     def __str__(self) -> str:
-        return self.subject
+        return self.title
+
+    @property
+    def title(self) -> str:
+        """The subject with a stand-in for each of its fields."""
+        return titled(self.subject)
 
 
 # What is written and has not gone.

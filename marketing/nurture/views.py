@@ -40,7 +40,7 @@ KINDS = {"": "Get them now", "ended": "No more", "back": "Came back"}
 class StepForm(forms.Form):
     """A mail of the sequence. The verb judges the values."""
 
-    days = forms.IntegerField(label="Days after the mail before", error_messages={"required": "Say after how many."})
+    days = forms.IntegerField(label="Days after the previous mail", error_messages={"required": "Say after how many."})
     subject = forms.CharField(
         label="Subject", max_length=150, strip=False, error_messages={"required": "Write a subject."}
     )
@@ -187,7 +187,7 @@ def step(request: Any, pk: int) -> HttpResponse:
 
 def _edit(request: Any, one: Step | None) -> HttpResponse:
     initial = {name: getattr(one, name) for name in ("days", "subject", "text")} if one else {"days": 7}
-    form = StepForm(request.POST or None, initial=initial)
+    form, title = StepForm(request.POST or None, initial=initial), one.title if one else ""
     if request.method == "POST" and form.is_valid():
         if one is None:
             one_now = Step(workspace=request.workspace, sequence=nurture.sequence_of(request.workspace, at=request.at))
@@ -201,10 +201,10 @@ def _edit(request: Any, one: Step | None) -> HttpResponse:
             for name, sentence in refused.errors.items():
                 form.add_error(name, sentence)
         else:
-            messages.success(request, f"“{one_now.subject}” is saved.")
+            messages.success(request, f"“{one_now.title}” is saved.")
             return redirect("marketing:nurture")
     fields = [(MARKS[name], words) for name, words in FIELDS.items()]
-    context = {"form": form, "step": one, "fields": fields, "example": EXAMPLE}
+    context = {"form": form, "step": one, "title": title, "fields": fields, "example": EXAMPLE}
     return render(request, "marketing/nurture_step.html", context, status=422 if form.errors else 200)
 
 
@@ -214,7 +214,7 @@ def remove(request: Any, pk: int) -> HttpResponse:
     """Take a mail out of the sequence."""
     one = get_object_or_404(Step.objects.kept(), pk=pk)
     nurture.remove_step(one, at=request.at)
-    messages.success(request, f"“{one.subject}” is sent to nobody any more.")
+    messages.success(request, f"“{one.title}” is sent to nobody any more.")
     return redirect("marketing:nurture")
 
 

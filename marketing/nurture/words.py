@@ -110,6 +110,11 @@ def filled(words: str, values: Mapping[str, str]) -> str:
     return MARK.sub(one, words)
 
 
+def titled(subject: str) -> str:
+    """A subject as one of us reads it in a list: what may not be known by what stands there instead."""
+    return filled(subject, {name: "" if name in INSTEAD else words for name, words in FIELDS.items()})
+
+
 def pieces(text: str, values: Mapping[str, str]) -> list[Piece]:
     """A mail's words with the fields put in; only addresses that the business wrote itself become links."""
     found, at = [], 0

@@ -111,5 +111,5 @@ def test_a_mail_without_days_between_goes_at_once(nurtured, marketer, gate, brow
     with gate(marketer):
         Step.objects.update(days=0)
     page = browse(marketer).get(reverse("marketing:nurture")).content.decode()
-    assert "At once after the give back" in page
+    assert "At once after being given back" in page
     assert "0 day" not in page

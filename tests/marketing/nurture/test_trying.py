@@ -42,6 +42,21 @@ def test_without_a_lead_stand_ins_say_that_they_are_some(nurtured, marketer, bro
     assert "Dear Firstname," in page
 
 
+def test_a_mail_is_called_by_its_subject_with_stand_ins(nurtured, gate, marketer, browse):
+    with gate(marketer):
+        first, second = Step.objects.kept()
+        assert (first.title, second.title) == ("friend, what a roof costs", "A question from your business")
+    client = browse(marketer)
+    page = read(client)
+    assert "{{" not in page
+    assert "friend, what a roof costs</bdi></a>" in page
+    # The table and the mails below it say when each goes in the same words.
+    assert page.count("3 days after being given back") == page.count("7 days after the previous mail") == 2
+    page = client.get(reverse("marketing:nurture-step", args=[first.pk])).content.decode()
+    assert "<h1><bdi>friend, what a roof costs</bdi></h1>" in page
+    assert 'value="{{first_name|friend}}, what a roof costs"' in page
+
+
 def test_nobody_is_shown_who_would_get_no_mail(enrolled, lead, gate, marketer, rep, browse):
     with gate(rep) as at:
         bo = Capture(kind="form", name="Bo Crow", email="bo@crow.example", consents={"email": "Send me advice"})

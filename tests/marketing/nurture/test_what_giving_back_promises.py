@@ -1,10 +1,12 @@
 """Who gives a lead back is promised nurture mails for it only where it would get them."""
 
 import html
+from datetime import timedelta
 
 import pytest
 
 from funnel.leads.models import Consent, Lead
+from funnel.mail.models import Message
 from marketing.nurture import actions as nurture
 from marketing.nurture.models import Enrollment, Sequence, Step
 
@@ -78,6 +80,22 @@ def test_they_are_not_promised_to_who_would_get_none(nurtured, lead, pages, give
     work()
     with gate(rep):
         assert not Enrollment.objects.exists()
+
+
+def test_a_new_business_promises_none_and_none_goes_later(lead, pages, given_back, work, gate, rep, owner):
+    for page in pages():
+        assert "No nurture mails: They are switched off." in page
+    at = given_back()
+    work()
+    with gate(owner):
+        sequence = nurture.sequence_of(owner.workspace, at=at)
+        nurture.keep_step(Step(workspace=owner.workspace, sequence=sequence, days=0, subject="Hello", text="Words"))
+        nurture.set_up(sequence, is_on=True, sender=None)
+    for days in (0, 30, 60, 100):
+        work(at=at + timedelta(days=days))
+    with gate(rep):
+        assert not Enrollment.objects.exists()
+        assert not Message.objects.filter(kind="nurture").exists()
 
 
 def test_a_customer_is_promised_none(nurtured, lead, pages, gate, rep):
