@@ -202,6 +202,8 @@ def _list(request: HttpRequest, groups: list[Group], mark: str) -> dict[str, Any
         "rows": rows,
         "to_do": count(groups, *DUE),
         "new": count(groups, "New handoffs"),
+        # A clear desk says what to do: who has no lead at all has none to look through.
+        "no_lead": not rows and not Lead.objects.exists(),
         "upcoming": next((row for group in groups if group.title == "Later" for row in group.rows), None),
         "stamp": mark,
     }

@@ -26,6 +26,15 @@ def test_an_empty_desk_says_what_is_next(rep, browse):
     page = browse(rep).get(DESK).content.decode()
     assert "Your desk is clear" in page
     assert "A new lead appears here by itself" in page
+    assert page.count("Your desk is clear") == 1
+
+
+def test_a_clear_desk_leads_to_the_leads_where_there_are_any(rep, other_rep, asks, gate, browse):
+    assert "Look through all leads" not in browse(rep).get(DESK).content.decode()
+    asks(rep)
+    with gate(rep):
+        Handoff.objects.update(offered_to=other_rep)
+    assert "Look through all leads" in browse(rep).get(DESK).content.decode()
 
 
 def test_a_new_handoff_stands_first_with_why_clock_and_take_it(rep, asks, browse):
