@@ -95,6 +95,12 @@ def read_again(one: Import, how: Reading, *, by: Member, at: datetime) -> None:
     _begin_duty(one, "list_uploaded", by=by, at=at, lane=Lane.MAIL, due={"forget_list": one.made_at + KEPT})
 
 
+def keep(one: Import, given: dict[str, Any], *, at: datetime) -> None:
+    """Remember what the columns mean so far, for whoever leaves the page and comes back; raise WrongMap."""
+    mapping_of(one, given)
+    Import.objects.filter(pk=one.pk, state=State.COLUMNS).update(mapping=given, updated_at=at)
+
+
 @transaction.atomic
 def choose(one: Import, given: dict[str, Any], *, by: Member, at: datetime) -> None:
     """Say what the columns mean, and let the worker look through the rows; nothing is written yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -180,13 +181,15 @@ def _counted(one: Import) -> list[dict[str, Any]]:
 @require_POST
 @allow("import")
 def import_columns(request: Any, pk: UUID) -> HttpResponse:
-    """Take what the columns mean and have the rows looked through; with `do`, only draw the form anew."""
+    """Take what the columns mean and have the rows looked through; with `do`, only draw the form anew, and keep it."""
     one = _list(pk)
     if one.state != State.COLUMNS:
         return redirect("import", one.pk)
     form = Columns(one, request.member, at=request.at, posted=request.POST)
     if request.POST.get("do"):
         form.wrong = {}
+        with suppress(Refusal):
+            lists.keep(one, form.map(), at=request.at)
         return _page(request, one, form)
     if form.wrong:
         return _page(request, one, form, status=422)

@@ -90,6 +90,23 @@ def test_the_columns_of_a_list_are_remembered_for_the_next(desk: Any) -> None:
     assert form.blank == "Select"
 
 
+def test_what_was_kept_as_fields_stands_there_for_whoever_comes_back(desk: Any, gate: Any, owner: Member) -> None:
+    one = desk()
+    one.upload(people(ALAN, ANN))
+    one.post("import-columns", **one.form() | {"do": "fields", "blank": "Select", "to-2": "", "v-4-1": "lost"})
+    form = one.client.get(reverse("import", args=[one.pk])).context["form"]
+    targets = {line.name: line.target for line in form.lines}
+    assert (targets["kWh"], targets["Surname"]) == ("fields.kwh", "fields.surname")
+    assert form.blank == "Select"
+    assert one.form()["v-4-1"] == "lost"
+    assert one.one.state == State.COLUMNS
+    with gate(owner):
+        assert not FieldDefinition.objects.exists()
+    # What no list can mean is not kept.
+    one.post("import-columns", **one.form() | {"do": "fields", "to-7": "nowhere"})
+    assert one.one.mapping["kWh"] == "fields.kwh"
+
+
 def test_what_would_happen_is_told_with_reasons_and_examples(desk: Any, gate: Any, owner: Member) -> None:
     one = desk()
     one.upload(people(ALAN, ANN))
