@@ -79,6 +79,8 @@ def test_the_demo_business_never_mails_and_says_so_where_mail_is_set_up_and_read
     assert sink.taken == []
     box = client.get(reverse("mailbox")).content.decode()
     assert "Kept here, because the demo business never mails." in box
+    for said in (box, client.get(reverse("business")).content.decode()):
+        assert '<span class="state">Kept here</span>' in said
     assert "Send now" not in box
     assert "Set up mail" not in box
     with gate(owner):
