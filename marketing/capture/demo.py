@@ -74,9 +74,8 @@ class _Desk:
             campaign=Campaign.objects.filter(key=campaign.casefold()).first(),
             fields=[*CONTACT[:4], *asked, CONTACT[4]],
             consent_text="Send me advice and offers by e-mail. I can stop at any time, with one click.",
-            thanks="One of us will be in touch within one working day.",
             created_at=at,
-            **values,
+            **{"thanks": "One of us will be in touch within one working day.", **values},
         )
         self.forms[form.name] = capture.open_form(form, by=by)
 

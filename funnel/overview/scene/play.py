@@ -144,7 +144,7 @@ class Scene:
         self.do["send_in"](form, typed, way=way, at=at, consents=self.dice.random() < 0.6 or "agrees" in one)
 
     def reads(self, one: dict[str, Any], at: datetime) -> None:
-        """Somebody wants the guide only."""
+        """Somebody wants the prices only."""
         typed = self.typed(one)
         if self.dice.random() < 0.5:
             typed.pop("phone")
