@@ -9,6 +9,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from funnel.mail.models import MailServer
+from funnel.people.places import money_called
 from funnel.templatetags.words import clock_time, day
 from funnel.workspaces.models import Invitation, Member, Role, Workspace
 from funnel.workspaces.slots import slot
@@ -43,11 +44,11 @@ def steps(workspace: Workspace, member: Member, at: datetime, counts: Counts) ->
 
 
 def _started(workspace: Workspace) -> Step:
-    made, zone = workspace.created_at, workspace.time_zone.replace("_", " ")
+    made, city = workspace.created_at, workspace.time_zone.rpartition("/")[2].replace("_", " ")
     return {
         "key": "start",
         "title": "Start the business",
-        "says": f"On {day(made)}, {clock_time(made)}. Money in {workspace.currency}, {zone} time.",
+        "says": f"On {day(made)}, {clock_time(made)}. Money in {money_called(workspace.currency)}, {city} time.",
         "done": True,
         "url": reverse("business"),
         "action": "Change",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
 from babel.core import get_global
-from babel.numbers import get_territory_currencies
+from babel.numbers import get_currency_name, get_territory_currencies
 from django.http import HttpRequest
 
 
@@ -32,6 +32,11 @@ def zones() -> frozenset[str]:
     return frozenset(
         zone for zone in available_timezones() if "/" in zone and zone.split("/")[0] not in ("Etc", "SystemV", "US")
     ) | {"UTC"}
+
+
+def money_called(currency: str) -> str:
+    """Name a currency as one counts it: "euros", "British pounds"."""
+    return get_currency_name(currency, count=2, locale="en_GB")
 
 
 def zone_choices(now: datetime) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -18,12 +18,12 @@ from funnel.workspaces.models import ApiKey, Member
 from funnel.workspaces.roles import allow
 
 SCOPE_WORDS = (
-    ("leads", "leads: read, send in, hand over"),
-    ("campaigns", "campaigns and sources"),
-    ("deals", "deals, demos, products and quotes"),
-    ("ledger", "revenue, costs and targets"),
-    ("reports", "figures"),
-    ("members", "who works here"),
+    ("leads", "Leads: read, send in, hand over"),
+    ("campaigns", "Campaigns and sources"),
+    ("deals", "Deals, demos, products and quotes"),
+    ("ledger", "Revenue, costs and targets"),
+    ("reports", "Reports"),
+    ("members", "Who works here"),
 )
 
 

@@ -106,7 +106,10 @@ def _page(
         one.ended = one.expires_at <= request.at  # type: ignore[attr-defined]
         one.link = "" if one.ended else invitation_link(one)
     taking = sum(1 for row in rows if row["member"].takes_leads and row["sells"])
-    head = f"{_people(len(rows))}, {taking or 'none'} of them {'takes' if taking == 1 else 'take'} leads."
+    takes = f"{taking or 'none'} of them {'takes' if taking == 1 else 'take'} leads"
+    if len(rows) == 1:
+        takes = "who takes leads" if taking else "who takes no leads"
+    head = f"{_people(len(rows))}, {takes}."
     if invitations:
         head += f" {plural(len(invitations), 'invitation is', 'invitations are')} out."
     context = {

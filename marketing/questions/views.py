@@ -103,7 +103,7 @@ def asked(request: Any, known: Known) -> dict[str, Any] | None:
         return None
     return {
         "icon": "message-2",
-        "what": f"{plural(many, 'question')} of sales {'waits' if many == 1 else 'wait'} for marketing",
+        "what": f"{plural(many, 'question')} from sales {'waits' if many == 1 else 'wait'} for marketing",
         "meta": "A rep would like to know more about a lead before giving it back.",
         "url": reverse("marketing:questions"),
         "does": "Answer",

@@ -25,7 +25,7 @@ from funnel.workspaces.roles import may
 
 CHANNEL, CAMPAIGN = "source__placements__channel", "source__placements__campaign"
 CHANNEL_NAME = f"{CHANNEL}__name"
-PERIODS = {"month": "This month", "quarter": "This quarter", "all": "All the time"}
+PERIODS = {"month": "This month", "quarter": "This quarter", "all": "All time"}
 
 
 @dataclass(slots=True)

@@ -35,7 +35,7 @@ def test_the_question_and_the_answer_stand_on_the_lead_and_reach_the_rep(
     assert "Ask marketing…" in browse(rep).get(desk).content.decode()
     asked = browse(rep).post(reverse("lead-ask", args=[lead.pk]), {"words": "Did they come to the fair?", "next": desk})
     assert (asked.status_code, asked["Location"]) == (302, desk)
-    assert "1 question of sales waits" in browse(marketer).get(reverse("marketing:home")).content.decode()
+    assert "1 question from sales waits" in browse(marketer).get(reverse("marketing:home")).content.decode()
     page = browse(marketer).get(reverse("marketing:questions")).content.decode()
     assert "Did they come to the fair?" in page
     with gate(rep):

@@ -30,6 +30,7 @@ def test_a_new_business_is_shown_what_to_do_first(owner, browse):
     assert "First is open. Its first form is ready." in page
     assert "To begin with" in page
     assert "Try your form" in page
+    assert "Money in British pounds, London time." in page
 
 
 def test_with_people_the_checklist_gives_way(owner, gate, browse):

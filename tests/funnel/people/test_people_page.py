@@ -36,6 +36,15 @@ def invited(owner, browse, gate):
     return made
 
 
+def test_the_page_says_how_many_take_leads(owner, browse, gate):
+    assert "1\xa0person, who takes no leads." in browse(owner).get(reverse("people")).content.decode()
+    with gate(owner):
+        Member.objects.update(takes_leads=True)
+    assert "1\xa0person, who takes leads." in browse(owner).get(reverse("people")).content.decode()
+    make_member(owner.workspace, "rep", "Rita Rep")
+    assert "2\xa0people, 1 of them takes leads." in browse(owner).get(reverse("people")).content.decode()
+
+
 def test_an_invitation_is_mailed_and_its_link_can_be_copied(owner, browse, gate, invited):
     invitation = invited("New.Rep@First.example")
     page = browse(owner).get(reverse("people")).content.decode()
