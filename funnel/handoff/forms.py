@@ -90,7 +90,7 @@ class GiveBackForm(forms.Form):
 
 
 class ReasonForm(forms.ModelForm):
-    """A reason: its words, how long marketing has them, and what brings them back. The verb judges the values."""
+    """A reason: its words, what brings them back, and how long marketing has them. The verb judges the values."""
 
     ends = forms.ChoiceField(
         label="What becomes of them",
@@ -99,11 +99,8 @@ class ReasonForm(forms.ModelForm):
         widget=forms.RadioSelect,
         initial="",
     )
-    cool_days = forms.IntegerField(
-        label="Days with marketing, at least", required=False, help_text="Meanwhile only asking for contact ends it."
-    )
     way = forms.ChoiceField(
-        label="Then they come back", choices=Way.choices, widget=forms.RadioSelect, required=False, initial=Way.JUDGED
+        label="They come back", choices=Way.choices, widget=forms.RadioSelect, required=False, initial=Way.JUDGED
     )
     above = forms.IntegerField(
         label="Engagement to reach", required=False, help_text="Only where engagement brings them back."
@@ -114,11 +111,14 @@ class ReasonForm(forms.ModelForm):
         required=False,
         help_text="Only where one thing does. “Asked to be contacted” includes asking for a demo or a quote.",
     )
+    cool_days = forms.IntegerField(
+        label="Days with marketing, at least", required=False, help_text="Meanwhile only asking for contact ends it."
+    )
     nurtures = forms.BooleanField(label="They get the nurture mails, if they agreed to mail", required=False)
 
     class Meta:
         model = GiveBackReason
-        fields = ("name", "cool_days", "way", "above", "touch", "nurtures")
+        fields = ("name", "way", "above", "touch", "cool_days", "nurtures")
         labels = {"name": "The reason, as the rep reads it"}
         error_messages = {"name": {"required": "Write the reason."}}
 

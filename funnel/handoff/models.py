@@ -27,7 +27,7 @@ class Outcome(models.TextChoices):
 class Way(models.TextChoices):
     """How a lead that was given back may come to sales again, once its cool-down is over."""
 
-    JUDGED = "judged", "When they are ready again, as anybody else"
+    JUDGED = "judged", "When they are ready again, like anybody else"
     DATE = "date", "On a day that the rep promised them"
     ENGAGEMENT = "engagement", "When their engagement reaches a line"
     TOUCH = "touch", "When they do one certain thing"

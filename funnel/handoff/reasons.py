@@ -51,6 +51,9 @@ def _judged(reason: GiveBackReason) -> None:
         errors["name"] = "There is a reason of this name already."
     if reason.disqualifies:
         reason.way, reason.cool_days, reason.nurtures = Way.JUDGED, 0, False
+    if reason.way == Way.DATE:
+        # The day that was promised ends it, whatever stands here.
+        reason.cool_days = 0
     if not 0 <= reason.cool_days <= LONGEST_COOL:
         errors["cool_days"] = "Choose 0 to 730 days."
     if reason.way == Way.ENGAGEMENT:

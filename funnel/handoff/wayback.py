@@ -15,7 +15,7 @@ from funnel.handoff.models import GiveBackReason, Way
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.outbox.kinds import KINDS
-from funnel.templatetags.words import long_day, number, plural, short_day
+from funnel.templatetags.words import long_day, plural, short_day
 
 # What a person does of their own accord, and a reason may wait for.
 TOUCHES = ("contact_request", "form", "page_view", "email_click", "email_reply", "call", "visit", "promo_event")
@@ -59,10 +59,10 @@ def touch_words(kind: str) -> str:
 
 
 def brings_back(way: dict[str, Any] | None) -> str:
-    """What brings a lead back after its cool-down: "back once engagement reaches 25"."""
+    """What brings a lead back after its cool-down: "back once engagement reaches 25 points"."""
     kept = (way or {}).get("way")
     if way is not None and kept == Way.ENGAGEMENT:
-        return f"back once engagement reaches {number(way['above'])}"
+        return f"back once engagement reaches {plural(way['above'], 'point')}"
     if way is not None and kept == Way.TOUCH:
         return f"back after “{touch_words(way['touch'])}”"
     return "back when they are ready again"
@@ -74,7 +74,7 @@ def follows(reason: GiveBackReason, *, mails: bool = True, customer: bool = Fals
         day = "; comes back to sales on the day that is promised" if reason.asks_date else ""
         return f"Stays a customer{day}"
     if reason.disqualifies:
-        return "Ends here; coming back is only listed"
+        return "Ends here; if they come back, they stand under “Came back”"
     meanwhile = "; nurture mails meanwhile" if mails and reason.nurtures else ""
     if reason.way == Way.DATE:
         return f"Comes back to sales on the day that is promised{meanwhile}"
@@ -97,11 +97,11 @@ def promise(way: dict[str, Any] | None, until: datetime | None, *, short: bool =
 
 
 def briefly(way: dict[str, Any] | None, until: datetime | None) -> str:
-    """The same as a row of a list says it: "Comes back from 17 Dec with engagement 25"; blank where nothing is said."""
+    """The same as a row of a list says it: "Comes back from 17 Dec with 25 points"; blank where nothing is said."""
     kept, on = (way or {}).get("way"), short_day(until) if until else ""
     if way is not None and kept in (Way.ENGAGEMENT, Way.TOUCH):
         by = kept == Way.ENGAGEMENT
-        what = f"with engagement {number(way['above'])}" if by else f"after “{touch_words(way['touch'])}”"
+        what = f"with {plural(way['above'], 'point')}" if by else f"after “{touch_words(way['touch'])}”"
         return f"Comes back from {on} {what}" if on else f"Comes back {what}"
     return "" if not on else f"Comes back on {on} if ready" if kept == Way.JUDGED else f"Comes back on {on}"
 

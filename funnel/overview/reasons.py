@@ -82,8 +82,8 @@ def retire(request: Any, pk: int) -> HttpResponse:
         stays = verbs.retire(one, by=request.member, at=request.at)
     except Refusal as refusal:
         return _list(request, status=refusal.status, trouble=refusal.sentence)
-    then = "What was given back by it keeps it." if stays else "It was never used, so it is gone."
-    messages.success(request, f"“{one.name}” is offered no more. {then}")
+    then = "Leads already given back keep it." if stays else "It was never used, so it is deleted."
+    messages.success(request, f"“{one.name}” is no longer offered. {then}")
     return redirect("reasons")
 
 

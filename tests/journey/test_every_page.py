@@ -349,12 +349,20 @@ def test_a_reason_asks_only_for_what_its_way_back_needs(window):
     page = (one := window("owner")).page
     page.goto("/rules/reasons/add/")
     above, touch = page.get_by_label("Engagement to reach"), page.get_by_label("What they do")
+    days, ways = page.get_by_label("Days with marketing, at least"), page.get_by_role("group", name="They come back")
+    assert days.is_visible()
     assert not above.is_visible()
     assert not touch.is_visible()
+    page.get_by_label("On a day that the rep promised them").check()
+    assert not days.is_visible()
     page.get_by_label("When their engagement reaches a line").check()
+    assert days.is_visible()
     assert above.is_visible()
     assert not touch.is_visible()
     page.get_by_label("When they do one certain thing").check()
     assert touch.is_visible()
     assert not above.is_visible()
     assert inspect(one, "a reason") == []
+    page.get_by_label("It ends: they are not a fit").check()
+    assert not any(field.is_visible() for field in (days, ways, touch, page.get_by_label("They get the nurture mails")))
+    assert inspect(one, "a reason that ends it") == []

@@ -73,7 +73,12 @@ def test_once_engagement_reaches_the_line_and_not_before(back, later, gate, rep)
         assert Lead.objects.get().stage == "nurturing"
     assert later(at + AFTER + timedelta(hours=1), "visit", "meeting", "promo_event", "call") == 1
     with gate(rep):
-        assert Handoff.objects.open().get().card["why"].startswith("Back once engagement reaches 60: ")
+        assert (
+            Handoff.objects.open()
+            .get()
+            .card["why"]
+            .startswith("Back once engagement reaches 60\N{NO-BREAK SPACE}points: ")
+        )
         assert Lead.objects.get().way_back is None
 
 
@@ -231,12 +236,14 @@ def test_it_is_said_where_the_lead_went_and_when_it_may_come_back(back, rep, bro
     with gate(rep):
         lead = Lead.objects.get()
     page = browse(rep).get(reverse("lead", args=[lead.pk])).content.decode()
-    assert page.count("then back once engagement reaches 60") >= 2, "under “with whom” and on the timeline"
+    assert page.count("then back once engagement reaches 60\N{NO-BREAK SPACE}points") >= 2, (
+        "under “with whom” and on the timeline"
+    )
     listed = browse(rep).get(reverse("leads")).content.decode()
     assert "Comes back from" in listed
-    assert "with engagement 60" in listed
+    assert "with 60\N{NO-BREAK SPACE}points" in listed
     home = browse(rep).get(reverse("marketing:home")).content.decode()
-    assert "then back once engagement reaches 60" in home
+    assert "then back once engagement reaches 60\N{NO-BREAK SPACE}points" in home
     told = api(rep).get(f"leads/{lead.pk}/").json()
     assert told["way_back"] == {"way": "engagement", "above": 60}
 
@@ -259,7 +266,8 @@ BUDGET = {"name": "Needs the board’s yes", "cool_days": "45", "way": "engageme
 def test_a_manager_adds_renames_reorders_and_retires_reasons(owner, manager, rep, browse, gate, asked):
     client = browse(manager)
     made = client.post(reverse("reason-add"), BUDGET, follow=True).content.decode()
-    assert "With marketing for 45\N{NO-BREAK SPACE}days, then back once engagement reaches 40; nurture mails" in made
+    told = "With marketing for 45 days, then back once engagement reaches 40 points; nurture mails"
+    assert told in made.replace("\N{NO-BREAK SPACE}", " ")
     with gate(owner):
         one = GiveBackReason.objects.get(key="needs-the-boards-yes")
         assert (one.cool_days, one.way, one.above, one.nurtures, one.position) == (45, "engagement", 40, True, 5)
@@ -270,17 +278,26 @@ def test_a_manager_adds_renames_reorders_and_retires_reasons(owner, manager, rep
         assert names[-2:] == ["Board", "Not a fit for us"]
     assert "Board" in browse(rep).get(reverse("lead", args=[asked.pk])).content.decode()
     gone = client.post(reverse("reason-retire", args=[one.pk]), follow=True).content.decode()
-    assert "never used, so it is gone" in gone
+    assert "never used, so it is deleted" in gone
     with gate(owner) as at:
         assert not GiveBackReason.objects.filter(pk=one.pk).exists()
         used = GiveBackReason.objects.get(key="no-answer")
         handoff.give_back(Lead.objects.get(), reason=used, by=owner, at=at)
-    assert "keeps it" in client.post(reverse("reason-retire", args=[used.pk]), follow=True).content.decode()
+    assert "given back keep it" in client.post(reverse("reason-retire", args=[used.pk]), follow=True).content.decode()
     with gate(owner):
         assert GiveBackReason.objects.get(pk=used.pk).retired_at is not None
     assert "no-answer" not in [one["key"] for one in browse_reasons(browse, manager)]
     client.post(reverse("reason-again", args=[used.pk]))
     assert "no-answer" in [one["key"] for one in browse_reasons(browse, manager)]
+
+
+@pytest.mark.parametrize("ends", [{}, {"ends": "yes"}])
+def test_days_are_kept_only_where_they_count(manager, browse, gate, ends):
+    browse(manager).post(reverse("reason-add"), BUDGET | {"way": "date", "cool_days": "90"} | ends)
+    with gate(manager):
+        one = GiveBackReason.objects.get(key="needs-the-boards-yes")
+        assert (one.cool_days, one.asks_date, one.disqualifies) == (0, not ends, bool(ends))
+        assert {shipped.cool_days for shipped in GiveBackReason.objects.all() if shipped.asks_date} <= {0}
 
 
 def browse_reasons(browse, member):

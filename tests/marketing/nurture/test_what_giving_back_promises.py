@@ -53,7 +53,7 @@ def pages(lead, rep, browse):
 def test_the_mails_are_promised_to_who_would_get_them(nurtured, lead, pages, given_back, work, gate, rep):
     for page in pages():
         assert PROMISE in page
-        assert "No nurture mails:" not in page
+        assert "No nurture mails." not in page
     given_back()
     work()
     with gate(rep):
@@ -75,7 +75,7 @@ def test_they_are_not_promised_to_who_would_get_none(nurtured, lead, pages, give
         change(lead, rep, at)
     for page in pages():
         assert PROMISE not in page
-        assert f"No nurture mails: {why}." in page
+        assert f"No nurture mails. {why}." in page
     given_back()
     work()
     with gate(rep):
@@ -84,7 +84,7 @@ def test_they_are_not_promised_to_who_would_get_none(nurtured, lead, pages, give
 
 def test_a_new_business_promises_none_and_none_goes_later(lead, pages, given_back, work, gate, rep, owner):
     for page in pages():
-        assert "No nurture mails: They are switched off." in page
+        assert "No nurture mails. They are switched off." in page
     at = given_back()
     work()
     with gate(owner):
@@ -103,4 +103,4 @@ def test_a_customer_is_promised_none(nurtured, lead, pages, gate, rep):
         customer(lead, rep, at)
     for page in pages():
         assert PROMISE not in page
-        assert "No nurture mails: Became a customer." in page
+        assert "No nurture mails. Became a customer." in page
