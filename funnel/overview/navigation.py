@@ -60,6 +60,14 @@ ROUTING = (
     "team-add",
     "team-change",
 )
+RULES = (
+    "rule", "rule-add", "rules-lines", "rules-sets", "rules-version", "rules-changed", "reasons", "reason",
+    "reason-add",
+)  # fmt: skip
+PEOPLE = (
+    "business", "letterhead", "mail-server", "member-remove", "member-password", "member-logout", "invite",
+    "working-days", "time-off-add", "holidays", "currencies", "keys", "api-docs", "fields",
+)  # fmt: skip
 NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
     (
         "hall",
@@ -85,13 +93,13 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
             ),
             Place("imports", "upload", "Bring in a list", roles=MARKETING, under=("import", "import-columns")),
             Place("handoffs", "arrows-exchange", "Handoffs", under=ROUTING),
-            Place("rules", "adjustments-horizontal", "Rules", under=("reasons", "reason", "reason-add")),
+            Place("rules", "adjustments-horizontal", "Rules", under=RULES),
             Place(
                 "people",
                 "users-group",
                 "People and keys",
                 roles=frozenset(LEADERS),
-                under=("keys", "api-docs", "member-remove", "invite", "time-off-add", "holidays", "currencies"),
+                under=PEOPLE,
             ),
             Place("stuck", "refresh", "Status and mail", roles=frozenset(LEADERS), under=("mailbox",)),
         ),

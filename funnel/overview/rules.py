@@ -125,7 +125,9 @@ def _goes_on(found: Basis | None) -> bool:
 def _undone(says: dict[str, Any], workspace: Workspace) -> list[str]:
     """What rules count that nobody has ever done; nothing where nobody has done anything that they count."""
     kinds = list(dict.fromkeys(rule["kind"] for rule in says["engagement"]))
-    done = {f"done_{place}": Exists(Event.objects.filter(kind=kind)) for place, kind in enumerate(kinds)}
+    # By a form one may ask to be contacted too; which did isn't asked, because no index would find it.
+    by = {kind: [kind, "form"] if kind == "contact_request" else [kind] for kind in kinds}
+    done = {f"done_{place}": Exists(Event.objects.filter(kind__in=by[kind])) for place, kind in enumerate(kinds)}
     found = Workspace.objects.annotate(**done).values_list(*done).get(pk=workspace.pk) if done else ()
     return (
         [sentence({"kind": kind}) for kind, is_done in zip(kinds, found, strict=True) if not is_done]
@@ -207,7 +209,7 @@ def _words_of(one: RuleVersion, before: RuleVersion | None) -> dict[str, Any]:
 
 
 def _counted(one: RuleVersion) -> str:
-    """From when on a version counts, in words."""
+    """From when on a version that was published counts, in words."""
     if not one.again:
-        return "From now on"
+        return "From then on"
     return "The past again" if one.follows_id is None else "Again since it was left"

@@ -74,6 +74,9 @@ def tells(asked: Iterable[str], choices: Iterable[str]) -> dict[str, str]:
 class RuleForm(forms.Form):
     """What both kinds of rules have; `rule` is the rule as it was typed."""
 
+    # The others that aren't required are needed by some of what can be chosen above them.
+    may_stay_empty = ("page", "cap", "group", "reason")
+
     points = forms.IntegerField(
         label="Points", error_messages=NUMBER, help_text="Below zero they are taken away.", widget=forms.TextInput
     )

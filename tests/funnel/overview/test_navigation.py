@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from funnel.overview.health import lateness
 from funnel.overview.navigation import NAV, TABS
+from funnel.scoring.models import RuleVersion
 from funnel.workspaces.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -29,11 +30,21 @@ def test_everybody_is_let_in_everywhere_they_are_led_to(request, who, browse):
         assert client.get(url, follow=True).status_code == 200, url
 
 
-@pytest.mark.parametrize("page", ["keys", "currencies"])
-def test_a_place_is_marked_where_one_is(owner, browse, page):
-    around = browse(owner).get(reverse(page)).context
-    current = [item["label"] for wing in around["nav"] for item in wing["items"] if item["current"]]
-    assert current == ["People and keys"]
+@pytest.mark.parametrize(
+    ("place", "pages"),
+    [
+        ("People and keys", ("keys", "currencies", "business", "fields")),
+        ("Rules", ("rule-add", "rule", "rules-lines", "rules-sets", "rules-version", "reasons")),
+    ],
+)
+def test_a_place_is_marked_where_one_is(owner, browse, gate, place, pages):
+    with gate(owner):
+        version = RuleVersion.objects.get()
+    needed = {"rules-version": [version.pk], "rule": ["fit", version.rules["fit"][0]["key"]]}
+    for page in pages:
+        around = browse(owner).get(reverse(page, args=needed.get(page))).context
+        current = [item["label"] for wing in around["nav"] for item in wing["items"] if item["current"]]
+        assert current == [place], page
 
 
 @pytest.mark.parametrize("who", ["owner", "manager"])

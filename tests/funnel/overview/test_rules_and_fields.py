@@ -143,7 +143,13 @@ def test_what_rules_count_and_nobody_has_done_is_said_once_somebody_has_done_som
     shown = page.get("/rules/").content.decode()
     said = shown[shown.index("What nobody has done yet") :].split("</li>")[0]
     assert "“Opened a mail”" in said
+    assert "“Asked to be contacted”" in said
     assert "Opened a page" not in said
+    with gate(rep) as at:
+        touch(got.lead, "form", at=at)
+    shown = page.get("/rules/").content.decode()
+    said = shown[shown.index("What nobody has done yet") :].split("</li>")[0]
+    assert "Asked to be contacted" not in said, "by a form that hands over at once one asks too"
 
 
 @pytest.mark.parametrize("role", ["rep", "viewer"])

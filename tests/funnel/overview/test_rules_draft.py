@@ -178,7 +178,7 @@ def test_a_version_is_a_page_that_everybody_may_read(second, owner, viewer, gate
     page = browse(viewer)
     listed = text(page.get("/rules/"))
     for one, words in (
-        (first, ("14\N{NO-BREAK SPACE}days", "From now on", "No, version 2 is", "Phone is known", "24 to 48")),
+        (first, ("14\N{NO-BREAK SPACE}days", "From then on", "No, version 2 is", "Phone is known", "24 to 48")),
         (second, ("30\N{NO-BREAK SPACE}days", "The past again", "Yes", "by <bdi>Olga Owner", "We sell slowly")),
     ):
         address = reverse("rules-version", args=[one.pk])
