@@ -243,7 +243,7 @@ def known_members(leads: Sequence[Lead]) -> dict[UUID, list[Known]]:
     held = dict(HELD.rows(list({lead.company_id for lead in leads if lead.company_id})))
     for lead in leads:
         if lead.company_id in held:
-            found[lead.pk].setdefault(held[lead.company_id], "{name} holds this company.")
+            found[lead.pk].setdefault(held[lead.company_id], "{name} has this company.")
     ids = {member_id for each in found.values() for member_id in each}
     members = Member.objects.select_related("user").in_bulk(ids) if ids else {}
     return {lead_id: [(members[pk], says) for pk, says in each.items()] for lead_id, each in found.items()}

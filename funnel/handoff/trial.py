@@ -1,4 +1,4 @@
-"""What last month's leads would have done under these rules; nothing is stored."""
+"""What the leads of the last 30 days would have done under these rules; nothing is stored."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class Trial:
 def try_again(rules: Rules, *, workspace: Workspace, at: datetime) -> Trial:
     """Route the handoffs of the last 30 days again, in order, by these rules and who takes leads now.
 
-    Who was away then is away again. Whom a lead knew stays: that is no matter of rules. Turns begin at nought. What
-    was passed on counts once, where it was offered first. Conditions ask what is known of the lead today.
+    Who was away then is away again. Whom a lead knew stays: that is no matter of rules. Nobody begins ahead or
+    behind. What was passed on counts once, where it was offered first. Conditions ask what is known of the lead today.
     """
     found = Handoff.objects.filter(opened_at__gt=at - MONTH, opened_at__lte=at, follows=None)
     handoffs = list(

@@ -1,4 +1,4 @@
-"""Who gets a lead: the rules in their order, the teams, the turns, and last month tried again."""
+"""Who gets a lead: the rules in their order, the teams, the turns, and the last 30 days tried again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RuleForm(forms.Form):
         if rule is not None:
             kwargs["initial"] = self._initial(rule)
         super().__init__(*args, **kwargs)
-        fields, told = [("", "–"), *labels([*self.own.values()]).items()], self._told()
+        fields, told = [("", "Choose"), *labels([*self.own.values()]).items()], self._told()
         self.places = range(max(CONDITIONS, len(rule.conditions) if rule else 0))
         for place in self.places:
             self.fields[f"field-{place}"] = forms.ChoiceField(
@@ -99,7 +99,7 @@ class RuleForm(forms.Form):
         if kept is not None and all(key != f"member-{kept.pk}" for key, _ in members):
             members.append((f"member-{kept.pk}", f"{kept.name}, who takes no leads"))
         teams = [(f"team-{one.pk}", one.name) for one in Team.objects.all()]
-        return [("", "–"), ("People", members), *([("Teams, by turn", teams)] if teams else [])]
+        return [("", "Choose"), ("People", members), *([("Teams, by turn", teams)] if teams else [])]
 
     def rows(self) -> list[tuple[Any, Any, Any]]:
         """The fields of each condition, for the template."""
@@ -276,7 +276,7 @@ def _with(rule: RoutingRule | None, values: dict[str, Any]) -> Rules:
 
 
 def _drafted(request: Any, rules: Rules) -> dict[str, Any]:
-    """Last month by rules that are not saved: by member, and the latest that would go to somebody else."""
+    """The last 30 days by rules that are not saved: by member, and the latest that would go to somebody else."""
     trial = try_again(rules, workspace=request.workspace, at=request.at)
     rows = [row for row in trial.rows[::-1] if row.other]
     return {"trial": trial, "rows": rows[:SHOWN], "count": len(rows), "more": len(rows) - SHOWN}
@@ -285,7 +285,7 @@ def _drafted(request: Any, rules: Rules) -> dict[str, Any]:
 @require_safe
 @allow("read")
 def tried(request: Any) -> HttpResponse:
-    """Show how last month's leads would have gone by the present rules."""
+    """Show how the leads of the last 30 days would have gone by the present rules."""
     trial: Trial = try_again(Rules(), workspace=request.workspace, at=request.at)
     who = request.GET.get("who", "")
     chosen: Share | None = next((one for one in trial.shares if one.key == who), None)

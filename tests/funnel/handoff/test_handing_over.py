@@ -110,7 +110,7 @@ def test_a_colleague_of_somebody_with_a_rep_goes_to_the_same_rep(gate, asked, re
     work()
     with gate(rep):
         assert [one.offered_to for one in Handoff.objects.open()] == [rep, rep]
-        assert "holds this company" in Handoff.objects.open()[0].route["says"]
+        assert "has this company" in Handoff.objects.open()[0].route["says"]
 
 
 @pytest.mark.parametrize("taken", [False, True])

@@ -91,7 +91,7 @@ def test_whoever_knows_somebody_goes_before_every_rule(rule, sent, rep, other_re
         handoff.accept(Lead.objects.get(), by=rep, at=at)
     one = sent("b@bell.example", fields={"region": "Scotland"})
     assert one.offered_to == rep
-    assert says(one)["Otto Rep"] == "Rita Rep holds this company, which goes before rules and turns."
+    assert says(one)["Otto Rep"] == "Rita Rep has this company, which goes before rules and turns."
 
 
 def test_a_rule_whose_member_is_away_is_passed_over_and_the_route_says_it(rule, sent, rep, other_rep, owner, gate):
@@ -348,8 +348,8 @@ def test_where_one_who_knows_somebody_is_away_another_goes_before_the_rules(rule
     one = sent("a@bell.example", fields={"region": "Scotland"})
     assert one.offered_to == other_rep
     assert one.route["says"].startswith("Rita Rep had this person before, but is away, up to and including")
-    assert one.route["says"].endswith("Otto Rep holds this company.")
-    assert says(one)["Theo Third"] == "Otto Rep holds this company, which goes before rules and turns."
+    assert one.route["says"].endswith("Otto Rep has this company.")
+    assert says(one)["Theo Third"] == "Otto Rep has this company, which goes before rules and turns."
 
 
 def test_what_was_passed_on_is_tried_once_and_who_was_known_stays(rule, sent, rep, other_rep, owner, gate):

@@ -174,7 +174,7 @@ def test_a_rule_can_be_tried_on_last_month_before_it_is_saved(said, owner, rep, 
     work()
     answer = browse(owner).post(reverse("routing-add"), said | {"do": "try"})
     assert answer.status_code == 200
-    assert "Of 4 leads of the last 30 days 2 would have gone to somebody else." in answer.content.decode()
+    assert "Of 4 leads handed over in the last 30 days 2 would have gone to somebody else." in answer.content.decode()
     assert 'formaction="#trial"' in answer.content.decode(), "what came of it is below a long form"
     with gate(owner):
         assert not RoutingRule.objects.exists()
@@ -187,7 +187,8 @@ def test_last_month_that_would_have_gone_as_it_went_says_so(owner, rep, browse, 
         receive(owner.workspace, [Capture(email=f"a{n}@m{n}.example", asks=True) for n in range(many)], at=at)
     work()
     shown = browse(owner).get(reverse("routing-try")).content.decode()
-    assert f"{says} of the last 30 days would have gone where {'it' if many == 1 else 'they'} went." in shown
+    went = "it went" if many == 1 else "they went"
+    assert f"{says} handed over in the last 30 days would have gone where {went}." in shown
 
 
 def test_last_month_opens_by_member_and_lead_by_lead(said, owner, rep, other_rep, viewer, browse, gate, work):
@@ -198,7 +199,7 @@ def test_last_month_opens_by_member_and_lead_by_lead(said, owner, rep, other_rep
     browse(owner).post(reverse("routing-add"), said)
     page = browse(viewer)
     every = page.get(reverse("routing-try")).content.decode()
-    assert "Of 4 leads of the last 30 days 2 would have gone to somebody else." in every
+    assert "Of 4 leads handed over in the last 30 days 2 would have gone to somebody else." in every
     assert every.count("Rule “Scotland”: Region is Scotland or Orkney, so it goes to Rita Rep.") == 4
     other = page.get(reverse("routing-try"), {"is": "other"}).content.decode()
     assert other.count("so it goes to Rita Rep.") == 2
