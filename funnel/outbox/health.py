@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from funnel.outbox.drain import handlers
 from funnel.outbox.models import Effect, Heartbeat, State
-from funnel.templatetags.words import plural, span
+from funnel.templatetags.words import ago, plural, span
 from funnel.workspaces.gate import database_now, everywhere
 
 LATE = 60.0
@@ -24,11 +24,13 @@ LABELS = {
     "database": "Database",
     "migrations": "Database tables",
     "role": "Database user",
-    "broker": "Waking the worker",
+    "broker": "Signal to the worker",
     "worker": "Worker",
     "beat": "Timer",
     "handlers": "Kinds of work",
 }
+# What a person reads of only when something is wrong with it.
+ONLY_IN_TROUBLE = ("migrations", "role", "handlers")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class Part:
         """The name as a person reads it."""
         return LABELS[self.name]
 
+    @property
+    def told(self) -> str:
+        """What a page says of it; a monitor reads `says`."""
+        if self.ok and self.age is not None:
+            return f"Seen {ago(timedelta(seconds=self.age))}."
+        return "New work is begun at once." if self.ok and self.name == "broker" else self.says
+
 
 def parts() -> list[Part]:
     """Ask every part how it is; without a database nothing else can be told."""
@@ -52,6 +61,11 @@ def parts() -> list[Part]:
     if not database.ok:
         return [database, _broker()]
     return [database, _migrations(), _role(), _broker(), *heartbeats(), _strangers()]
+
+
+def worth_showing(found: list[Part]) -> list[Part]:
+    """The parts that a page shows."""
+    return [part for part in found if not part.ok or part.name not in ONLY_IN_TROUBLE]
 
 
 def _database() -> Part:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from funnel.outbox.health import LATE, parts
 from funnel.outbox.models import Effect, Heartbeat, Lane, State
-from funnel.templatetags.words import span
+from funnel.templatetags.words import ago, span
 from funnel.workspaces.models import Workspace
 from funnel.workspaces.roles import public
 
@@ -88,10 +88,10 @@ def worker_hint(workspace_id: UUID, *, leads_others: bool) -> dict[str, Any] | N
         return {"text": words, "late": True}
     behind = max(seen if seen > LATE else 0.0, waits if waits > LATE else 0.0)
     if not behind:
-        return {"text": f"Up to date, {span(timedelta(seconds=seen))} ago", "late": False}
-    ago = span(timedelta(seconds=behind))
+        return {"text": f"Up to date, {ago(timedelta(seconds=seen))}", "late": False}
+    late = span(timedelta(seconds=behind))
     if not leads_others:
-        return {"text": f"Updates are {ago} late. Your work is saved.", "late": True}
+        return {"text": f"Updates are {late} late. Your work is saved.", "late": True}
     if seen > LATE:
         return {"text": f"The worker was last seen {span(timedelta(seconds=seen))} ago.", "late": True}
-    return {"text": f"Updates are {ago} late. Nothing is lost.", "late": True}
+    return {"text": f"Updates are {late} late. Nothing is lost.", "late": True}

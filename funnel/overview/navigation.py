@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from funnel.mail.actions import is_sent
+from funnel.mail.servers import has_server
 from funnel.overview.health import worker_hint
 from funnel.templatetags.words import initials
 from funnel.workspaces.models import LEADERS, Member, Role, Workspace
@@ -101,7 +103,7 @@ NAV: tuple[tuple[str, str, tuple[Place, ...]], ...] = (
                 roles=frozenset(LEADERS),
                 under=PEOPLE,
             ),
-            Place("stuck", "refresh", "Status and mail", roles=frozenset(LEADERS), under=("mailbox",)),
+            Place("stuck", "refresh", "Status", roles=frozenset(LEADERS), under=("mailbox",)),
         ),
     ),
     (
@@ -289,11 +291,15 @@ def _mail_notice(member: Member, here: str) -> dict[str, Any] | None:
         return None
     if member.workspace.is_demo:
         return {"text": "The demo business keeps its letters in the local mailbox and never sends them.", "url": ""}
+    url = _url("business") + "#mail" if may(member, "business") and here != "business" else ""
+    if has_server(member.workspace):
+        text = f"A test mail shows whether it works{'' if url or here == 'business' else '; the owner can send one'}."
+        return {"title": "Mail is not tried yet", "text": text, "url": url, "step": "Send a test mail"}
     if may(member, "business"):
-        return {"text": "", "url": "" if here == "business" else _url("business") + "#mail"}
+        return {"text": "", "url": url}
     return {"text": "Letters are kept, and every link can be copied. The owner can set up mail.", "url": ""}
 
 
 def _mail_never_went() -> bool:
-    """Outside a business: whether a letter about a log-in could arrive at all."""
-    return not Workspace.objects.filter(mail_proved_at__isnull=False).exists()
+    """Outside a business: whether no letter about a log-in could arrive."""
+    return not settings.EMAIL_URL and not Workspace.objects.filter(mail_proved_at__isnull=False).exists()

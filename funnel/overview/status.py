@@ -15,7 +15,7 @@ from funnel.mail import actions as mail
 from funnel.mail.models import Message, MessageState
 from funnel.mail.servers import has_server
 from funnel.outbox import actions as outbox
-from funnel.outbox.health import LATE, parts
+from funnel.outbox.health import LATE, parts, worth_showing
 from funnel.outbox.kinds import KINDS
 from funnel.outbox.models import Effect, State
 from funnel.templatetags.words import plural, span
@@ -112,23 +112,26 @@ def stuck(request: HttpRequest) -> HttpResponse:
     ]
     doubt = list(Message.objects.filter(state=MessageState.UNKNOWN).order_by("-created_at", "-id")[:SHOWN])
     known = parts()
+    works, mail_set = mail.is_sent(workspace), has_server(workspace)
+    no_mail = "" if works or workspace.is_demo else f" Mail is not {'tried yet' if mail_set else 'set up'}."
     context: dict[str, Any] = {
-        "parts": known,
-        "say": _say(known, waits, len(listed) + len(doubt), at),
+        "parts": worth_showing(known),
+        "say": _say(known, waits, len(listed) + len(doubt), no_mail, at),
         "waits": waits,
         "total": sum(row["count"] for row in waits),
         "oldest": min((row["since"] for row in waits), default=None),
         "listed": listed[:SHOWN],
         "many": len(listed) > SHOWN,
         "doubt": doubt,
-        "works": mail.is_sent(workspace),
-        "mail_set": has_server(workspace),
+        "works": works,
+        "mail_set": mail_set,
         "at": at,
     }
     return render(request, "funnel/overview/stuck.html", context)
 
 
-def _say(known: list[Any], waits: list[dict[str, Any]], stuck: int, at: Any) -> str:
+def _say(known: list[Any], waits: list[dict[str, Any]], stuck: int, no_mail: str, at: Any) -> str:
+    """The first thing that is wrong, or that nothing is; `no_mail` says what is not well with mail."""
     wrong = [part for part in known if not part.ok]
     if any(part.name == "worker" for part in wrong):
         seen = next(part for part in wrong if part.name == "worker").says
@@ -139,8 +142,8 @@ def _say(known: list[Any], waits: list[dict[str, Any]], stuck: int, at: Any) -> 
     if oldest and (at - oldest).total_seconds() > LATE:
         return f"Updates are {span(timedelta(seconds=(at - oldest).total_seconds()))} late. Nothing is lost."
     if stuck:
-        return f"All works, but {plural(stuck, 'thing is', 'things are')} stuck."
-    return "All works, and nothing is stuck."
+        return f"Baton works, but {plural(stuck, 'thing is', 'things are')} stuck.{no_mail}"
+    return f"{'Baton' if no_mail else 'All'} works, and nothing is stuck.{no_mail}"
 
 
 @require_POST

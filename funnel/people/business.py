@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from funnel.mail import actions as mail
 from funnel.mail import servers
 from funnel.mail.models import MailServer, Message
-from funnel.outbox.health import parts
+from funnel.outbox.health import parts, worth_showing
 from funnel.people import actions as people
 from funnel.people.forms import DAYS, LONG, TimeInput
 from funnel.people.letterhead import LetterheadForm
@@ -215,6 +215,6 @@ def _page(request: HttpRequest, *, status: int = 200, **also: Any) -> HttpRespon
         "mail_from": own.sender if own else settings.DEFAULT_FROM_EMAIL,
         "mail_host": own.host if own else getattr(settings, "EMAIL_HOST", ""),
         "last_test": Message.objects.filter(kind="test").order_by("-created_at").first(),
-        "parts": parts(),
+        "parts": worth_showing(parts()),
     }
     return render(request, "funnel/people/business.html", context, status=status)

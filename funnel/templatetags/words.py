@@ -123,6 +123,11 @@ def span(length: timedelta) -> str:
     return plural(seconds, "second")
 
 
+def ago(length: timedelta) -> str:
+    """Write how long something is past: "just now", "4 seconds ago"."""
+    return f"{span(length)} ago" if length.total_seconds() >= 1 else "just now"
+
+
 def number(value: float | Decimal, digits: int = 1) -> str:
     """Write "9,240", "37.4", "−3"; at most so many decimals, none that are zero."""
     exact = Decimal(str(value))

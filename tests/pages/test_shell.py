@@ -70,6 +70,15 @@ def test_a_page_that_would_mail_says_that_mail_is_not_sent(draw):
     page = draw(PAGE, mail_notice={"text": "Copy the link instead.", "url": "/settings/mail/"})
     assert "Mail is not being sent" in page
     assert 'Copy the link instead. <a href="/settings/mail/">Set up mail</a>' in page
+    untried = {
+        "title": "Mail is not tried yet",
+        "text": "Try it.",
+        "url": "/settings/mail/",
+        "step": "Send a test mail",
+    }
+    page = draw(PAGE, mail_notice=untried)
+    assert "<h2>Mail is not tried yet</h2>" in page
+    assert 'Try it. <a href="/settings/mail/">Send a test mail</a>' in page
 
 
 def test_the_worker_hint_says_what_is_late(draw):

@@ -139,6 +139,16 @@ def test_without_a_server_letters_are_kept_and_nothing_is_stuck(owner, letter, w
         assert "Mail is not being sent" in browse(owner).get(reverse(name)).content.decode()
 
 
+def test_a_server_that_has_taken_nothing_yet_is_called_untried(owner, manager, browse, settings):
+    settings.EMAIL_URL = "smtp://127.0.0.1"
+    page = browse(owner).get(reverse("people")).content.decode()
+    assert "Mail is not being sent" not in page
+    assert "A test mail shows whether it works. " in page
+    assert f'<a href="{reverse("business")}#mail">Send a test mail</a>' in page
+    page = browse(manager).get(reverse("people")).content.decode()
+    assert "A test mail shows whether it works; the owner can send one." in page
+
+
 def test_mail_that_works_says_nothing(owner, sink, letter, work, browse):
     letter(owner)
     work()

@@ -1,5 +1,6 @@
 """/healthz, /readyz, the quiet line, and the page of stuck work."""
 
+import re
 import time
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Heartbeat, State
 from funnel.overview.health import lateness, worker_hint
 from funnel.overview.status import WORK
+from funnel.workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -199,6 +201,46 @@ def test_ten_stuck_duties_cost_as_many_queries_as_one(broker, owner, browse, stu
     with CaptureQueriesContext(connection) as many:
         client.get(reverse("stuck"))
     assert len(many) <= len(few)
+
+
+def test_the_page_says_of_the_parts_only_what_a_person_needs(owner, browse, monkeypatch, settings):
+    monkeypatch.setattr(health, "_broker", lambda: health.Part("broker", True, "Answers."))
+    alive(worker=0, beat=3)
+    page = browse(owner).get(reverse("stuck")).content.decode()
+    shown = re.findall(
+        r'<tr><th scope="row">([^<]+)</th><td><span class="state">Works</span></td><td>([^<]+)</td>', page
+    )
+    assert [name for name, _ in shown] == ["Database", "Signal to the worker", "Worker", "Timer"]
+    assert ("Worker", "Seen just now.") in shown
+    assert "readyz" not in page
+    monkeypatch.setattr(health, "_role", lambda: health.Part("role", False, "It is a superuser."))
+    page = browse(owner).get(reverse("stuck")).content.decode()
+    assert "Database user: It is a superuser." in page
+    assert '<tr><th scope="row">Database user</th><td><span class="state is-down">Trouble</span>' in page
+
+
+def test_the_page_says_how_mail_is_and_leads_to_its_settings(broker, owner, manager, browse, settings):
+    alive()
+
+    def told(member):
+        page = browse(member).get(reverse("stuck")).content.decode()
+        return re.search(r'id="say">([^<]+)<', page)[1], page.split('id="mail-t"')[1].split("</section>")[0]
+
+    link = f'href="{reverse("business")}#mail">'
+    say, mail = told(owner)
+    assert say == "Baton works, and nothing is stuck. Mail is not set up."
+    assert f"{link}Set up mail</a>" in mail
+    assert "The owner can set up mail." in told(manager)[1]
+    settings.EMAIL_URL = "smtp://127.0.0.1"
+    say, mail = told(owner)
+    assert say == "Baton works, and nothing is stuck. Mail is not tried yet."
+    assert f"{link}Send a test mail</a>" in mail
+    Workspace.objects.filter(pk=owner.workspace_id).update(mail_proved_at=timezone.now())
+    say, mail = told(owner)
+    assert say == "All works, and nothing is stuck."
+    assert f"{link}Mail settings</a>" in mail
+    Workspace.objects.filter(pk=owner.workspace_id).update(is_demo=True, mail_proved_at=None)
+    assert told(owner)[0] == "All works, and nothing is stuck."
 
 
 @pytest.mark.once

@@ -126,6 +126,21 @@ def test_asking_for_a_new_password_answers_alike_whether_or_not_there_is_a_log_i
     assert "password/" not in str(letter.context)
 
 
+def test_without_mail_no_link_is_promised_and_the_owner_reads_what_helps(owner, settings):
+    command = "<code>.venv/bin/python manage.py changepassword you@example.com</code>"
+    for name in ("account_reset_password", "account_reset_password_done"):
+        page = Client().get(reverse(name)).content.decode()
+        assert command in page
+        assert "Send the link" not in page
+        assert "We send" not in page
+        assert "on its way" not in page
+    settings.EMAIL_URL = "smtp://127.0.0.1"
+    page = Client().get(reverse("account_reset_password")).content.decode()
+    assert "Send the link" in page
+    assert "Mail is not being sent" not in page
+    assert "on its way" in Client().get(reverse("account_reset_password_done")).content.decode()
+
+
 def test_the_link_of_the_letter_sets_a_new_password_once(owner):
     link = password_link(owner.user).removeprefix("http://127.0.0.1:8000")
     client = Client()

@@ -159,7 +159,7 @@ def test_a_business_without_hours_or_with_nonsense_is_refused(owner, browse, wro
 
 def test_the_business_page_shows_each_part_of_baton(owner, browse):
     page = browse(owner).get(reverse("business")).content.decode()
-    for part in ("Database", "Worker", "Timer", "Waking the worker"):
+    for part in ("Database", "Worker", "Timer", "Signal to the worker"):
         assert part in page
 
 
