@@ -22,7 +22,7 @@ from funnel.leads.receiving import receive
 from funnel.overview.rows import Row, rows_of
 from funnel.workspaces.models import SELLERS, Member, Role
 from funnel.workspaces.refusals import Forbidden, Refusal
-from funnel.workspaces.roles import allow
+from funnel.workspaces.roles import allow, may
 from funnel.workspaces.slots import slot
 
 # Nobody compares more than a few by eye.
@@ -141,7 +141,7 @@ def alike(capture: Capture, member: Member, *, at: datetime) -> list[Alike]:
     ids = list(why)[:ALIKE]
     known = list(Lead.objects.filter(pk__in=ids).select_related("holder__user")) if ids else []
     changeable = set(Lead.objects.changeable_by(member).filter(pk__in=ids).values_list("pk", flat=True))
-    rows = rows_of(known, at=at, workspace=member.workspace)
+    rows = rows_of(known, at=at, workspace=member.workspace, may_go=may(member, "leads.go"))
     return [Alike(row, *why[row.lead.pk], row.lead.pk in changeable) for row in rows]
 
 

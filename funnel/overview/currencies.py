@@ -100,6 +100,5 @@ def currencies(request: Any) -> HttpResponse:
         "own": request.workspace.currency,
         "rates": [(one, format((Decimal(one.rate) / SCALE).normalize(), "f")) for one in shown],
         "next_url": f"?after={cursor('rates', shown[-1].from_day, shown[-1].pk)}" if len(found) > PAGE else "",
-        "page": PAGE,
     }
     return render(request, "funnel/overview/currencies.html", context, status=422 if form.errors else 200)

@@ -289,6 +289,7 @@ def figures(request: Any) -> HttpResponse:
             "what": _what(groups, reasons, by, key, stands),
             "rows": [_row(one, leads[one.lead_id], groups, reasons, request.at) for one in shown],
             "count": len(chosen),
+            "coming": min(SHOWN, len(chosen) - start - SHOWN),
             "next_url": f"?{query.urlencode()}#rows" if len(chosen) > start + SHOWN else "",
         },
     )

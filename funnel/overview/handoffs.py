@@ -239,8 +239,6 @@ def _page(
             "to": request.POST.get("to", ""),
             "given": given_back(back, grades, at),
             "given_url": f"{asked.query(given=given_following)}#back" if given_following else "",
-            "page": WAITING,
-            "given_page": GIVEN,
             "is_first": not more and not given_more,
         },
         status=status,

@@ -158,16 +158,17 @@ def leads(request: Any) -> HttpResponse:
     asked = Asked.of(request.GET)
     after = request.GET.get("after", "")
     found, following = page_of(asked, member, at, after)
+    may_go = may(member, "leads.go")
     context: dict[str, Any] = {
-        "rows": rows_of(found, at=at, workspace=request.workspace),
+        "rows": rows_of(found, at=at, workspace=request.workspace, may_go=may_go),
         "next_url": asked.url(after=following) if following else "",
-        "page": PAGE,
     }
     if request.htmx:
         return render(request, "funnel/overview/leads.html#list", context)
     number = counts(member, at)
     # What is empty most of the time is offered only when somebody is in it.
     hidden = {kind for kind in ("mine", "late", "go", "left") if not number[kind] and kind != asked.kind}
+    filters = FILTERS | ({"go": "Waiting for your go"} if may_go else {})
     context |= {
         "asked": asked,
         "unbanded_url": asked.url(band=""),
@@ -175,11 +176,12 @@ def leads(request: Any) -> HttpResponse:
         "counted": COUNTED,
         "filters": [
             {"url": asked.url(**{"is": kind}), "label": label, "count": number.get(kind), "current": kind == asked.kind}
-            for kind, label in FILTERS.items()
+            for kind, label in filters.items()
             if kind not in hidden
         ],
         "may_add": may(member, "leads.change"),
         "may_import": may(member, "import"),
+        "may_go": may_go,
         "is_first": not after,
         "nobody": not (found or after or asked.words or asked.kind or asked.band),
     }

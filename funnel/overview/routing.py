@@ -303,6 +303,7 @@ def tried(request: Any) -> HttpResponse:
         "only_other": request.GET.get("is") == "other" and chosen is None,
         "rows": rows[start : start + SHOWN],
         "count": len(rows),
+        "coming": min(SHOWN, len(rows) - start - SHOWN),
         "next_url": f"?{asked}after={start + SHOWN}#leads" if len(rows) > start + SHOWN else "",
     }
     return render(request, "funnel/overview/routing_try.html", context)

@@ -122,8 +122,8 @@ def minutes_until(moment: datetime, *, at: datetime, workspace: Workspace) -> fl
     return hours.minutes_left(workspace, moment, at)
 
 
-def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> list[Row]:
-    """The rows of a list of leads whose holders are loaded."""
+def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace, may_go: bool) -> list[Row]:
+    """The rows of a list of leads whose holders are loaded; `may_go` says whether the reader gives the go."""
     ids = [lead.pk for lead in leads]
     if not ids:
         return []
@@ -136,7 +136,8 @@ def rows_of(leads: Sequence[Lead], *, at: datetime, workspace: Workspace) -> lis
     # What we promised them stands where nothing else is next.
     steps = {lead_id: f"To be spoken to by {when(due_at)}" for lead_id, due_at in silent} | _in_words(nexts, found)
     waiting = {one.lead_id: one for one in open_}
-    return [_row(lead, waiting.get(lead.pk), grades.get(lead.pk, UNKNOWN), steps, at, workspace) for lead in leads]
+    go = "your go" if may_go else "a go"
+    return [_row(lead, waiting.get(lead.pk), grades.get(lead.pk, UNKNOWN), steps, at, workspace, go) for lead in leads]
 
 
 def _row(
@@ -146,6 +147,7 @@ def _row(
     steps: dict[UUID, str],
     at: datetime,
     workspace: Workspace,
+    go: str,
 ) -> Row:
     stage = Stage(lead.stage).label
     if handoff is not None:
@@ -158,12 +160,12 @@ def _row(
         return Row(lead, stage, grade, lead.holder.name, lead.holder.name, steps.get(lead.pk, ""))
     if lead.stage in (Stage.DISQUALIFIED, Stage.CUSTOMER):
         return Row(lead, stage, grade, "", "", "")
-    return Row(lead, stage, grade, "", "Marketing", _with_marketing(lead, at))
+    return Row(lead, stage, grade, "", "Marketing", _with_marketing(lead, at, go))
 
 
-def _with_marketing(lead: Lead, at: datetime) -> str:
+def _with_marketing(lead: Lead, at: datetime, go: str) -> str:
     if lead.waits_since:
-        return "Ready, waits for a go"
+        return f"Ready, waits for {go}"
     if says := briefly(lead.way_back, lead.cool_until if lead.cool_until and lead.cool_until > at else None):
         return says
     if lead.stage == Stage.NEW:

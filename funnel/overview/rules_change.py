@@ -307,7 +307,7 @@ def changed(request: Any) -> HttpResponse:
         for lead in page
     ]
     context = {
-        "which": which, "rows": shown, "page": PAGE, "asked": asked,
+        "which": which, "rows": shown, "asked": asked,
         "next_url": asked.query(**{"is": which, "after": following}) if following else "",
     }  # fmt: skip
     return render(request, "funnel/overview/rule_changed.html", context)

@@ -51,7 +51,6 @@ def campaigns(request: Any) -> HttpResponse:
         "sees_won": may(request.member, "revenue"),
         "today": request.workspace.local(request.at).date(),
         "next_url": f"?after={more}" if more else "",
-        "page": PAGE,
         "may_change": may(request.member, "campaigns.change"),
         "new": Placement.objects.to_look_at().count(),
     }
@@ -84,14 +83,13 @@ def campaign(request: Any, pk: UUID) -> HttpResponse:
         "links": _links(one),
         "came": list(
             zip(
-                rows_of(came, at=request.at, workspace=request.workspace),
+                rows_of(came, at=request.at, workspace=request.workspace, may_go=may(request.member, "leads.go")),
                 [_came_by(lead) for lead in came],
                 strict=True,
             )
         ),
         "next_url": asked.query(after=more) if more else "",
         "asked": asked,
-        "page": PAGE,
         "back": told(back, at=request.at),
         "reasons": by_reason(back),
         "lost": told_losses(lost, at=request.at),

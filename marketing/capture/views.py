@@ -53,7 +53,6 @@ def forms(request: Any) -> HttpResponse:
     context = {
         "rows": [(one, numbers.get(one.pk, {})) for one in shown],
         "next_url": f"?after={more}" if more else "",
-        "page": PAGE,
         "may_change": may(request.member, "campaigns.change"),
         "held": sum(one.get("held", 0) for one in numbers.values()),
     }
@@ -190,7 +189,6 @@ def submissions(request: Any, pk: UUID) -> HttpResponse:
         "only_held": only_held,
         "numbers": _numbers([pk], request.at).get(pk, {}),
         "next_url": f"?{'is=held&' if only_held else ''}after={more}" if more else "",
-        "page": PAGE,
         "may_change": may_change,
     }
     return render(request, "marketing/submissions.html", context)

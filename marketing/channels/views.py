@@ -59,7 +59,6 @@ def sources(request: Any) -> HttpResponse:
         "may_change": may_change,
         "here": "?is=all&" if everything else "?",
         "next_url": f"?{'is=all&' if everything else ''}after={more}" if more else "",
-        "page": PAGE,
     }
     return render(request, "marketing/sources.html", context)
 

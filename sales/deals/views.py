@@ -19,7 +19,6 @@ from funnel.workspaces.models import Member
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
 from sales.deals import actions
-from sales.deals.board import PAGE as CARDS
 from sales.deals.board import Board, may_change, stages_of
 from sales.deals.forms import DealForm
 from sales.deals.models import OPEN, Deal, DealStage
@@ -34,7 +33,6 @@ def board(request: HttpRequest) -> HttpResponse:
     only = request.GET.get("of", "") if request.htmx else ""  # type: ignore[attr-defined]
     context: dict[str, Any] = {
         "columns": drawn.columns(only),
-        "page": CARDS,
         "asked": drawn.asked,
         "home": reverse("sales:board"),
     }

@@ -270,7 +270,7 @@ def test_a_link_can_be_copied_on_plain_http(open_page):
 
 def test_more_rows_follow_and_the_first_of_them_has_the_focus(open_page):
     page = open_page(viewport=WIDE)
-    page.click("text=Show 50 more")
+    page.click("text=Show more")
     becomes(page, "document.querySelectorAll('#rows li').length", 2)
     becomes(page, "document.activeElement === document.querySelector('#rows li:nth-child(2) a')", True)
 

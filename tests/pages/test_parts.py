@@ -123,10 +123,13 @@ def test_a_visitors_field_says_when_it_is_optional(draw):
 
 
 def test_more_rows_come_by_a_link_that_works_without_script(draw):
-    drawn = draw('{% include "components/more.html" with rows="leads" next_url="/leads/?after=x" page=20 shown=1200 %}')
+    drawn = draw(
+        '{% include "components/more.html" with rows="leads" next_url="/leads/?after=x" coming=20 shown=1200 %}'
+    )
     assert 'href="/leads/?after=x"' in drawn
     assert "Show 20 more" in drawn
     assert "1,200 shown" in drawn
+    assert ">Show more</a>" in draw('{% include "components/more.html" with rows="leads" next_url="/leads/?after=x" %}')
     assert "<a" not in draw('{% include "components/more.html" with rows="leads" next_url=None %}')
 
 

@@ -141,6 +141,12 @@ def test_the_counts_of_the_short_lists_are_true(rep, owner, gate, browse):
         Lead.objects.filter(pk=leads[3].pk).update(waits_since=at)
     page = browse(rep).get("/leads/").content.decode()
     assert "2 ready for sales, 1 with sales, 1 waiting for a go" in page
+    assert "Waiting for a go" in page
+    assert "Ready, waits for a go" in page
+    for_owner = browse(owner).get("/leads/").content.decode()
+    assert "1 with sales, 1 waiting for your go" in for_owner
+    assert "Waiting for your go" in for_owner
+    assert "Ready, waits for your go" in for_owner
     assert 'Late <span class="meta">1</span>' in page
 
 
