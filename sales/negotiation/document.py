@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from funnel.ledger.money import decimal, digits
-from funnel.templatetags.words import NBSP, day, money, short_day
+from funnel.templatetags.words import NBSP, money
 from funnel.workspaces.models import Workspace
 from sales.negotiation.models import QuoteLine, QuoteVersion
 from sales.negotiation.reckoning import before_discount, percent_text, quantity_text, reckon
@@ -22,6 +22,11 @@ from sales.negotiation.reckoning import before_discount, percent_text, quantity_
 FORMAT = 1
 # What the tax on a sale is called where it isn't VAT.
 TAX_NAMES = {"US": "Sales tax", "JP": "Consumption tax", **dict.fromkeys(("AU", "CA", "IN", "NZ", "SG"), "GST")}
+
+
+def tax_name(workspace: Workspace) -> str:
+    """What the tax on a sale is called in the business's country."""
+    return TAX_NAMES.get(workspace.country, "VAT")
 
 
 def document_of(version: QuoteVersion, at: datetime) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def write(version: QuoteVersion, lines: Sequence[QuoteLine], at: datetime) -> di
         "words": version.words,
         "terms": [line.strip() for line in version.terms.splitlines() if line.strip()],
         "currency": currency,
-        "tax_name": TAX_NAMES.get(workspace.country, "VAT"),
+        "tax_name": tax_name(workspace),
         "lines": [
             {
                 "text": line.text,
@@ -112,7 +117,7 @@ def in_words(document: dict[str, Any]) -> dict[str, Any]:
     discounted = [line for line in document["lines"] if line["discount"] != "0"]
     return document | {
         "date": f"{on.day} {on:%B %Y}",
-        "short_date": short_day(on),
+        "short_date": f"{on.day} {on:%b %Y}",
         "until": f"{until:%a} {until.day} {until:%b %Y}",
         "until_long": f"{until:%A} {until.day} {until:%B %Y}",
         "place": document["zone"].rpartition("/")[2].replace("_", " "),
@@ -158,8 +163,7 @@ def changed(now: dict[str, Any], before: dict[str, Any]) -> list[tuple[str, str,
             rows.append((line["text"], *told))
     rows += [(line["text"], line["net"], "–") for line in left.values()]
     if now["valid_until"] != before["valid_until"]:
-        days = (day(date.fromisoformat(one["valid_until"])) for one in (before, now))
-        rows.append(("Valid until", *days))  # type: ignore[arg-type]
+        rows.append(("Valid until", old["until"], new["until"]))
     if now["terms"] != before["terms"]:
         rows.append(("What we agree on", "as it was", "changed"))
     if (now["total"], now["currency"]) != (before["total"], before["currency"]):

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import typst
 from django.utils.text import slugify
@@ -15,7 +16,6 @@ from django.utils.text import slugify
 from funnel.mail.files import File
 from funnel.mail.looks import BRAND
 from funnel.mail.models import Message
-from funnel.templatetags.words import long_day
 from funnel.workspaces.logos import folder_of
 from sales.negotiation.document import document_of, in_words
 from sales.negotiation.models import QuoteVersion, State
@@ -38,9 +38,10 @@ def _source() -> bytes:
 
 
 def pdf_of(version: QuoteVersion, at: datetime) -> bytes:
-    """The version on A4, the same bytes every time once it was sent; accessible (PDF/UA-1) where every sign has a font.
+    """The version on A4, accessible (PDF/UA-1) where every sign has a font.
 
-    `version` comes with its quote, deal and lead.
+    Once it was sent, the same bytes in every year, until somebody answers or it ends. `version` comes with its quote,
+    deal and lead.
     """
     document = document_of(version, at)
     state = version.state_at(at)
@@ -53,7 +54,7 @@ def pdf_of(version: QuoteVersion, at: datetime) -> bytes:
         "digest": version.digest,
         "is_open": state == State.SENT,
         "signed": version.signed,
-        "signed_says": f"Accepted on {_on(version)} by typed name:" if version.signed else "",
+        "signed_says": f"Accepted on {_on(version, said['zone'])} by typed name:" if version.signed else "",
         "says": _says(version, state),
     }
     folder, logo = folder_of(version.workspace_id), document["from"].get("logo", "")
@@ -84,8 +85,12 @@ def headline(said: dict[str, Any]) -> str:
     return f"Quote {said['quote']}, version {said['version']} of {said['date']}"
 
 
-def _on(version: QuoteVersion) -> str:
-    return long_day(version.decided_at) if version.decided_at else ""
+def _on(version: QuoteVersion, zone: str) -> str:
+    """The day of the decision on the clock that the document names, with its year: a proof is read years later."""
+    if version.decided_at is None:
+        return ""
+    on = version.decided_at.astimezone(ZoneInfo(zone))
+    return f"{on:%A} {on.day} {on:%B %Y}"
 
 
 def _says(version: QuoteVersion, state: State) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pypdf import PdfReader
 
 from funnel.mail.files import files_of
@@ -13,9 +15,11 @@ from funnel.mail.models import Message
 from funnel.workspaces import logos
 from funnel.workspaces.models import Workspace
 from sales.negotiation import actions as quotes
+from sales.negotiation import answers
 from sales.negotiation.actions import LineDraft
 from sales.negotiation.document import digest_of
 from sales.negotiation.links import path_of
+from sales.negotiation.models import QuoteVersion
 from sales.negotiation.paper import pdf_of
 from tests.funnel.people.pictures import png
 
@@ -39,6 +43,22 @@ def test_the_paper_says_what_was_offered_and_is_the_same_every_time(sent, rep):
     assert version.digest in said.replace(" ", "")
     assert client.get(f"{path_of(version)}pdf/").content == answer.content
     assert PdfReader(io.BytesIO(answer.content)).metadata.title.startswith(version.quote.name)
+
+
+def test_what_was_accepted_is_the_same_paper_in_the_next_year_and_says_the_year(sent, rep, gate, monkeypatch):
+    version = sent(rep, words="As we saw it on your roof.")
+    with gate(rep) as at:
+        answers.accept(QuoteVersion.objects.whole().get(pk=version.pk), signed="Ann Bell", at=at)
+    client, path = Client(), path_of(version)
+    paper, later = client.get(f"{path}pdf/").content, timezone.now() + timedelta(days=400)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert client.get(f"{path}pdf/").content == paper
+    on = rep.workspace.local(at)
+    assert f"Accepted on {on:%A} {on.day} {on:%B %Y} by typed name: Ann Bell" in words(paper)
+    assert f"Rita, {on.day} {on:%b %Y}" in words(paper)
+    page = client.get(path).content.decode()
+    for said in ("Accepted by <bdi>Ann Bell</bdi> on ", "Typed on "):
+        assert f"{said}{on:%a} {on.day} {on:%b %Y}, {on:%H:%M}" in page
 
 
 @pytest.mark.parametrize(
