@@ -17,6 +17,7 @@ from funnel.ledger.typed import amount_in_field, in_field, read_typed, typed_amo
 from funnel.templatetags.words import money, short_day
 from funnel.workspaces.models import Workspace
 from sales.negotiation.actions import MOST_LINES, LineDraft
+from sales.negotiation.document import tax_name
 from sales.negotiation.models import Product, QuoteLine, QuoteVersion
 from sales.negotiation.reckoning import (
     net_of,
@@ -161,7 +162,7 @@ class QuoteForm(forms.Form):
         label="What is agreed on",
         max_length=8000,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4}),
+        widget=forms.Textarea(attrs={"rows": 7}),
         help_text="A line each.",
     )
     valid_until = forms.DateField(
@@ -248,7 +249,11 @@ class ProductForm(forms.Form):
     description = forms.CharField(
         label="Description", max_length=500, required=False, help_text="Stands under its name on a quote."
     )
-    tax_rate = forms.CharField(label="Tax, %", max_length=10, required=False, initial="0")
+    tax_rate = forms.CharField(
+        max_length=10,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        error_messages={"required": "Say the rate; write 0 where there is none."},
+    )
 
     def __init__(self, *args: Any, workspace: Workspace, product: Product | None = None, **also: Any) -> None:
         initial: dict[str, Any] = {}
@@ -260,6 +265,7 @@ class ProductForm(forms.Form):
             }  # fmt: skip
         super().__init__(*args, **{"auto_id": "product-%s", "initial": initial, **also})
         self.country = workspace.country
+        self.fields["tax_rate"].label = f"{tax_name(workspace)}, %"
         self.currencies = sorted({workspace.currency, *prices, *Rate.objects.values_list("currency", flat=True)})
         for code in self.currencies:
             self.fields[f"price-{code}"] = forms.CharField(
@@ -285,11 +291,13 @@ class ProductForm(forms.Form):
                 except ValueError as wrong:
                     self.add_error(f"price-{code}", str(wrong))
         given["prices"] = prices
-        try:
-            said = str(given.get("tax_rate") or "0").rstrip("% ")
-            given["tax_rate"] = read_typed(said, self.country, read_percent, "the percentage", "2.5")
-        except ValueError as wrong:
-            self.add_error("tax_rate", str(wrong))
+        if "tax_rate" in given:
+            try:
+                given["tax_rate"] = read_typed(
+                    given["tax_rate"].rstrip("% "), self.country, read_percent, "the percentage", "2.5"
+                )
+            except ValueError as wrong:
+                self.add_error("tax_rate", str(wrong))
         for name in ("name", "description"):
             given[name] = " ".join(given.get(name, "").split())
         return given

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from funnel.overview.paging import PAGE, beyond, cursor, read
 from funnel.workspaces.roles import allow, may
 from sales.negotiation import pricelist
+from sales.negotiation.document import tax_name
 from sales.negotiation.forms import ProductForm
 from sales.negotiation.models import Product
 from sales.negotiation.reckoning import percent_text
@@ -31,6 +32,7 @@ def products(request: HttpRequest) -> HttpResponse:
     place = cursor("products", found[-1].name, found[-1].pk) if more else ""
     context: dict[str, Any] = {
         "archived": archived,
+        "tax_name": tax_name(request.workspace),  # type: ignore[attr-defined]
         "rows": [
             {
                 "product": one,
