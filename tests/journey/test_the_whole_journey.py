@@ -107,7 +107,7 @@ def sends_a_quote(rep, lead):
     write(page, line.locator("[name^=price-]"), "450.50")
     write(page, line.locator("[name^=tax-]"), "20")
     press(page, page.get_by_role("button", name="Send quote…").first)
-    page.locator("dialog[open]").get_by_role("heading", name="Send £1,081.20").wait_for()
+    page.locator("dialog[open]").get_by_role("heading", name="Send the quote of £1,081.20").wait_for()
     press(page, page.get_by_role("button", name="Send it myself, copy the link"))
     return page.get_by_label("Address of the quote’s page").input_value()
 

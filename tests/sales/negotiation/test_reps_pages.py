@@ -118,7 +118,7 @@ def test_lines_are_typed_reckoned_saved_and_sent(drafted, rep, browse, gate):
     sheet = client.post(write, typed(version, {}, do="send"))
     assert sheet["Location"].endswith("?send=1#send")
     page = client.get(sheet["Location"]).content.decode()
-    assert "Send £18,002.88 to" in page
+    assert "Send the quote of £18,002.88 to" in page
     send = reverse("sales:quote-send", args=[version.quote_id])
     assert client.post(send, {"to": "nobody at all"}).status_code == 422
     sent = client.post(send, {"to": "ann.bell@bell.example", "remind": "soon"})
@@ -130,6 +130,17 @@ def test_lines_are_typed_reckoned_saved_and_sent(drafted, rep, browse, gate):
         assert Task.objects.get().what == f"Call about {kept.quote.name}"
     assert client.post(write, typed(version, {})).status_code == 409
     assert client.post(send, {"to": ""}).status_code == 409
+
+
+@pytest.mark.parametrize("mail", [True, False])
+def test_where_no_mail_leaves_the_link_is_what_the_sheet_offers_first(mail, drafted, rep, browse, monkeypatch):
+    monkeypatch.setattr("sales.negotiation.page.is_sent", lambda workspace: mail)
+    page = browse(rep).get(reverse("sales:quote", args=[drafted(rep).quote_id])).content.decode()
+    sheet = page[page.index('id="send-t"') :]
+    first = sheet[sheet.index("btn btn-primary") :].split("</button>")[0]
+    assert first.endswith("Send quote" if mail else "Send it myself, copy the link")
+    assert sheet.count("btn btn-primary") == 1
+    assert (sheet.index("Send quote<") < sheet.index("Send it myself")) is mail
 
 
 def test_a_line_that_cannot_be_read_is_said_beside_it_and_nothing_is_saved(drafted, rep, browse, gate):
@@ -330,6 +341,12 @@ def test_the_price_list_is_kept_by_those_who_lead(owner, rep, browse, gate):
     client = browse(owner)
     product = {"name": "Battery", "description": "", "price-GBP": "3,950", "tax_rate": "20 %"}
     assert client.post(reverse("sales:product-add"), product | {"price-GBP": "0"}).status_code == 422
+    empty = client.get(reverse("sales:product-add")).content.decode()
+    assert ("VAT, %" in empty, 'name="tax_rate" value' in empty) == (True, False)
+    forgotten = client.post(reverse("sales:product-add"), product | {"tax_rate": ""})
+    assert (forgotten.status_code, "write 0 where there is none" in forgotten.content.decode()) == (422, True)
+    for none in ("%", "a fifth", "101"):
+        assert client.post(reverse("sales:product-add"), product | {"tax_rate": none}).status_code == 422
     assert client.post(reverse("sales:product-add"), product).status_code == 302
     assert "£3,950.00" in browse(rep).get(reverse("sales:products")).content.decode()
     with gate(owner):
