@@ -15,5 +15,9 @@ document.addEventListener("keydown", (event) => {
   if (location.hash === "#side") location.hash = "#main";  // the navigation as a drawer, on a phone
 });
 
-// On a low screen the places scroll: the present one is brought into sight.
-document.querySelector(".side-nav [aria-current]")?.scrollIntoView({ block: "nearest" });
+// On a low screen the places scroll: the present one is brought into sight, with the next one, and nothing else moves.
+const places = document.querySelector(".side-nav"), here = places?.querySelector("[aria-current]");
+if (here) {
+  const below = here.getBoundingClientRect().bottom + here.offsetHeight - places.getBoundingClientRect().bottom;
+  if (below > 0) places.scrollTop += below;
+}
