@@ -9,6 +9,7 @@ from django import forms
 from funnel.handoff.passing import WRITE_WHY
 from funnel.leads.fields import LONGEST
 from funnel.leads.models import FieldDefinition, Lead
+from funnel.overview.lead import shown_phone
 from funnel.workspaces.models import SELLERS, Member
 
 PLAIN = (("name", "Name", 200), ("email", "E-mail", 254), ("phone", "Phone", 60), ("company", "Company", 200))
@@ -72,7 +73,10 @@ class EditForm(forms.Form):
 
     def __init__(self, *args: Any, lead: Lead, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        known = {"name": lead.name, "email": lead.email, "phone": lead.phone, "company": lead.company_name}
+        known = {"name": lead.name, "email": lead.email, "phone": "", "company": lead.company_name}
+        self.phone = lead.phone
+        if lead.phone:
+            known["phone"] = shown_phone(lead.phone, lead.workspace.country)
         for name, label, longest in PLAIN:
             self.fields[name] = forms.CharField(label=label, required=False, max_length=longest, initial=known[name])
         self.fields["email"].widget.input_type = "email"
@@ -84,7 +88,10 @@ class EditForm(forms.Form):
     def changes(self) -> dict[str, Any]:
         """What was typed, as `leads.edit` takes it."""
         own = {one.name: self.cleaned_data[key] for key, one in self.own.items() if self.cleaned_data[key] != ""}
-        return {name: self.cleaned_data[name] for name, _, _ in PLAIN} | {"fields": own}
+        plain = {name: self.cleaned_data[name] for name, _, _ in PLAIN}
+        if "phone" not in self.changed_data:
+            plain["phone"] = self.phone  # as it is kept, not as it is shown
+        return plain | {"fields": own}
 
     def show(self, errors: dict[str, str]) -> None:
         """Put a verb's sentences at their fields."""

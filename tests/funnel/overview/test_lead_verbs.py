@@ -137,6 +137,23 @@ def test_a_lead_is_edited_and_the_timeline_says_what_was(lead, rep, browse, gate
         assert Lead.objects.get().email == "ann@bell.example"
 
 
+def test_a_number_is_edited_as_it_is_read_and_one_left_alone_is_no_change(owner, browse, gate):
+    for number, shown in (("01632 960277", "01632 960277"), ("+49 30 123456", "+49 30 123456")):
+        with gate(owner) as at:
+            (got,) = receive(owner.workspace, [Capture(name="Cy Cole", phone=number)], at=at, by=owner)
+            kept = got.lead.phone
+        client, address = browse(owner), at_page(got.lead) + "edit/"
+        sent = {"name": "Cy Cole", "email": "", "phone": shown, "company": ""}
+        assert f'value="{shown}"' in client.get(address).content.decode()
+        assert client.post(address, sent).status_code == 302
+        with gate(owner):
+            assert not Event.objects.filter(kind="edited", lead=got.lead).exists()
+        client.post(address, sent | {"name": "Cyril Cole"})
+        with gate(owner):
+            assert Event.objects.get(kind="edited", lead=got.lead).data["was"] == {"name": "Cy Cole"}
+            assert Lead.objects.get(pk=got.lead.pk).phone == kept
+
+
 def test_the_key_of_another_lead_is_refused_with_a_link_to_it(lead, rep, browse, gate):
     with gate(rep) as at:
         (other,) = receive(rep.workspace, [Capture(name="Ben", email="ben@cole.example")], at=at)
