@@ -41,6 +41,8 @@ def test_the_page_asks_who_takes_over_and_changes_nothing(owner, rep, other_rep,
     assert page.status_code == 200
     words = page.content.decode()
     assert "Who takes over from Rita Rep?" in words
+    idle = browse(owner).get(reverse("member-remove", args=[other_rep.pk])).content.decode()
+    assert ("Remove Otto Rep?" in idle, "Who takes over" in idle) == (True, False)
     assert other_rep.name in words
     rep.refresh_from_db()
     assert rep.active
