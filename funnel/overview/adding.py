@@ -87,7 +87,7 @@ class LeadForm(forms.Form):
 def _own(definition: FieldDefinition) -> tuple[str, forms.Field]:
     if definition.kind in (FieldDefinition.Kind.CHOICE, FieldDefinition.Kind.YES_NO):
         listed = definition.choices if definition.choices else ["Yes", "No"]
-        choices = [("", "–"), *((str(one), str(one)) for one in listed)]
+        choices = [("", "Not known"), *((str(one), str(one)) for one in listed)]
         return definition.name, forms.ChoiceField(label=definition.label, required=False, choices=choices)
     attrs = {"type": "date"} if definition.kind == FieldDefinition.Kind.DATE else {}
     return definition.name, forms.CharField(

@@ -136,7 +136,7 @@ class BookingPageForm(forms.ModelForm):
             "before": "Stands on the page after booking.",
         }
         widgets = {
-            "intro": forms.Textarea({"rows": 2}),
+            "intro": forms.Textarea({"rows": 3}),
             "before": forms.Textarea({"rows": 2}),
             "notice_hours": forms.NumberInput({"min": 0, "max": 240}),
         }

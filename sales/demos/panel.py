@@ -128,7 +128,7 @@ BOOKED = Asked(
 
 
 def _says(title: str, starts_at: datetime, ends_at: datetime) -> str:
-    return f"{title}, {day_time(starts_at)}" if ends_at > timezone.now() else ""
+    return f"{title} · {day_time(starts_at)}" if ends_at > timezone.now() else ""
 
 
 NEXT = Next(BOOKED, _says)

@@ -25,6 +25,7 @@ from funnel.workspaces.roles import allow
 from sales.demos import actions as verbs
 from sales.demos import booking
 from sales.demos.forms import BookingPageForm, DemoForm, sellers
+from sales.demos.letters import zone_words
 from sales.demos.models import BookingPage, Demo
 from sales.demos.panel import demos_of, may_book
 from sales.demos.slots import offer, unusual
@@ -234,7 +235,8 @@ def _free(request: HttpRequest, rep: Member, own: BookingPage | None, demo: Demo
     minutes = int(demo.length.total_seconds() // 60) if demo else own.minutes if own else 30
     page = BookingPage(member=rep, minutes=minutes, gap_minutes=own.gap_minutes if own else 0, notice_hours=0)
     found = offer(page, workspace=workspace, at=at, since=None, zone=workspace.zone, besides=demo)
-    return {"rep": rep, "free": [one for one in found.days if one.times], "free_minutes": minutes}
+    free = [one for one in found.days if one.times]
+    return {"rep": rep, "free": free, "free_minutes": minutes, "zone": zone_words(workspace.time_zone)}
 
 
 def _refused(form: DemoForm, refusal: Refusal) -> int:

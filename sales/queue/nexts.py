@@ -22,7 +22,7 @@ STEPS = Asked(
 
 
 def _says(what: str, due_at: datetime, all_day: bool) -> str:
-    return f"{what}, {day(due_at) if all_day else when(due_at)}"
+    return f"{what} · {day(due_at) if all_day else when(due_at)}"
 
 
 NEXT = Next(STEPS, _says)

@@ -122,7 +122,7 @@ def test_a_demo_that_was_held_without_a_booking_is_noted_after_a_question_and_wr
     asked = browse(rep).post(form, given)
     says = f"{words.day_time(starts.astimezone(rep.workspace.zone))} has passed, so it is noted as held"
     assert (asked.status_code, says in text(asked), "Note it as held" in text(asked)) == (422, True, True)
-    assert "Times are the business’s own. </p>" in text(asked), "no letter is promised or missed"
+    assert "Times are London time. </p>" in text(asked), "no letter is promised or missed"
     with gate(rep):
         assert not Demo.objects.exists()
     noted = browse(rep).post(form, given | {"anyway": says}, follow=True)

@@ -83,7 +83,7 @@ def test_the_home_says_so_and_opens_into_rows_that_add_up(november, owner, rep, 
     page = text(browse(owner), "/")
     assert "£72,220 won of £120,000. That is £9,363 ahead of an even pace." in page
     assert "The quarter: £81,220 of £120,000" in page
-    assert "Even pace after 11 days: £62,857" in page
+    assert "Even pace after 11 working days: £62,857" in page
     assert "Rita £45,130 of £66,000, Otto £27,090 of £54,000." in page
     assert "Show the 2 rows behind £72,220" in page
     assert "3 Nov Ann Bell0 Ann Bell0 Rita Unknown £45,130 £45,130" in page
