@@ -231,6 +231,7 @@ def _about(one: Handoff) -> dict[str, Any]:
         "due": one.due_at.isoformat(),
         "began": one.began_at.isoformat() if one.is_passed else "",
         "waits_for": one.offered_to.name if one.offered_to else "",
+        "where": "for you" if one.offered_to else "in the pool",
         "path": f"/leads/{one.lead_id}/",
     }
 

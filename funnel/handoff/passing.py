@@ -24,10 +24,11 @@ from funnel.workspaces.refusals import Refusal
 # A letter about several leads names so many of them.
 NAMED = 20
 WRITE_WHY = "Write why; whoever is next reads it."
+MOST = 500
 
 
 class NoReason(Refusal):
-    """Whoever gets a lead that was passed on reads why."""
+    """Whoever gets a lead that was passed on reads why, in a few words."""
 
     status = 422
 
@@ -81,6 +82,8 @@ def _decides(by: Member, reason: str) -> None:
 def _says_why(reason: str) -> None:
     if not reason.strip():
         raise NoReason(WRITE_WHY, field="reason")
+    if len(reason) > MOST:
+        raise NoReason(f"Write at most {MOST} characters; these are {len(reason):,}.", field="reason")
 
 
 def _takes(to: Member | None) -> None:

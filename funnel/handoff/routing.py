@@ -181,7 +181,7 @@ class Rotation:
         if free:
             return "Nobody takes leads by turn at the moment."
         if self.here:
-            return "Everybody who takes leads has had this one already."
+            return f"Everybody who {'is here' if self.away else 'takes leads'} has had this one already."
         return "Everybody who takes leads is away." if self.away else "Nobody takes leads at the moment."
 
     def _rows(

@@ -17,7 +17,7 @@ from funnel.outbox.models import Event
 from funnel.workspaces.models import Member, Workspace
 
 SUBJECTS = {
-    "handoff": "New lead for you: {lead}",
+    "handoff": "New lead {where}: {lead}",
     "handoff-reminder": "Still waiting for you: {lead}",
     "handoff-late": "Late: {lead} waits for {waits_for}",
     **{f"{kind}-several": "{head}" for kind in ("handoff", "handoff-reminder", "handoff-late")},

@@ -271,6 +271,8 @@ def handoffs_go(request: Any) -> HttpResponse:
     gone = len(chosen) - len(opened)
     if opened:
         messages.success(request, f"{plural(len(opened), 'lead')} handed over.")
+    if pool := sum(one.offered_to_id is None for one in opened):
+        messages.warning(request, f"{pool:,} of them went to the pool: nobody takes them by turn now.")
     if gone:
         messages.warning(request, f"{plural(gone, 'lead')} did not wait for your go any more.")
     return _back(request)
@@ -280,7 +282,7 @@ def _how(request: Any) -> dict[str, Any]:
     """To whom somebody passes on, and why."""
     named = request.POST.get("to", "")
     to = get_object_or_404(Member.objects.active().select_related("user"), pk=_ids([named])[0]) if named else None
-    reason = request.POST.get("reason", "")[:500]
+    reason = request.POST.get("reason", "")
     return {"reason": reason, "to": to, "by": request.member, "at": request.at, "workspace": request.workspace}
 
 

@@ -95,6 +95,17 @@ def test_of_one_that_comes_alone_the_letter_says_all(come, rep, gate, work):
         assert list(Message.objects.values_list("kind", "subject")) == [("handoff", "New lead for you: Ann 00")]
 
 
+def test_of_one_in_the_pool_the_letter_does_not_say_that_it_is_yours(come, rep, gate, work):
+    with gate(rep):
+        Member.objects.update(weekly_leads=0)
+    come(1)
+    work()
+    with gate(rep):
+        letter = Message.objects.filter(kind="handoff").first()
+        assert letter.subject == "New lead in the pool: Ann 00"
+        assert "ready for you" not in text_of(letter, rep.workspace)
+
+
 def test_of_several_that_are_half_over_or_late_each_person_reads_in_one_letter(come, owner, rep, gate, work):
     come(3)
     work()

@@ -14,6 +14,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail.models import Message
 from funnel.mail.sending import text_of
+from funnel.people.away import take_off
 from funnel.workspaces.models import Member
 from tests.conftest import make_member
 from tests.funnel.overview.people import came
@@ -113,6 +114,14 @@ def test_with_nobody_left_it_goes_to_the_pool(waiting, manager, rep, gate, brows
     assert "1 in the pool" in page
 
 
+def test_why_the_pool_says_nothing_untrue_of_who_is_away(waiting, manager, rep, other_rep, owner, gate, browse):
+    with gate(owner) as at:
+        today = owner.workspace.local(at).date()
+        take_off(other_rep, today, today + timedelta(days=9), by=owner, at=at)
+    browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/", GIVEN)
+    assert open_one(gate, waiting).route["says"].endswith("Everybody who is here has had this one already.")
+
+
 def test_what_was_taken_meanwhile_is_left_alone(waiting, manager, rep, other_rep, gate, browse):
     before = open_one(gate, waiting)
     with gate(rep) as at:
@@ -171,6 +180,22 @@ def test_who_goes_through_a_list_by_score_finds_it_as_it_was(ready, waiting, own
     one = open_one(gate, waiting)
     passed = client.post(f"/handoffs/{one.pk}/pass/?order=engagement", GIVEN | {"to": str(owner.pk)})
     assert passed["Location"] == "/handoffs/?order=engagement"
+
+
+def test_a_go_that_finds_nobody_says_that_they_are_in_the_pool(ready, owner, rep, gate, browse):
+    with gate(owner):
+        Member.objects.update(weekly_leads=0)
+    page = browse(owner).post("/handoffs/go/", {"lead": [str(ready[0].pk)]}, follow=True).content.decode()
+    assert "1\xa0lead handed over." in page
+    assert "1 of them went to the pool: nobody takes them by turn now." in page
+
+
+def test_a_reason_that_is_too_long_is_told_and_not_cut(waiting, owner, gate, browse):
+    before = open_one(gate, waiting)
+    answer = browse(owner).post(f"/handoffs/{before.pk}/pass/", GIVEN | {"to": str(owner.pk), "reason": "x" * 501})
+    assert answer.status_code == 422
+    assert "Write at most 500 characters; these are 501." in answer.content.decode()
+    assert open_one(gate, waiting).pk == before.pk
 
 
 def test_a_go_twice_opens_one(ready, owner, gate, browse):
