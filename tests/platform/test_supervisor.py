@@ -79,8 +79,10 @@ def start(tmp_path):
         command = [sys.executable, "-c", MAIN, str(ROOT), str(tmp_path), web, worker]
         env = {name: value for name, value in os.environ.items() if name != "MAKELEVEL"}
         process = subprocess.Popen(
-            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            # Where the suite runs by nohup, its programs would not hear this signal.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        )  # fmt: skip
         started.append(process)
         return process
 
