@@ -15,15 +15,15 @@ from funnel.outbox.actions import record
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import Member, Role
 from funnel.workspaces.refusals import Refusal
-from sales.deals.models import OPEN, Deal
+from sales.deals.models import OPEN, Deal, DealStage
 from sales.negotiation.actions import MINUTE, end_of, told
 from sales.negotiation.document import in_words
 from sales.negotiation.models import DeclineReason, Quote, QuoteVersion, State
 from sales.queue.models import Task
 
 WHAT = 300
-# The step that looks after a quote.
-CALL = "Call about {}"
+# The step that looks after a quote, and how one begins that answers what was asked about it.
+CALL, QUESTION = "Call about {}", "{}:"
 
 
 class Over(Refusal):
@@ -120,7 +120,7 @@ def ask(version: QuoteVersion, *, question: str, at: datetime) -> None:
         now.workspace_id, "quote_asked", at=at, lead_id=now.quote.deal.lead_id, data=told(now) | {"text": question}
     )
     wants = "asks for a new quote" if now.state_at(at) == State.EXPIRED else "asks"
-    what = f"{now.quote.name}: {now.quote.deal.lead} {wants}" + (f": {question}" if question else "")
+    what = f"{QUESTION.format(now.quote)} {now.quote.deal.lead} {wants}" + (f": {question}" if question else "")
     deal = now.quote.deal
     if not deal.is_open and deal.lead.holder_id != deal.holder_id:
         touch(deal.lead, "contact_request", at=at, data={"message": what})
@@ -153,11 +153,17 @@ def expire(version: QuoteVersion | None, *, at: datetime) -> bool:
 
 
 def settle(effects: list[Effect], at: datetime) -> None:
-    """A deal has ended: the steps about its quotes end with it. EVENT_ROUTES["deal_won"] and ["deal_lost"]."""
+    """A deal has ended: the steps about its quotes end with it. EVENT_ROUTES["deal_won"] and ["deal_lost"].
+
+    Who bought still wants an answer to what they asked.
+    """
     events = Event.objects.filter(pk__in=[one.event_id for one in effects])
     ended = Deal.objects.filter(pk__in=[one.data["deal"] for one in events]).exclude(stage__in=OPEN)
     for quote in Quote.objects.filter(deal__in=ended).exclude(number=None).select_related("deal"):
-        _steps_about(quote).filter(done_at=None).update(done_at=at)
+        steps = _steps_about(quote).filter(done_at=None)
+        if quote.deal.stage == DealStage.WON:
+            steps = steps.exclude(what__startswith=QUESTION.format(quote))
+        steps.update(done_at=at)
 
 
 def unsettle(effects: list[Effect], at: datetime) -> None:
@@ -173,7 +179,9 @@ def unsettle(effects: list[Effect], at: datetime) -> None:
 
 def _steps_about(quote: Quote) -> Any:
     # The blank tells Q-2026-0012 from Q-2026-00121.
-    about = Q(what__startswith=f"{quote.name} ") | Q(what__startswith=f"{quote.name}:") | Q(what=CALL.format(quote))
+    about = (
+        Q(what__startswith=f"{quote.name} ") | Q(what__startswith=QUESTION.format(quote)) | Q(what=CALL.format(quote))
+    )
     return Task.objects.filter(about, lead=quote.deal.lead_id)
 
 

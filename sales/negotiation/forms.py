@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.db.models import Count
 from django.http import QueryDict
 
 from funnel.leads.identity import Refused, clean_email
@@ -118,9 +119,14 @@ def typed_rows(posted: QueryDict, *, without: int | None = None) -> list[Row]:
     return rows
 
 
-def new_row(place: int, currency: str, country: str, product: Product | None = None, *, tax: str = "0") -> Row:
-    """A row to write into, or one of a product."""
-    typed = dict.fromkeys(PARTS, "") | {"quantity": "1", "tax": tax}
+def _usual_tax() -> str:
+    rates = Product.objects.values_list("tax_rate").annotate(many=Count("pk")).order_by("-many", "tax_rate")
+    return percent_text(rates[0][0]) if rates else "0"
+
+
+def new_row(place: int, currency: str, country: str, product: Product | None = None, *, tax: str = "") -> Row:
+    """A row to write into, or one of a product; without a rate it has the one that most products have."""
+    typed = dict.fromkeys(PARTS, "") | {"quantity": "1", "tax": tax if product or tax else _usual_tax()}
     if product is not None:
         price = next((one.amount for one in product.prices.all() if one.currency == currency), None)
         typed |= {

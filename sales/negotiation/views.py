@@ -92,7 +92,7 @@ def write(request: HttpRequest, pk: UUID) -> HttpResponse:
     if do in ("product", "text"):
         rows = [row for row in rows if not row.is_blank] if do == "product" else rows
         product = products.get(chosen) if do == "product" else None
-        tax = rows[-1].typed["tax"] if rows else "0"
+        tax = rows[-1].typed["tax"] if rows else ""
         if do == "text" or product is not None:
             rows.append(new_row(len(rows), form.chosen, workspace.country, product, tax=tax))
     for place, row in enumerate(rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -196,6 +197,20 @@ def test_a_product_brings_its_price_and_a_line_can_go(drafted, owner, rep, brows
         assert client.post(write, typed(version, {}, do=nonsense, **{"from-list": "x"})).status_code == 200
 
 
+def test_a_line_of_ones_own_begins_with_the_rate_that_most_products_have(drafted, owner, rep, browse, gate):
+    page = reverse("sales:quote", args=[drafted(rep, lines=[]).quote_id])
+
+    def begins() -> str:
+        (field,) = re.findall(r'<input[^>]*name="tax-0"[^>]*>', browse(rep).get(page).content.decode())
+        return re.search(r'value="([^"]*)"', field)[1]
+
+    assert begins() == "0"
+    with gate(owner) as at:
+        for name, rate in (("Battery", 20_000), ("Panel", 20_000), ("Book", 5_000)):
+            pricelist.add(Product(name=name, tax_rate=rate), {"GBP": 100}, by=owner, at=at)
+    assert begins() == "20"
+
+
 def test_a_change_makes_the_next_version_and_a_draft_can_be_thrown_away(sent, rep, browse, gate):
     version = sent(rep)
     client = browse(rep)
@@ -299,6 +314,19 @@ def test_winning_asks_for_what_was_accepted_and_clears_the_desk(sent, rep, brows
     work()
     with gate(rep):
         assert not Task.objects.open().exists()
+
+
+def test_what_somebody_asked_who_then_bought_still_waits_for_an_answer(sent, rep, gate, work):
+    version = sent(rep)
+    with gate(rep) as at:
+        whole = QuoteVersion.objects.whole().get(pk=version.pk)
+        answers.ask(whole, question="Can I have red?", at=at)
+        answers.accept(whole, signed="Ann Bell", at=at)
+        close.win(Deal.objects.get(), by=rep, at=at, amount=5544_50)
+    work()
+    with gate(rep):
+        (left,) = Task.objects.open()
+        assert left.what.endswith("Ann Bell asks: Can I have red?")
 
 
 def test_a_loss_that_is_undone_brings_back_the_customers_question_and_not_what_was_ticked_off(sent, rep, gate, work):
