@@ -81,6 +81,7 @@ def _home(request: Any, *, status: int = 200, form: SetUpForm | None = None) -> 
     steps, total = _steps(kept)
     signer, reader = sequence.signer if sequence else None, trying.reader() if steps else None
     initial = {"is_on": sequence.is_on, "sender": str(sequence.sender_id or "")} if sequence else {}
+    may_change = may(request.member, "campaigns.change")
     context = {
         "sequence": sequence,
         "signer": signer,
@@ -88,10 +89,10 @@ def _home(request: Any, *, status: int = 200, form: SetUpForm | None = None) -> 
         "reader": reader,
         "mails": [(one, trying.shown(one, reader, workspace=request.workspace, signer=signer)) for one, _, _ in steps],
         "total": total,
-        "may_change": may(request.member, "campaigns.change"),
+        "may_change": may_change,
         "may_add": len(steps) < nurture.MOST,
         "most": nurture.MOST,
-        "form": form or SetUpForm(initial=initial),
+        "form": form or (SetUpForm(initial=initial) if may_change else None),
         "enrollments": rows,
         "kinds": [(label, asked.query(**{"is": name}) or "?", name == kind) for name, label in KINDS.items()],
         "kind": kind,
