@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -34,9 +34,8 @@ def qualify(request: HttpRequest, pk: UUID) -> HttpResponse:
     standings = actions.standing(lead)
     form = AnswersForm(request.POST, standings=standings, offers=offers_for(lead, [one.question for one in standings]))
     if not form.is_valid():
-        wrong = next(iter(form.errors.items()))
-        messages.warning(request, f"{form.fields[wrong[0]].label}: {wrong[1][0]}")
-        return _to_the_top(request, back)
+        context = _form(member, lead, standings, form, way_back(request) or f"{back}#qualification")
+        return render(request, "sales/qualify.html", context, status=422)
     actions.answer(lead, form.said(), by=member, at=at)
     if "qualify" not in request.POST:
         messages.success(request, "The answers are saved.")
@@ -65,6 +64,18 @@ def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     return _panel(request, lead, f"{reverse('sales:desk')}?lead={lead.pk}")
 
 
+def _form(
+    member: Member, lead: Lead, standings: list[actions.Standing], form: AnswersForm, back: str
+) -> dict[str, Any]:
+    return {
+        "lead": lead,
+        "form": form,
+        "next": back,
+        "may_overrule": bool(actions.missing(standings)) and member.leads_others,
+        "is_open": lead.stage != Stage.WORKING and any(one.is_open for one in deals_of(lead)),
+    }
+
+
 def _panel(request: HttpRequest, lead: Lead, back: str) -> dict[str, Any] | None:
     member: Member = request.member  # type: ignore[attr-defined]
     if lead.stage not in (*SALES, Stage.CUSTOMER):
@@ -84,12 +95,9 @@ def _panel(request: HttpRequest, lead: Lead, back: str) -> dict[str, Any] | None
         "met": sum(one.met == Met.MET for one in standings),
         "missing": lacks if asks else [],
         "begun": answered and lead.stage == Stage.WORKING,
-        "works": works,
-        "may_overrule": works and bool(lacks) and member.leads_others,
-        "is_open": lead.stage != Stage.WORKING and any(one.is_open for one in deals_of(lead)),
-        "next": back,
     }
     if works:
         offers = offers_for(lead, [one.question for one in standings])
-        context["form"] = AnswersForm(standings=standings, offers=offers)
+        form = AnswersForm(standings=standings, offers=offers)
+        context |= _form(member, lead, standings, form, f"{back}#qualification")
     return {"side": "left", "template": "sales/_qualification.html", "context": context}

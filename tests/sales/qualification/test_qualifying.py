@@ -186,3 +186,20 @@ def test_a_rep_answers_on_the_page_and_what_was_only_offered_is_not_kept(rep, ma
     client.post(path, rest | {"qualify": "1"})
     assert rows(gate, lead)[0] == "qualified"
     assert "Rita</bdi> said qualified" in client.get(f"/leads/{lead.pk}/").content.decode()
+
+
+def test_a_note_too_long_is_said_with_its_limit_and_everything_that_was_typed_stands_there(rep, browse, taken, gate):
+    lead = taken(rep)
+    before = rows(gate, lead)
+    body = {"met-need": "met", "note-need": "Lower bills", "note-budget": "long " * 201, "qualify": "1"}
+    answer = browse(rep).post(
+        f"/sales/leads/{lead.pk}/qualify/", body | {"next": f"/sales/?lead={lead.pk}#qualification"}
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Write at most 1000 characters; this has 1004." in page
+    assert 'value="Lower bills"' in page
+    assert ("long " * 201).strip() in page
+    assert '<option value="met" selected>' in page
+    assert f'name="next" value="/sales/?lead={lead.pk}#qualification"' in page
+    assert rows(gate, lead) == before
