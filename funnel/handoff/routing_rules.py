@@ -16,7 +16,7 @@ from funnel.workspaces.models import SELLERS, AuditEntry, Member, Team, TeamMemb
 from funnel.workspaces.refusals import Forbidden, Refusal
 from funnel.workspaces.slots import slot
 
-MOST_RULES, MOST_TEAMS = 50, 30
+MOST_RULES, MOST_TEAMS, LONGEST_TEAM = 50, 30, 60
 
 
 class NotForYou(Forbidden):
@@ -142,6 +142,8 @@ def put_team(team: Team | None, *, name: str, members: Collection[Member], by: M
     wrong = {}
     if not name:
         wrong["name"] = "Give the team a name."
+    elif len(name) > LONGEST_TEAM:
+        wrong["name"] = f"Write at most {LONGEST_TEAM} characters; this has {len(name):,}."
     elif others.filter(name__iexact=name).exists():
         wrong["name"] = "There is a team of this name already."
     elif team is None and others.count() >= MOST_TEAMS:

@@ -159,7 +159,8 @@ def routing(request: Any) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: Any, *, status: int = 200, wrong: dict[str, str] | None = None, at_team: Any = None) -> HttpResponse:
+def _page(request: Any, *, status: int = 200, **refused: Any) -> HttpResponse:
+    """The page; of a team that was refused with what is `wrong`, which it is (`at_team`) and what was `typed`."""
     rules = Rules()
     teams = list(Team.objects.all())
     places: dict[int, list[Member]] = {}
@@ -191,8 +192,7 @@ def _page(request: Any, *, status: int = 200, wrong: dict[str, str] | None = Non
             "in_turn": in_turn,
             "aside": [(one, rotation.away.get(one.pk, "")) for one in takers if one not in in_turn],
             "whole": sum(one.weekly_leads for one in in_turn),
-            "wrong": wrong or {},
-            "at_team": at_team,
+            **refused,
         },
         status=status,
     )
@@ -350,11 +350,12 @@ def _team(request: Any, team: Team | None) -> HttpResponse:
         except ValueError:
             continue
     members = list(Member.objects.active().filter(role__in=SELLERS, pk__in=keys).select_related("user"))
-    name = request.POST.get("name", "").replace("\x00", "")[:60]
+    name = request.POST.get("name", "").replace("\x00", "")
     try:
         saved = routing_rules.put_team(team, name=name, members=members, by=request.member, at=request.at)
     except Refused as refused:
-        return _page(request, status=422, wrong=refused.errors, at_team=team.pk if team else "new")
+        typed = {"name": name, "members": {one.pk for one in members}}
+        return _page(request, status=422, wrong=refused.errors, at_team=team.pk if team else "new", typed=typed)
     messages.success(request, f"Saved. The team {saved} is {_named(members)}.")
     return redirect(reverse("routing") + "#teams")
 

@@ -39,6 +39,11 @@ def rules(request: Any) -> HttpResponse:
 
     Who may only read reads what is in force, whatever somebody drafts beside it.
     """
+    return rules_page(request)
+
+
+def rules_page(request: Any, form: PublishForm | None = None) -> HttpResponse:
+    """Show the page, with the form to publish as it was refused where there is one."""
     basis, found, may_change = changing.in_force(), changing.coming(), may(request.member, "rules.change")
     draft = RuleDraft.objects.select_related("edited_by__user").first() if may_change else None
     if request.GET.get("watch") and not _goes_on(found):
@@ -89,9 +94,9 @@ def rules(request: Any) -> HttpResponse:
         "look": _look(found, request.at) if found is not None and draft is not None else None,
         "before": listed[1].pk if len(listed) > 1 else None,
         "versions": [_words_of(*both) for both in zip_longest(listed, listed[1:])][:VERSIONS],
-        "form": PublishForm(initial={"again": "yes" if found is not None and found.version.again else ""}),
+        "form": form or PublishForm(initial={"again": "yes" if found is not None and found.version.again else ""}),
     }
-    return render(request, "funnel/overview/rules.html", context)
+    return render(request, "funnel/overview/rules.html", context, status=200 if form is None else 422)
 
 
 @require_safe

@@ -21,6 +21,7 @@ from funnel.leads.models import Lead
 from funnel.overview.paging import PAGE, cursor, read
 from funnel.overview.ranking import Choice, ranked
 from funnel.overview.rows import UNKNOWN
+from funnel.overview.rules import rules_page
 from funnel.overview.rules_forms import EventForm, FitForm, LinesForm, PublishForm, RuleForm, SetForm, seen_of
 from funnel.overview.rules_shown import heading, shown
 from funnel.scoring import changing
@@ -242,8 +243,7 @@ def publish(request: Any) -> HttpResponse:
     """Put the draft in force."""
     form = PublishForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Write what changed in up to 200 characters.")
-        return redirect(f"{reverse('rules')}#publish")
+        return rules_page(request, form)
     again, why = form.cleaned_data["again"] == "yes", form.cleaned_data["why"]
     return _done(
         request,

@@ -23,7 +23,7 @@ OWN = {
     "interest": ("What are you interested in?", "One of the choices below"),
     "message": ("How can we help?", "Long text"),
 }
-MOST_INTERESTS, MOST_ORIGINS, MOST_QUESTIONS, CAMPAIGNS_OFFERED = 20, 50, 30, 200
+MOST_INTERESTS, MOST_ORIGINS, MOST_QUESTIONS, LONGEST_LABEL, CAMPAIGNS_OFFERED = 20, 50, 30, 120, 200
 ASKS_FOR_CONTACT = (Form.Purpose.CONTACT, Form.Purpose.QUOTE, Form.Purpose.DEMO)
 
 
@@ -154,6 +154,8 @@ class Questions:
             asked._move(doing, name)
         if len(asked.rows) > MOST_QUESTIONS:
             asked.errors.append(f"A form asks at most {MOST_QUESTIONS} questions.")
+        for label in (row["label"] for row in asked.rows if len(row["label"]) > LONGEST_LABEL):
+            asked.errors.append(f"Ask “{label[:40]}…” in at most {LONGEST_LABEL} characters; this has {len(label):,}.")
         names = {row["name"] for row in asked.rows}
         if not names & {"email", "phone"} and not names >= {"name", "company"}:
             asked.errors.append("Ask for an e-mail address or a phone number, or nobody can be answered.")
@@ -163,7 +165,7 @@ class Questions:
         usual = self._usual(name)
         if usual is None or any(row["name"] == name for row in self.rows):
             return
-        row: dict[str, Any] = {"name": name, "label": " ".join(label.split())[:120] or usual[0], "required": required}
+        row: dict[str, Any] = {"name": name, "label": " ".join(label.split()) or usual[0], "required": required}
         if own := self.own.get(name):
             # The form keeps the kind beside the question: its page and its POST then need no second look-up.
             row |= {"kind": own.kind, **({"choices": own.choices} if own.choices else {})}

@@ -177,7 +177,7 @@ def cancel(demo: Demo, *, by: Member | None, at: datetime, reason: str = "", wit
     if now.state == DemoState.CANCELLED:
         return now
     _still_booked(now)
-    now.state, now.reason, now.decided_at = DemoState.CANCELLED, reason[:300], at
+    now.state, now.reason, now.decided_at = DemoState.CANCELLED, reason, at
     _change(now, "state", "reason", "decided_at", at=at, heard=True)
     _tell(now, "demo_cancelled", by=by, at=at, reason=reason)
     return now

@@ -18,7 +18,7 @@ from funnel.leads.models import Lead
 from funnel.leads.named import LeadName, lead_named, member_named, of_lead
 from funnel.people.places import zones
 from sales.demos import actions
-from sales.demos.models import Demo, DemoState
+from sales.demos.models import LONGEST_REASON, Demo, DemoState
 
 FIELDS = {
     "holder": Text(254, "With whom, by e-mail: an owner’s or manager’s key may name anybody who sells."),
@@ -37,7 +37,7 @@ FIXED = {
 NEW = Shape({"lead": LeadName(), **FIELDS}, required=["lead", "starts_at", "ends_at"], fixed=FIXED)
 CHANGES = Shape(FIELDS, fixed={**FIXED, "lead": "This stays as it is."})
 NOTE = Shape({"note": Text(4000, "What was said, or what comes next.")})
-CANCEL = Shape({"reason": Text(300, "The lead reads it too.")})
+CANCEL = Shape({"reason": Text(LONGEST_REASON, "The lead reads it too.")})
 FILTERS = {
     "state": f"One of {', '.join(DemoState.values)}.",
     "holder": "A member’s e-mail.",

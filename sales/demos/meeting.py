@@ -9,7 +9,7 @@ from funnel.workspaces.gate import writing
 from sales.demos import actions as demos
 from sales.demos.calendar import invitation
 from sales.demos.letters import zone_words
-from sales.demos.models import BookingPage, DemoState
+from sales.demos.models import LONGEST_REASON, BookingPage, DemoState
 from sales.demos.visits import Visit, about, by_meeting, door, mailed_to, not_too_often, render
 
 
@@ -30,8 +30,11 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
     not_too_often(request, token)
     with by_meeting(request, token) as visit:
         demo = visit.demo
-        reason = " ".join(request.POST.get("why", "").replace("\x00", "").split())[:300]
+        reason = " ".join(request.POST.get("why", "").replace("\x00", "").split())
         if demo is not None and demo.state == DemoState.BOOKED and demo.starts_at > visit.at:
+            if len(reason) > LONGEST_REASON:
+                wrong = f"Write at most {LONGEST_REASON} characters; this has {len(reason):,}."
+                return _meeting(visit, booked=False, status=422, why=reason, wrong=wrong)
             with writing():
                 demos.cancel(demo, by=None, at=visit.at, reason=reason)
     return HttpResponseRedirect(f"/m/{token}/", status=303)
@@ -65,7 +68,7 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
     return answer
 
 
-def _meeting(visit: Visit, *, booked: bool) -> HttpResponse:
+def _meeting(visit: Visit, *, booked: bool, status: int = 200, **also: str) -> HttpResponse:
     demo = visit.demo
     assert demo is not None
     before = demos.reminder_at(demo, demo.updated_at)
@@ -82,5 +85,6 @@ def _meeting(visit: Visit, *, booked: bool) -> HttpResponse:
         "remind": before if before > visit.at else None,
         "changeable": demo.state == DemoState.BOOKED and demo.starts_at > visit.at,
         "may_choose": visit.page.is_open,
+        **also,
     }
-    return render("public/meeting.html", context, visit.workspace)
+    return render("public/meeting.html", context, visit.workspace, status=status)

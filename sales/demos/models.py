@@ -17,6 +17,7 @@ from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 from sales.deals.models import Deal
 
 MEETING = "Meeting"
+LONGEST_REASON = 300
 
 
 class DemoState(models.TextChoices):
@@ -79,7 +80,7 @@ class Demo(TenantRow):
     sequence = models.PositiveIntegerField(default=0)
     words = models.TextField(blank=True)
     note = models.TextField(blank=True)
-    reason = models.CharField(max_length=300, blank=True)
+    reason = models.CharField(max_length=LONGEST_REASON, blank=True)
     digest = models.CharField(max_length=64)
     made_at = models.DateTimeField()
     updated_at = models.DateTimeField()

@@ -23,7 +23,7 @@ from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 from sales.demos import actions as verbs
-from sales.demos import booking
+from sales.demos import booking, saying
 from sales.demos.forms import BookingPageForm, DemoForm, sellers
 from sales.demos.letters import zone_words
 from sales.demos.models import BookingPage, Demo
@@ -122,8 +122,10 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
 def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Cancel a demo; the lead is told, with the reason."""
     demo = _demo(request, pk)
-    reason = " ".join(request.POST.get("reason", "").replace("\x00", "").split())
-    verbs.cancel(demo, by=_member(request), at=request.at, reason=reason)  # type: ignore[attr-defined]
+    form = saying.ReasonForm(request.POST)
+    if not form.is_valid():
+        return saying.again(request, demo, form, does="Cancel the demo")
+    verbs.cancel(demo, by=_member(request), at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     told = _told(_workspace(request), f"{demo.lead} is told by mail.", f"tell {demo.lead} yourself.")
     return _done(request, f"Cancelled. {told}", demo)
 
@@ -133,7 +135,10 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
 def held(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say that a demo was held."""
     demo = _demo(request, pk)
-    verbs.held(demo, by=_member(request), at=request.at, note=_note(request), seen=_seen(request))  # type: ignore[attr-defined]
+    form = saying.NoteForm(request.POST)
+    if not form.is_valid():
+        return saying.again(request, demo, form, does="It was held")
+    verbs.held(demo, by=_member(request), at=request.at, seen=_seen(request), **form.cleaned_data)  # type: ignore[attr-defined]
     return _done(request, "Noted: it was held.", demo)
 
 
@@ -142,8 +147,11 @@ def held(request: HttpRequest, pk: UUID) -> HttpResponse:
 def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say that the lead did not come."""
     demo = _demo(request, pk)
+    form = saying.NoteForm(request.POST)
+    if not form.is_valid():
+        return saying.again(request, demo, form, does="They did not come")
     before = Demo.objects.filter(lead=demo.lead, state="missed").exclude(pk=demo.pk).exists()
-    verbs.no_show(demo, by=_member(request), at=request.at, note=_note(request), seen=_seen(request))  # type: ignore[attr-defined]
+    verbs.no_show(demo, by=_member(request), at=request.at, seen=_seen(request), **form.cleaned_data)  # type: ignore[attr-defined]
     yourself = "ask them for another time yourself."
     if demos_of(request, Lead.objects.select_related("holder").get(pk=demo.lead_id))["give_back"]:
         then = "This was not the first time; you can give the lead back."
@@ -246,10 +254,6 @@ def _refused(form: DemoForm, refusal: Refusal) -> int:
         field = FIELDS.get(name, name)
         form.add_error(field if field in form.fields else None, sentence)
     return 422 if isinstance(refusal, Refused) else refusal.status
-
-
-def _note(request: HttpRequest) -> str:
-    return request.POST.get("note", "").replace("\x00", "").strip()[:4000]
 
 
 def _seen(request: HttpRequest) -> int:

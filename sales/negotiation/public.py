@@ -105,7 +105,8 @@ def _answered(
 
 
 def _accept(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
-    name, errors = _words(posted, "signed", LONGEST_NAME), {}
+    name = _words(posted, "signed")
+    errors = _too_long("signed", name, LONGEST_NAME)
     if len(name.replace(" ", "")) < 2:
         errors["signed"] = "Type your full name."
     if posted.get("agree") != str(version.number):
@@ -117,26 +118,37 @@ def _accept(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
 
 
 def _ask(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
-    question = _words(posted, "q", LONGEST_WORDS)
+    question = _words(posted, "q")
     if not question and version.state_at(at) != State.EXPIRED:
         return {"q": "Write what you want to know."}
+    if errors := _too_long("q", question, LONGEST_WORDS):
+        return errors
     answers.ask(version, question=question, at=at)
     return "?said=asked#main"
 
 
 def _decline(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
-    reason = posted.get("reason", "")
-    if reason not in DeclineReason.values and version.state_at(at) == State.SENT:
-        return {"reason": "Choose the main reason."}
+    reason, note = posted.get("reason", ""), _words(posted, "more")
+    errors = _too_long("more", note, LONGEST_WORDS)
+    if reason not in DeclineReason.values:
+        errors["reason"] = "Choose the main reason."
+    if version.state_at(at) == State.SENT and errors:
+        return errors
     known = DeclineReason(reason) if reason in DeclineReason.values else DeclineReason.SCOPE
-    answers.decline(version, reason=known, note=_words(posted, "more", LONGEST_WORDS), at=at)
+    answers.decline(version, reason=known, note=note, at=at)
     return "#main"
 
 
-def _words(posted: Any, name: str, longest: int) -> str:
+def _words(posted: Any, name: str) -> str:
     """What was typed, without signs that no database keeps."""
     text = "".join(sign for sign in str(posted.get(name, "")) if sign.isprintable() or sign in "\r\n\t")
-    return text.encode("utf-8", "ignore").decode().strip()[:longest]
+    return text.encode("utf-8", "ignore").decode().strip()
+
+
+def _too_long(name: str, said: str, longest: int) -> Errors:
+    """What is wrong with words that are more than are kept; they come back whole."""
+    much = len(said) > longest
+    return {name: f"Write at most {longest:,} characters; this has {len(said):,}."} if much else {}
 
 
 def _slow_down(request: HttpRequest, token: str = "") -> None:

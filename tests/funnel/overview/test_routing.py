@@ -213,6 +213,10 @@ def test_teams_are_made_changed_and_taken_away(owner, rep, other_rep, browse, ga
     answer = page.post(reverse("team-add"), {"name": "North"})
     assert (answer.status_code, "Choose who is in the team." in answer.content.decode()) == (422, True)
     assert page.post(reverse("team-add"), {"name": "\x00", "member": str(rep.pk)}).status_code == 422
+    long = page.post(reverse("team-add"), {"name": "North" * 13, "member": str(rep.pk)}).content.decode()
+    assert "Write at most 60 characters; this has 65." in long
+    assert f'value="{"North" * 13}"' in long
+    assert f'value="{rep.pk}" id="team-new-{rep.pk}" checked' in long
     page.post(reverse("team-add"), {"name": "North", "member": [str(rep.pk), "nonsense"]})
     assert "Rita Rep" in page.get(reverse("routing")).content.decode()
     with gate(owner):

@@ -264,6 +264,18 @@ def test_a_draft_that_somebody_changed_meanwhile_is_not_dropped_or_published_uns
         assert not RuleDraft.objects.exists()
 
 
+def test_a_reason_too_long_to_publish_with_stands_there_beside_its_limit(owner, gate, browse):
+    page = browse(owner)
+    move(page, "phone", "away")
+    answer = page.post(reverse("rules-publish"), {"again": "yes", "why": "Nobody calls. " * 20})
+    assert answer.status_code == 422
+    assert "Write at most 200 characters; this has 279." in text(answer)
+    assert ("Nobody calls. " * 20).strip() in text(answer)
+    assert 'value="yes" id="from-past" checked' in text(answer)
+    with gate(owner):
+        assert RuleDraft.objects.exists()
+
+
 def test_an_older_form_does_not_overwrite_what_a_rule_says_by_now(owner, marketer, gate, browse):
     address, page = reverse("rule", args=["fit", "phone"]), browse(owner)
     older = seen(page.get(address))

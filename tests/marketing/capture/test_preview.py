@@ -3,6 +3,8 @@
 import pytest
 from django.urls import reverse
 
+from marketing.capture.models import Form
+
 
 def preview(browse, member, form):
     page = browse(member).get(reverse("marketing:form", args=[form.pk])).content.decode()
@@ -31,3 +33,16 @@ def test_the_preview_has_the_business_s_own_colour(form, browse, marketer):
     marketer.workspace.save(update_fields=["brand"])
     page = browse(marketer).get(reverse("marketing:form", args=[form.pk])).content.decode()
     assert f'<link rel="stylesheet" href="{reverse("brand", args=["12806f"])}">' in page
+
+
+def test_a_question_too_long_is_refused_whole_and_not_cut(form, browse, marketer, gate):
+    asked = {
+        "name": form.name, "title": form.title, "button": form.button, "purpose": form.purpose, "thanks": "Thank you.",
+        "is_open": "on", "question": ["name", "email"], "label-name": "Your name, please " * 7, "label-email": "E-mail",
+    }  # fmt: skip
+    answer = browse(marketer).post(reverse("marketing:form", args=[form.pk]), asked)
+    assert answer.status_code == 422
+    assert "in at most 120 characters; this has 125." in answer.content.decode()
+    assert f'value="{("Your name, please " * 7).strip()}"' in answer.content.decode()
+    with gate(marketer):
+        assert Form.objects.get(pk=form.pk).fields == form.fields

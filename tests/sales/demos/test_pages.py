@@ -193,6 +193,26 @@ def test_an_older_page_does_not_overwrite_what_was_said_meanwhile_and_a_fresh_on
     assert now() == ("held", "", ["failed"]), "a letter that still waits is taken back"
 
 
+@pytest.mark.parametrize(
+    ("verb", "field", "limit"), [("cancel", "reason", 300), ("held", "note", 4000), ("missed", "note", 4000)]
+)
+def test_what_is_said_of_a_demo_is_kept_whole_or_refused_whole(
+    rep, past_demo, demo_of, browse, gate, verb, field, limit
+):
+    demo = demo_of(rep) if verb == "cancel" else past_demo(rep)
+    where, page = reverse(f"sales:demo-{verb}", args=[demo.pk]), browse(rep)
+    answer = page.post(where, {field: "word " * (limit // 5 + 1), "next": "/sales/demos/"})
+    assert answer.status_code == 422
+    assert f"Write at most {limit} characters; this has {limit + 4}." in text(answer)
+    assert ("word " * (limit // 5 + 1)).strip() in text(answer)
+    assert 'name="next" value="/sales/demos/"' in text(answer)
+    with gate(rep):
+        assert Demo.objects.get().state == DemoState.BOOKED
+    assert page.post(where, {field: "word " * (limit // 5)}).status_code == 302
+    with gate(rep):
+        assert getattr(Demo.objects.get(), field) == ("word " * (limit // 5)).strip()
+
+
 def test_a_second_no_show_suggests_to_give_the_lead_back_with_one_click(rep, past_demo, browse, gate, work):
     first = past_demo(rep, hours=50)
     second = past_demo(rep, lead=first.lead, hours=2)

@@ -265,6 +265,11 @@ def test_who_has_the_link_moves_and_cancels_and_a_scanner_changes_nothing(page, 
     with gate(rep):
         demo = Demo.objects.get()
         assert (demo.starts_at, demo.sequence, demo.state) == (second, 1, DemoState.BOOKED)
+    long = client.post(f"{path}cancel/", {"why": "Not now. " * 40})
+    assert (long.status_code, "Write at most 300 characters; this has 359." in long.content.decode()) == (422, True)
+    assert ("Not now. " * 40).strip() in long.content.decode()
+    with gate(rep):
+        assert Demo.objects.get().state == DemoState.BOOKED
     assert client.post(f"{path}cancel/", {"why": "Not now"}).status_code == 303
     assert client.post(f"{path}cancel/").status_code == 303
     with gate(rep):

@@ -118,6 +118,27 @@ def test_what_is_missing_is_said_and_what_was_typed_stays(version, rep, visit, g
     assert now(version, gate, rep).state == "sent"
 
 
+@pytest.mark.parametrize(
+    ("where", "field", "long", "also"),
+    [
+        ("", "signed", "Ann Bell " * 23, {"agree": "1"}),
+        ("ask/", "q", "And when? " * 201, {}),
+        ("decline/", "more", "Too much. " * 201, {"reason": "price"}),
+    ],
+)
+def test_what_is_too_long_is_refused_whole_and_never_cut(where, field, long, also, version, rep, visit, gate):
+    before = kinds(gate, rep)
+    answer = visit.post(f"{path_of(version)}{where}", {field: long, **also})
+    page = answer.content.decode()
+    limit = 200 if field == "signed" else 2000
+    assert answer.status_code == 422
+    assert f"Write at most {limit:,} characters; this has {len(long.strip()):,}." in page
+    assert long.strip() in page
+    assert ('value="price" checked' in page) == bool(also.get("reason"))
+    assert kinds(gate, rep) == before
+    assert now(version, gate, rep).state == "sent"
+
+
 def test_declining_needs_a_reason_and_keeps_the_words(version, rep, visit, gate):
     assert visit.post(f"{path_of(version)}decline/", {"more": "Hm"}).status_code == 422
     assert now(version, gate, rep).state == "sent"

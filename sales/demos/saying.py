@@ -1,0 +1,42 @@
+"""What a rep says of a demo: why it is cancelled, and how it went; what is too long comes back as it was typed."""
+
+from __future__ import annotations
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from funnel.overview.back import way_back
+from sales.demos.models import LONGEST_REASON, Demo
+
+
+class ReasonForm(forms.Form):
+    """Why a demo is cancelled."""
+
+    reason = forms.CharField(
+        label="Reason", max_length=LONGEST_REASON, required=False, help_text="The lead reads it too.",
+        widget=forms.Textarea({"rows": 3}),
+    )  # fmt: skip
+
+    def clean_reason(self) -> str:
+        """One line, as it stands in the letter."""
+        return " ".join(self.cleaned_data["reason"].split())
+
+
+class NoteForm(forms.Form):
+    """What was said, or what comes next."""
+
+    note = forms.CharField(label="Note", max_length=4000, required=False, widget=forms.Textarea({"rows": 4}))
+
+
+def again(request: HttpRequest, demo: Demo, form: forms.Form, *, does: str) -> HttpResponse:
+    """Ask once more with what was typed; `does` is what the button does."""
+    context = {
+        "demo": demo,
+        "form": form,
+        "does": does,
+        "next": way_back(request) or reverse("lead", args=[demo.lead_id]) + "#demos",
+        "version": request.POST.get("version", ""),
+    }
+    return render(request, "sales/demo_say.html", context, status=422)
