@@ -14,10 +14,10 @@ from funnel.outbox.kinds import KINDS, TOUCHES
 from funnel.outbox.models import Event
 from funnel.scoring.models import Basis
 from funnel.scoring.rules import earns, fit_rows, has_source, labels_for
-from funnel.templatetags.words import day
+from funnel.templatetags.words import day, shortened
 from funnel.workspaces.models import Workspace
 
-SHOWN, MOST, PROMISED, WORDS = 6, 50, 5, 2
+SHOWN, MOST, PROMISED, WORDS, LONGEST = 6, 50, 5, 2, 600
 # So many things that somebody did, and so many that we know, stand in the sentence.
 NAMED, WEEK = 2, timedelta(days=7)
 # What Baton writes itself is no act of theirs; a kind that a program reports under its own name is one.
@@ -100,7 +100,7 @@ def reason_card(lead: Lead, touches: Sequence[Event], *, why: str) -> dict[str, 
                 "says": says(event),
                 "at": event.occurred_at.isoformat(),
                 "source": str(event.source) if event.source and event.source.channel != "unknown" else "",
-                "words": _said(event)[:600],
+                "words": shortened(_said(event), LONGEST),
             }
             for event in touches[:SHOWN]
         ],

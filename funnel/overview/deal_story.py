@@ -12,8 +12,10 @@ from django.utils.safestring import SafeString
 from funnel.leads.stages import Stage
 from funnel.mail.models import Message, MessageState
 from funnel.outbox.models import Event
-from funnel.templatetags.words import day_time, long_day, money
+from funnel.templatetags.words import day_time, long_day, money, shortened
 
+# What people type is no longer than this; only programs send more.
+MOST = 5000
 Told = tuple[SafeString | str, list[SafeString | str]]
 # The stages of deals that a lead has too are called alike.
 STAGES = {**dict(Stage.choices), "won": "Won", "lost": "Lost"}
@@ -31,7 +33,7 @@ WORDS = {"title": "title", "amount": "amount", "currency": "currency", "holder":
 
 def quoted(text: Any) -> SafeString | str:
     """Somebody's own words; blank for none."""
-    return format_html("“<bdi>{}</bdi>”", str(text)[:2000]) if text else ""
+    return format_html("“<bdi>{}</bdi>”", shortened(str(text), MOST)) if text else ""
 
 
 def _worth(event: Event) -> str:

@@ -105,7 +105,7 @@ def publish(*, again: bool, why: str, by: Member, at: datetime) -> Basis:
         found = None
     if found is None:
         found = _begin(draft.rules, follows=None if again else in_force().version, again=again, by=by, at=at)
-    RuleVersion.objects.filter(pk=found.version_id).update(why=why[:200], published_by=by)
+    RuleVersion.objects.filter(pk=found.version_id).update(why=why, published_by=by)
     draft.delete()
     return _go(found, workspace, by=by, at=at)
 

@@ -178,6 +178,11 @@ def plainly(message: str) -> str:
     return PLAINLY.get(message.partition(".")[0] + ".", message)
 
 
+def shortened(said: str, most: int) -> str:
+    """Write somebody's words, and where there are more than `most` characters, that they go on."""
+    return said if len(said) <= most else f"{said[: most - 1].rstrip()}…"
+
+
 def initials(name: str) -> str:
     """Give the first letters of the first and the last word, as on the round badge."""
     words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]

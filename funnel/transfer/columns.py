@@ -35,6 +35,12 @@ GROUPS = (
 ORDERS = (("dmy", "day/month/year"), ("mdy", "month/day/year"), ("ymd", "year first"))
 KEYS = {"email", "phone", "external_id"}
 LONGEST = 200
+# What is typed for the whole file: what it is called, and how long it may be.
+TYPED = (
+    ("blank", "The words that mean nothing", 200),
+    ("campaign", "The campaign", 120),
+    ("system", "The program", 60),
+)
 
 
 @dataclass
@@ -115,7 +121,7 @@ class Columns:
         return found
 
     def _said(self, name: str, otherwise: str) -> str:
-        return self.posted.get(name, "")[:LONGEST].strip() if self.posted is not None else otherwise
+        return self.posted.get(name, "").strip() if self.posted is not None else otherwise
 
     def _line(self, place: int, column: dict[str, Any]) -> Line:
         target = self.targets.get(place, "")
@@ -209,6 +215,9 @@ class Columns:
         self.about = self._said("about", "" if self.kept_from else self.kept.get("$about", ""))
         if self.posted is not None and (says := self._wrong_about()):
             self.wrong["about"] = says
+        for name, what, longest in TYPED:
+            if (many := len(getattr(self, name))) > longest:
+                self.wrong[name] = f"{what}: write at most {longest} characters; this has {many:,}."
         self.stages = [(stage.value, stage.label) for stage in STAGES]
         self.channels: list[tuple[str, str]] = []
         self.campaigns: list[str] = []

@@ -12,7 +12,7 @@ from funnel.leads.models import FieldDefinition, Lead
 from funnel.outbox.kinds import KINDS
 from funnel.outbox.models import Event
 from funnel.overview.lead_story import events_of
-from funnel.templatetags.words import short_day
+from funnel.templatetags.words import short_day, shortened
 from sales.qualification.models import Question
 
 # So many words are shown for each question, and so much of them.
@@ -47,7 +47,7 @@ def _of_fields(lead: Lead, fields: dict[str, FieldDefinition], hears: dict[str, 
         wanted = _holds(f"{name} {label}", hears.get("fields", ()))
         if value not in (None, "") and (wanted or (known is not None and known.kind in hears.get("kinds", ()))):
             says = {True: "Yes", False: "No"}.get(value, value) if isinstance(value, bool) else value
-            yield Offer(f"{label}: {says}"[:LONGEST], "What we know of them")
+            yield Offer(shortened(f"{label}: {says}", LONGEST), "What we know of them")
 
 
 def _of_events(events: Sequence[Event], hears: dict[str, Any]) -> Iterator[Offer]:
@@ -55,13 +55,13 @@ def _of_events(events: Sequence[Event], hears: dict[str, Any]) -> Iterator[Offer
         origin = _origin(event)
         for name in hears.get("data", ()):
             if (value := event.data.get(name)) and isinstance(value, str):
-                yield Offer(" ".join(value.split())[:LONGEST], origin)
+                yield Offer(shortened(" ".join(value.split()), LONGEST), origin)
         for name in ("message", "note", "text"):
             said = event.data.get(name)
             if isinstance(said, str) and name not in hears.get("data", ()):
                 for sentence in re.split(r"(?<=[.!?])\s+|\n+", said):
                     if _holds(sentence, hears.get("words", ())):
-                        yield Offer(" ".join(sentence.split())[:LONGEST], origin)
+                        yield Offer(shortened(" ".join(sentence.split()), LONGEST), origin)
 
 
 def _holds(text: str, words: Sequence[str]) -> bool:

@@ -86,14 +86,14 @@ def test_who_asks_again_is_said_to_and_what_a_program_passes_on_of_their_words_i
         touch(got.lead, "note", at=at, data={"text": "Sounds keen"})
     work()
     with gate(rep) as at:
-        touch(got.lead, "contact_request", at=at, source=("radio", "", ""), data={"text": "Still waiting"})
+        touch(got.lead, "contact_request", at=at, source=("radio", "", ""), data={"text": f"Still {'waiting ' * 90}"})
     work()
     with gate(rep):
         card = Handoff.objects.get().card
         assert card["why"] == "Asked to be contacted, second time in seven days, from radio"
         words = [(one["says"], one["words"]) for one in card["touched"] if one["says"] != "Received"]
         asked = "Asked to be contacted"
-        assert words == [(asked, "Still waiting"), ("Note", ""), (asked, "Call me")]
+        assert words == [(asked, f"Still {'waiting ' * 74}w…"), ("Note", ""), (asked, "Call me")]
 
 
 def test_what_they_wrote_stands_in_the_mail_to_whoever_gets_them(rep, gate, work):

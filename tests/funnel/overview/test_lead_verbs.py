@@ -113,6 +113,11 @@ def test_a_note_stands_on_the_timeline_for_whoever_may_change_the_lead(lead, rep
         assert Event.objects.filter(kind="note").count() == 1
 
 
+def test_a_long_note_stands_on_the_timeline_to_its_last_word(lead, rep, browse):
+    browse(rep).post(at_page(lead) + "note/", {"note": f"{'word ' * 790}and the end."})
+    assert "word and the end.</bdi>”" in browse(rep).get(at_page(lead)).content.decode()
+
+
 def test_a_lead_is_edited_and_the_timeline_says_what_was(lead, rep, browse, gate):
     with gate(rep):
         FieldDefinition.objects.create(workspace=rep.workspace, name="roof", label="Roof", kind="number")

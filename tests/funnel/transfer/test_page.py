@@ -326,6 +326,21 @@ def test_a_fair_list_says_where_everybody_came_from(desk: Any, gate: Any, owner:
         assert (lead.source.channel, lead.source.campaign, lead.stage) == ("event", "Spring fair", Stage.CUSTOMER)
 
 
+def test_what_is_typed_for_the_whole_file_is_refused_whole_where_it_is_too_long(desk: Any) -> None:
+    one = desk()
+    one.upload(text_of(["E-mail"], [["p@oak.example"]]))
+    answer = one.choose(campaign="Fair " * 30, system="x" * 61, blank="n/a, " * 50)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    for says in (
+        "The campaign: write at most 120 characters; this has 149.",
+        "The program: write at most 60 characters; this has 61.",
+        "The words that mean nothing: write at most 200 characters; this has 248.",
+    ):
+        assert says in page
+    assert ("Fair " * 30).strip() in page
+
+
 def test_somebody_nobody_knows_is_asked_for_at_their_own_field(desk: Any, gate: Any, owner: Member) -> None:
     one = desk()
     one.upload(people([*ALAN[:5], "Kim", *ALAN[6:]]))
