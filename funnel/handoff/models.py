@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from funnel.leads.models import Lead
 from funnel.workspaces.ids import uuid7
-from funnel.workspaces.models import LEADERS, Member, Team
+from funnel.workspaces.models import LEADERS, Member, Team, TimeOff, Workspace
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 
 
@@ -122,6 +122,13 @@ class HandoffQuerySet(models.QuerySet["Handoff"]):
         first = Subquery(_first_offers().values("due_at")[:1])
         return self.annotate(promised_at=Coalesce(first, "due_at"))
 
+    def with_absence(self) -> HandoffQuerySet:
+        """With `away_from`, the first day on which whoever was offered it is away after that, for `leaves_on`."""
+        # A day is not the same everywhere; what is past is left out where it is read.
+        since = ExpressionWrapper(OuterRef("opened_at") - timedelta(days=1), models.DateTimeField())
+        off = TimeOff.objects.filter(member=OuterRef("offered_to"), first__gte=since)
+        return self.annotate(away_from=Subquery(off.order_by("first").values("first")[:1]))
+
     def with_lead(self) -> HandoffQuerySet:
         return self.select_related("lead__company", "lead__source", "offered_to__user", "reason")
 
@@ -188,6 +195,12 @@ class Handoff(TenantRow):
     def is_passed(self) -> bool:
         """Whether somebody else was offered the lead before, so that they wait for longer than this offer does."""
         return self.began_at != self.opened_at
+
+    def leaves_on(self, at: datetime, workspace: Workspace) -> date | None:
+        """The day to come on which whoever it waits for goes away before it is due: it goes on to somebody then."""
+        first: date | None = getattr(self, "away_from", None)
+        today, due = workspace.local(at).date(), workspace.local(self.due_at).date()
+        return first if first is not None and self.is_open and today < first <= due else None
 
 
 class QuestionQuerySet(models.QuerySet["Question"]):

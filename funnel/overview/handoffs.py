@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from funnel.handoff import passing
 from funnel.handoff.card import WhyNow, touches_of
 from funnel.handoff.clock import LATELY, Clock, late_first_contacts
 from funnel.handoff.models import Handoff, Outcome
-from funnel.handoff.routing import absence
+from funnel.handoff.routing import absence, begins
 from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
@@ -38,7 +38,7 @@ from funnel.overview.rows import (
 from funnel.scoring.models import Basis
 from funnel.templatetags.words import duration, lateness, plural
 from funnel.workspaces.asking import Asked, together
-from funnel.workspaces.models import SELLERS, Member, Workspace
+from funnel.workspaces.models import SELLERS, Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow, may
 from funnel.workspaces.tally import Counts, tally
@@ -58,6 +58,8 @@ class Wait:
     mine: bool
     # Since when the lead waits too long, where whoever has it now has time left.
     too_long_since: datetime | None
+    # The day before it is due on which whoever it waits for goes away.
+    leaves_on: date | None
 
     @property
     def late(self) -> bool:
@@ -100,6 +102,7 @@ def waits(
             [person for person in people if person.pk != one.offered_to_id] if member.leads_others else [],
             one.offered_to_id == member.pk or (one.offered_to_id is None and member.role in SELLERS),
             one.promised_at if one.promised_at < at <= one.due_at else None,
+            one.leaves_on(at, workspace),
         )
         for one in open_
     ]
@@ -123,8 +126,11 @@ def reasons_to_go(leads: list[Lead], basis: Basis, grades: Grades, *, workspace:
     return rows
 
 
-def counted(at: datetime) -> Counts:
-    """What the page counts, and whom a go would reach: how many each holds, and how many wait for them."""
+def counted(at: datetime, worked: date, workspace: Workspace) -> Counts:
+    """What the page counts, and whom a go would reach: how many each holds, how many wait for them, who is away.
+
+    `worked` is the day on which a lead that is handed over now is worked.
+    """
     open_ = Handoff.objects.open()
     some = Lead.objects.filter(waits_since__isnull=False).order_by("waits_since").values("pk")[:COUNTED]
     return tally(
@@ -134,6 +140,7 @@ def counted(at: datetime) -> Counts:
             "silent": (late_first_contacts(at), ""),
             "go": (Lead.objects.filter(pk__in=some), ""),
             "held": (Lead.objects.filter(holder__isnull=False, stage__in=SALES), "holder"),
+            "away": (TimeOff.objects.filter(first__lte=worked, last__gte=workspace.local(at).date()), "member"),
         }
     )
 
@@ -163,6 +170,15 @@ def _promised(going: list[dict[str, Any]], workspace: Workspace, at: datetime) -
     return {clock.of(row["grade"][0])["due_at"] for row in going}
 
 
+def _gets_none(one: Member, away: Collection[UUID | None], worked: date) -> str:
+    """Why somebody who takes leads gets none by turn now; blank where they may."""
+    if one.pk in away:
+        return "Away"
+    if not one.works_on(worked):
+        return f"Doesn’t work on {worked:%A}s"
+    return "" if one.weekly_leads else "Takes none by turn"
+
+
 @require_safe
 @allow("read")
 def handoffs(request: Any) -> HttpResponse:
@@ -178,15 +194,16 @@ def _page(
     more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
     (basis,), people = together([(BASIS, []), (PEOPLE, [])])
     by = {"basis": basis, "at": at}
-    waiting = Handoff.objects.open().with_lead().with_promise()
+    waiting = Handoff.objects.open().with_lead().with_promise().with_absence()
     open_, following = listed(asked, waiting, "due_at", kind="handoffs.waits", after=more, size=WAITING, **by)
     returned = Handoff.objects.filter(given_back_at__gte=at - LATELY)
     returned = returned.select_related("lead__source", "lead__holder__user", "reason", "closed_by__user")
     back, given_following = listed(
         asked, returned, "-given_back_at", kind="handoffs.given", after=given_more, size=GIVEN, **by
     )
-    counts = counted(at)
-    offers, held_by = (_by_member(counts[name]) for name in ("offers", "held"))
+    worked = begins(workspace, at)
+    counts = counted(at, worked, workspace)
+    offers, held_by, away = (_by_member(counts[name]) for name in ("offers", "held", "away"))
     go_count = counts["go"].get("", 0)
     ready = Lead.objects.filter(waits_since__isnull=False)
     leads = listed(asked, ready, "waits_since", kind="go", size=GOING, **by)[0] if go_count else []
@@ -215,7 +232,12 @@ def _page(
             "may_promise": may(member, "business"),
             "go_due": sorted(_promised(going, workspace, at)) if may_go else [],
             "loads": [
-                {"name": one.name, "holds": held_by.get(one.pk, 0), "waits": offers.get(one.pk, 0)}
+                {
+                    "name": one.name,
+                    "holds": held_by.get(one.pk, 0),
+                    "waits": offers.get(one.pk, 0),
+                    "gets_none": _gets_none(one, away, worked),
+                }
                 for one in people
                 if one.takes_leads and go_count
             ],

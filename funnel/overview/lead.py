@@ -50,6 +50,7 @@ HANDOFFS = Asked(
     lambda lead: (
         Handoff.objects.filter(lead__in=[lead])
         .select_related("offered_to__user", "closed_by__user", "reason")
+        .with_absence()
         .order_by("-opened_at")[:20]
     ),
     UUID,
@@ -176,6 +177,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         if handoffs and lead.holder_id
         else None,
         "minutes_left": minutes_left(waiting, at=at, workspace=workspace) if waiting else None,
+        "leaves_on": waiting.leaves_on(at, workspace) if waiting else None,
         "latest": waiting or (handoffs[0] if handoffs else None),
         "passed": next((one.data for one in reversed(marks) if "route" in one.data), None) if lead.holder else None,
         "given_back": [one for one in handoffs if one.given_back_at],

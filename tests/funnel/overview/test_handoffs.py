@@ -9,12 +9,14 @@ from django.test.utils import CaptureQueriesContext
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
+from funnel.handoff.routing import begins
 from funnel.leads.actions import touch
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail.models import Message
 from funnel.mail.sending import text_of
 from funnel.people.away import take_off
+from funnel.templatetags.words import day
 from funnel.workspaces.models import Member
 from tests.conftest import make_member
 from tests.funnel.overview.people import came
@@ -120,6 +122,37 @@ def test_why_the_pool_says_nothing_untrue_of_who_is_away(waiting, manager, rep, 
         take_off(other_rep, today, today + timedelta(days=9), by=owner, at=at)
     browse(manager).post(f"/handoffs/{open_one(gate, waiting).pk}/pass/", GIVEN)
     assert open_one(gate, waiting).route["says"].endswith("Everybody who is here has had this one already.")
+
+
+def test_of_whom_a_lead_waits_for_and_who_is_away_when_it_is_due_that_is_said(waiting, viewer, rep, gate, browse):
+    with gate(rep) as at:
+        one = Handoff.objects.open().get()
+        Handoff.objects.filter(pk=one.pk).update(due_at=at + timedelta(days=3))
+        today = rep.workspace.local(at).date()
+        take_off(rep, today + timedelta(days=5), today + timedelta(days=9), by=rep, at=at)
+    pages = ["/handoffs/", f"/leads/{waiting.pk}/"]
+    client = browse(viewer)
+    assert not any("is away from" in client.get(page).content.decode() for page in pages), "it is due before"
+    with gate(rep) as at:
+        take_off(rep, today + timedelta(days=2), today + timedelta(days=3), by=rep, at=at)
+    says = f"<bdi>Rita</bdi> is away from {day(today + timedelta(days=2))}: then it goes on to somebody else."
+    for page in pages:
+        assert says in client.get(page).content.decode(), page
+    assert f"You are away from {day(today + timedelta(days=2))}" in browse(rep).get(pages[1]).content.decode()
+
+
+def test_who_gets_none_by_turn_is_told_beside_what_each_has(ready, manager, rep, other_rep, owner, gate, browse):
+    third = make_member(rep.workspace, "rep", "Ruth Rep", takes_leads=True)
+    with gate(owner) as at:
+        worked = begins(rep.workspace, at)
+        take_off(rep, worked, worked, by=owner, at=at)
+        Member.objects.filter(pk=other_rep.pk).update(weekly_leads=0)
+        Member.objects.filter(pk=third.pk).update(days_off=str(worked.weekday()))
+    answer = browse(manager).get("/handoffs/")
+    says = {one["name"]: one["gets_none"] for one in answer.context["loads"]}
+    none = f"Doesn’t work on {worked:%A}s"
+    assert says == {"Rita Rep": "Away", "Otto Rep": "Takes none by turn", "Ruth Rep": none}
+    assert f'Ruth Rep</span><span class="under">{none}</span>' in answer.content.decode()
 
 
 def test_what_was_taken_meanwhile_is_left_alone(waiting, manager, rep, other_rep, gate, browse):
