@@ -6,7 +6,7 @@ It is kept apart from the reason, so that whoever edits a reason later changes n
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from django.db.models import Q
@@ -15,7 +15,9 @@ from funnel.handoff.models import GiveBackReason, Way
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.outbox.kinds import KINDS
-from funnel.templatetags.words import long_day, plural, short_day
+from funnel.templatetags.words import day, long_day, plural, short_day
+from funnel.workspaces.hours import spans
+from funnel.workspaces.models import Workspace
 
 # What a person does of their own accord, and a reason may wait for.
 TOUCHES = ("contact_request", "form", "page_view", "email_click", "email_reply", "call", "visit", "promo_event")
@@ -104,6 +106,13 @@ def briefly(way: dict[str, Any] | None, until: datetime | None) -> str:
         what = f"with {plural(way['above'], 'point')}" if by else f"after “{touch_words(way['touch'])}”"
         return f"Comes back from {on} {what}" if on else f"Comes back {what}"
     return "" if not on else f"Comes back on {on} if ready" if kept == Way.JUDGED else f"Comes back on {on}"
+
+
+def nobody_works(workspace: Workspace, on: datetime) -> str:
+    """That nobody works on a day that was promised, as a sentence after another; blank where somebody does."""
+    local = workspace.local(on).date()
+    works = workspace.local(next(spans(workspace, datetime.combine(local, time(), workspace.zone)))[0]).date()
+    return "" if works == local else f" Nobody works on {day(local)}; the next working day is {day(works)}."
 
 
 def whereabouts(lead: Lead, at: datetime, *, short: bool = False) -> str:

@@ -16,7 +16,7 @@ from funnel.handoff import passing
 from funnel.handoff.forms import GiveBackForm
 from funnel.handoff.models import Handoff
 from funnel.handoff.reasons import OFFERED
-from funnel.handoff.wayback import whereabouts
+from funnel.handoff.wayback import nobody_works, whereabouts
 from funnel.leads import actions as leads
 from funnel.leads import known
 from funnel.leads.identity import Refused
@@ -97,7 +97,8 @@ def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
         given = handoff.give_back(lead, by=_member(request), at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _refused(request, pk, refusal)
-    return _back(request, lead, f"{lead} is given back. {whereabouts(given, request.at)}.")  # type: ignore[attr-defined]
+    closed = nobody_works(lead.workspace, until) if (until := form.cleaned_data["until"]) else ""
+    return _back(request, lead, f"{lead} is given back. {whereabouts(given, request.at)}.{closed}")  # type: ignore[attr-defined]
 
 
 @allow("leads.change")

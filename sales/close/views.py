@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from funnel.handoff.wayback import nobody_works
 from funnel.overview.back import go_back, way_back
 from funnel.overview.lead_story import source_words
 from funnel.templatetags.words import money, when
@@ -58,7 +59,8 @@ def lost(request: HttpRequest, pk: UUID) -> HttpResponse:
         actions.lose(deal, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _sheet(request, deal, "lost", form, refusal)
-    return _done(request, deal, f"The {deal.named} has ended.")
+    closed = nobody_works(deal.lead.workspace, until) if (until := form.cleaned_data["until"]) else ""
+    return _done(request, deal, f"The {deal.named} has ended.{closed}")
 
 
 @allow("deals.change")

@@ -15,7 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.forms import GiveBackForm
-from funnel.handoff.wayback import whereabouts
+from funnel.handoff.wayback import nobody_works, whereabouts
 from funnel.leads.models import Lead
 from funnel.overview.back import go_back
 from funnel.templatetags.words import day, when
@@ -95,7 +95,8 @@ def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
         given = handoff.give_back(lead, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
-    return _done(request, f"{lead} is given back. {whereabouts(given, request.at)}.")  # type: ignore[attr-defined]
+    closed = nobody_works(lead.workspace, until) if (until := form.cleaned_data["until"]) else ""
+    return _done(request, f"{lead} is given back. {whereabouts(given, request.at)}.{closed}")  # type: ignore[attr-defined]
 
 
 @allow("leads.take")
@@ -115,7 +116,8 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
         )  # fmt: skip
     except Refusal as refusal:
         return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
-    return _done(request, "The call is saved." + (f" Next: {form.step.what}." if form.step else ""), pk)
+    then = f" Next: {form.step.what}.{nobody_works(lead.workspace, form.step.due_at)}" if form.step else ""
+    return _done(request, f"The call is saved.{then}", pk)
 
 
 @allow("leads.take")
@@ -130,7 +132,7 @@ def next_step(request: HttpRequest, pk: UUID) -> HttpResponse:
         queue.plan(lead, form.step, by=request.member, at=request.at)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
-    return _done(request, "The next step is set.", pk)
+    return _done(request, f"The next step is set.{nobody_works(lead.workspace, form.step.due_at)}", pk)
 
 
 @allow("leads.take")
@@ -155,7 +157,8 @@ def step_move(request: HttpRequest, pk: int) -> HttpResponse:
     except Refusal as refusal:
         return _desk(request, task.lead_id, status=refusal.status, trouble=refusal.sentence)
     on = day(form.step.due_at) if form.step.all_day else when(form.step.due_at)
-    return _done(request, f"Moved to {on}.", task.lead_id)
+    closed = nobody_works(request.workspace, form.step.due_at)  # type: ignore[attr-defined]
+    return _done(request, f"Moved to {on}.{closed}", task.lead_id)
 
 
 def _step(request: HttpRequest, pk: int) -> Task:

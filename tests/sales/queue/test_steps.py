@@ -15,9 +15,9 @@ from funnel.leads.models import Lead
 from funnel.mail.models import Message
 from funnel.mail.sending import text_of
 from funnel.outbox.models import Effect, Event
-from funnel.templatetags.words import when
+from funnel.templatetags.words import day, when
 from funnel.workspaces.gate import everywhere
-from funnel.workspaces.models import Member
+from funnel.workspaces.models import Member, Workspace
 from sales.close import actions as close
 from sales.deals import actions as deals
 from sales.demos import actions as demos
@@ -199,6 +199,32 @@ def test_a_step_is_moved_to_another_day_and_its_reminder_with_it(rep, taken, bro
     assert mails(gate, rep, "task") == [rep.email]
     told = client.get(f"/leads/{lead.pk}/").content.decode()
     assert "<bdi>Rita</bdi> moved a next step: <bdi>Send the offer</bdi>" in told
+
+
+def test_a_day_on_which_nobody_works_is_kept_and_said_wherever_one_is_promised(rep, taken, browse, gate, deal_with):
+    sunday = timezone.localdate() + timedelta(days=13 - timezone.localdate().weekday())
+    monday, tuesday = (sunday + timedelta(days=ahead) for ahead in (1, 2))
+    Workspace.objects.filter(pk=rep.workspace_id).update(closed={monday.isoformat(): "A fair"})
+    lead, deal, client = taken(rep), deal_with(rep), browse(rep)
+    step = plan(lead, rep, gate)
+    says = f" Nobody works on {day(sunday)}; the next working day is {day(tuesday)}."
+    for path, body in (
+        (f"leads/{lead.pk}/next-step/", {"what": "Visit", "on": sunday}),
+        (f"steps/{step.pk}/move/", {"on": sunday}),
+        (f"leads/{lead.pk}/call/", {"outcome": "call_back", "on": sunday}),
+        (f"deals/{deal.pk}/lost/", {"reason": "competitor", "until": sunday}),
+        (f"leads/{lead.pk}/give-back/", {"reason": "no-answer", "until": sunday}),
+    ):
+        page = client.post(f"/sales/{path}", body, follow=True).content.decode()
+        assert says in page, path
+    again = taken(rep, "Bob Bell")
+    at_page = f"/leads/{again.pk}/give-back/"
+    assert says in client.post(at_page, {"reason": "no-answer", "until": sunday}, follow=True).content.decode()
+    third = taken(rep, "Cat Bell")
+    sent = {"what": "Visit", "on": tuesday}
+    page = client.post(f"/sales/leads/{third.pk}/next-step/", sent, follow=True).content.decode()
+    assert "The next step is set." in page
+    assert "Nobody works on" not in page
 
 
 def test_a_step_is_not_moved_into_the_past_by_a_stranger_or_once_it_is_done(rep, other_rep, taken, browse, gate):
