@@ -374,7 +374,7 @@ SLOTS: dict[str, list[str]] = {
     # Queries by a lead's id, of funnel.workspaces.asking.Asked, that its page asks in one statement for the panels.
     "lead_asks": [*_DESK_ASKS, "marketing.nurture.panel.LATEST"],
     # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
-    "desk_rows": ["sales.demos.panel.desk_rows"],
+    "desk_rows": ["sales.demos.fallen.desk_rows", "sales.demos.panel.desk_rows"],
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
     "desk_panels": _DESK_PANELS,
     # The same for the desk.

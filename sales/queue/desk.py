@@ -127,8 +127,8 @@ def _stamp(
 
 
 def _others(member: Member, at: datetime) -> list[Planned]:
-    """What other rooms plan with the member's leads: SLOTS["desk_rows"]."""
-    return [one for plugged in slot("desk_rows") for one in plugged(member, at)][:MOST]
+    """What other rooms have about the member's leads, each as much as a desk shows: SLOTS["desk_rows"]."""
+    return [one for plugged in slot("desk_rows") for one in plugged(member, at)]
 
 
 def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list[Group], str]:

@@ -108,7 +108,8 @@ class Deals(Letters):
         if until and person.stage == "customer":
             person.cool = until
         if until and person.stage in SALES and person.holder:
-            person.steps.append(Step(person.holder, CALL_AGAIN, until))
+            person.steps.append(Step(person.holder, CALL_AGAIN, until, at))
+            person.served.append(at)
             self.owes.append(("prompt", person.pk, until))
         if person.stage == "lost":
             self.cancel_all(person, at)
@@ -141,7 +142,7 @@ class Deals(Letters):
             raise No
         person.spoken.append(at)
         if then is not None:
-            person.steps.append(Step(person.holder, then.what, then.due))
+            person.steps.append(Step(person.holder, then.what, then.due, at))
             self.owes.append(("prompt", person.pk, then.due))
 
     def prompt(self, person: Person, what: str, due: datetime) -> None:

@@ -8,10 +8,21 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from tests.proof.people import DAY, OPEN, SALES, Person
+from tests.proof.people import DAY, OPEN, SALES, Demo, Person
 
 # By heading, whom each row is about and what it says.
 Desk = dict[str, list[tuple[UUID, str]]]
+
+
+# What a row says, as the model says it.
+SHORT = {
+    "Call first": "Call first", "Nothing is planned": "Nothing is planned", "cancelled the demo of": "cancelled",
+    "Did not come to the demo of": "missed",
+}  # fmt: skip
+
+
+def short(what: str) -> str:
+    return next((word for part, word in SHORT.items() if part in what), what)
 
 
 def desk(people: Iterable[Person], who: UUID, at: datetime, zone: ZoneInfo) -> Desk:
@@ -30,7 +41,10 @@ def desk(people: Iterable[Person], who: UUID, at: datetime, zone: ZoneInfo) -> D
                 found["Late"].append((person.pk, "How did it go? Meeting"))
             else:
                 found[_heading(max(demo.starts, at), at, zone)].append((person.pk, "Meeting"))
-        if person.holder == who and person.stage in SALES and not (steps or demos):
+        fallen = _fallen(person) if sells or (person.holder == who and person.stage in SALES) else None
+        if fallen is not None:
+            found["Today"].append((person.pk, fallen.state))
+        if person.holder == who and person.stage in SALES and not (steps or demos or fallen):
             taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]
             silent = [one for one in taken if all(moment < one.began_at for moment in person.spoken)]
             if silent:
@@ -39,6 +53,18 @@ def desk(people: Iterable[Person], who: UUID, at: datetime, zone: ZoneInfo) -> D
             else:
                 found["Without a next step"].append((person.pk, "Nothing is planned"))
     return {heading: sorted(rows) for heading, rows in found.items()}
+
+
+def _fallen(person: Person) -> Demo | None:
+    """The last demo of an open deal that was cancelled or missed, if nothing was planned or done since."""
+    fell = [one for one in person.demos if one.decided and one.state in ("cancelled", "missed")]
+    plans = [*person.steps, *(one for one in person.demos if one.state == "booked")]
+    for demo in sorted(fell, key=lambda one: one.decided, reverse=True):
+        since = min(demo.starts, demo.decided)
+        answered = any(moment > demo.decided for moment in (*person.spoken, *person.served))
+        if demo.sale.stage in OPEN and not answered and all(one.made <= since for one in plans):
+            return demo
+    return None
 
 
 def _heading(due: datetime, at: datetime, zone: ZoneInfo) -> str:

@@ -127,7 +127,9 @@ class Letters:
     def book(self, person: Person, demo: Demo, by: UUID, at: datetime) -> None:
         if (person.holder not in (None, by) and by not in self.leaders) or self.busy(by, demo.starts, demo.ends):
             raise No
+        found = person.first_open()
         self.advance(person, "demo", by)
+        demo.made, demo.sale = at, found or person.sales[-1]
         person.demos.append(demo)
         self._set(person, demo, at)
 
@@ -158,7 +160,7 @@ class Letters:
             self._cancelled(person, demo, at)
 
     def _cancelled(self, person: Person, demo: Demo, at: datetime) -> None:
-        demo.state = "cancelled"
+        demo.state, demo.decided = "cancelled", at
         demo.sequence += 1
         self.owes.append(("tell_demo", person.pk, at))
 
@@ -171,7 +173,7 @@ class Letters:
         if demo.state == "cancelled" or demo.starts > at or again:
             raise No
         person.keep("demo-missed", demo)
-        demo.state = to
+        demo.state, demo.decided = to, at
         if to == "held":
             person.spoken.append(min(demo.starts, at))
         else:
@@ -196,7 +198,7 @@ class Letters:
             else:
                 local = demo.starts.astimezone(self.rules.zone)
                 what = f"Find a time or somebody for “Meeting” on {day(local.date())}, {local:%H:%M}"
-                person.steps.append(Step(person.holder, what, at))
+                person.steps.append(Step(person.holder, what, at, at))
 
     def tell_demo(self, person: Person, demo: Demo, kind: str, was: UUID | None) -> None:
         self.write(kind.replace("_", "-"), person, demo)
@@ -221,6 +223,7 @@ class Letters:
         self.advance(person, "negotiation", by, quote.sale)
         quote.sale.amount = amount
         person.quotes.append(quote)
+        person.served.append(at)
         self.write("quote", person, quote)
         self.owes.append(("quote_ends", person.pk, quote.ends))
 
@@ -238,7 +241,7 @@ class Letters:
         quote.over, sale = True, quote.sale
         if sale.stage in OPEN:
             evening = datetime.combine(at.astimezone(self.rules.zone).date() + DAY, time(), self.rules.zone) - MINUTE
-            person.steps.append(Step(sale.holder, f"{quote.name} ended without an answer: call", evening))
+            person.steps.append(Step(sale.holder, f"{quote.name} ended without an answer: call", evening, at))
             self.tell("quote-told", person, {sale.holder})
 
     def quote_settle(self, person: Person, sale: Sale, at: datetime) -> None:

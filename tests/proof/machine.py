@@ -31,7 +31,7 @@ from sales.deals.models import Deal
 from sales.queue.desk import desk_of
 from sales.queue.models import Task
 from tests.conftest import undone
-from tests.proof.desks import Desk, desk
+from tests.proof.desks import Desk, desk, short
 from tests.proof.model import Model
 from tests.proof.people import No, Person
 from tests.proof.post import LETTERS, Died, Post
@@ -381,11 +381,9 @@ class Beside(Post, RuleBasedStateMachine):
 
     def _desk(self, who: Member, mine: Desk) -> None:
         groups, _ = desk_of(who, at=self.now, workspace=self.workspace)
-        short = {"Call first": "Call first", "Nothing is": "Nothing is planned"}
         found = {
             group.title: sorted(
-                (row.lead.pk, "" if group.title == "New handoffs" else short.get(row.what[:10], row.what))
-                for row in group.rows
+                (row.lead.pk, "" if group.title == "New handoffs" else short(row.what)) for row in group.rows
             )
             for group in groups
         }

@@ -110,7 +110,7 @@ class Model(Deals):
     def may_take(self, offer: Offer, by: UUID) -> bool:
         return by in self.leaders or offer.to in (by, None)
 
-    def accept(self, person: Person, by: UUID) -> None:
+    def accept(self, person: Person, by: UUID, at: datetime) -> None:
         offer = person.offer
         if offer is None or not self.may_take(offer, by):
             if person.holder == by:
@@ -120,7 +120,7 @@ class Model(Deals):
         if person.stage == "customer":
             person.holder = by
             if all(step.what != CALL for step in person.steps):
-                person.steps.append(Step(by, CALL, offer.due["speak"]))
+                person.steps.append(Step(by, CALL, offer.due["speak"], at))
         else:
             person.move("working", by)
         self.keep_company(person, by)
@@ -280,7 +280,7 @@ class Model(Deals):
         """They asked for contact while somebody had them: a step, or an offer where they were given back since."""
         if person.holder is not None and person.stage in (*SALES, "customer"):
             if all(step.what != AGAIN for step in person.steps):
-                person.steps.append(Step(person.holder, AGAIN, at))
+                person.steps.append(Step(person.holder, AGAIN, at, at))
             self.tell("asked-again", person, {person.holder})
         elif person.stage in ("new", "nurturing", "lost"):
             self.open(person, at)
@@ -288,7 +288,7 @@ class Model(Deals):
     def see(self, person: Person, at: datetime) -> None:
         """A customer came again: a step for who has them."""
         if person.holder and person.stage == "customer" and all(step.what != CAME for step in person.steps):
-            person.steps.append(Step(person.holder, CAME, at))
+            person.steps.append(Step(person.holder, CAME, at, at))
 
     def notify(self, person: Person, offer: Offer, at: datetime) -> None:
         if not offer.outcome:

@@ -84,6 +84,7 @@ class Step:
     holder: UUID
     what: str
     due: datetime
+    made: datetime
 
 
 @dataclass
@@ -94,7 +95,10 @@ class Demo:
     holder: UUID
     starts: datetime
     ends: datetime
+    made: datetime | None = None
+    sale: Sale | None = None
     state: str = "booked"
+    decided: datetime | None = None
     sequence: int = 0
 
 
@@ -163,6 +167,8 @@ class Person:
     steps: list[Step] = field(default_factory=list)
     ended: list[tuple[Step, datetime]] = field(default_factory=list)
     spoken: list[datetime] = field(default_factory=list)
+    # When one of us sent a quote, or said what is next.
+    served: list[datetime] = field(default_factory=list)
     demos: list[Demo] = field(default_factory=list)
     quotes: list[Quote] = field(default_factory=list)
     mails: list[Mails] = field(default_factory=list)

@@ -21,6 +21,7 @@ from tests.proof.tables import (
     DEMOS,
     DONE,
     DROPPED,
+    FALLEN,
     HOLDERS,
     LAPSES,
     NEEDS,
@@ -260,9 +261,8 @@ class Recount(Tables):
         )  # fmt: skip
         self.same(f"{what}: new", page["new"], new)
         days = [begins_on(self.now.astimezone(ZONE).date() + timedelta(days=n), self.workspace) for n in (1, 2)]
-        planned = [
-            row for sql in (STEPS, DEMOS) for row in self.rows(sql, who=rep.pk, tomorrow=days[0], beyond=days[1])[:MOST]
-        ]
+        spans = {"who": rep.pk, "tomorrow": days[0], "beyond": days[1]}
+        planned = [row for sql in (STEPS, DEMOS, FALLEN) for row in self.rows(sql, **spans)[:MOST]]
         seen = {pk for _, pk in planned}
         rest = [row for row in self.rows(NO_STEP, who=rep.pk)[: 3 * MOST] if row[1] not in seen]
         silent = [row for row in rest if row[0] != NOTHING][:MOST]

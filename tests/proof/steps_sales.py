@@ -40,7 +40,8 @@ class Sales(Marketing):
 
     def _accepted(self, person: Person, who: Member) -> None:
         self.both(
-            lambda: self.model.accept(person, who.pk), lambda: handoff.accept(self.lead(person), by=who, at=self.now)
+            lambda: self.model.accept(person, who.pk, self.now),
+            lambda: handoff.accept(self.lead(person), by=who, at=self.now),
         )
 
     @precondition(lambda self: self.who)
@@ -169,7 +170,7 @@ class Sales(Marketing):
     def _called(self, person: Person, who: Member, ahead: int | None) -> None:
         due = None if ahead is None else self.now + timedelta(hours=ahead)
         self.both(
-            lambda: self.model.call(person, who.pk, self.now, Step(who.pk, "Call", due) if due else None),
+            lambda: self.model.call(person, who.pk, self.now, Step(who.pk, "Call", due, self.now) if due else None),
             lambda: queue.log_call(
                 self.lead(person), CallOutcome.SPOKE, by=who, at=self.now,
                 then=queue.NextStep("Call", due, remind_at=due) if due else None,

@@ -115,6 +115,20 @@ SELECT CASE WHEN ends_at <= %(at)s THEN 'Late' WHEN starts_at < %(tomorrow)s THE
     WHEN starts_at < %(beyond)s THEN 'Tomorrow' ELSE 'Later' END, lead_id
 FROM sales_demo WHERE workspace_id = %(ws)s AND state = 'booked' AND holder_id = %(who)s ORDER BY starts_at, id
 """
+# The leads of a rep, or of their deals, whose last demo was cancelled or missed: nothing was planned or done since.
+FALLEN = f"""
+SELECT DISTINCT 'Today', l.id FROM sales_demo t JOIN sales_deal d ON d.id = t.deal_id
+JOIN funnel_lead l ON l.id = t.lead_id WHERE t.workspace_id = %(ws)s AND t.state IN ('cancelled', 'missed')
+AND d.stage IN ({OPEN}) AND (({SELLING} AND l.holder_id = %(who)s) OR EXISTS (
+    SELECT 1 FROM sales_deal o WHERE o.lead_id = l.id AND o.holder_id = %(who)s AND o.stage IN ({OPEN})))
+AND NOT EXISTS (SELECT 1 FROM sales_task k WHERE k.lead_id = l.id AND k.done_at IS NULL
+    AND (k.made_at > t.starts_at OR k.made_at > t.decided_at))
+AND NOT EXISTS (SELECT 1 FROM sales_demo o WHERE o.lead_id = l.id AND o.state = 'booked'
+    AND (o.made_at > t.starts_at OR o.made_at > t.decided_at))
+AND NOT EXISTS (SELECT 1 FROM funnel_event e WHERE e.lead_id = l.id AND e.actor_id IS NOT NULL
+    AND e.kind IN ({{kinds}}) AND e.occurred_at > t.decided_at AND e.voids_id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM funnel_event v WHERE v.voids_id = e.id))
+""".format(kinds=", ".join(f"'{kind}'" for kind in (*CONTACTS, "next_step", "quote_sent")))
 # The leads of a rep without a step: first those to whom nobody spoke since they were taken, then by engagement.
 NO_STEP = f"""
 SELECT CASE WHEN max(h.opened_at) IS NULL THEN '{NOTHING}' WHEN max(h.contact_due_at) < %(at)s THEN 'Late'

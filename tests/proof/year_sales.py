@@ -186,20 +186,28 @@ class Selling(Marketing):
     # ── the end ──
 
     def _stays_open(self, at: datetime) -> None:
-        """What nobody comes to any more this year: a form, a question, and a word on a demo."""
+        """What nobody comes to any more this year: a form, a question, a word on a demo, and a cancelled one."""
         self._typed({"name": "Spam", "email": "spam@last.example"}, {}, ["fast"], at)
         with self.gate():
-            lead = Lead.objects.filter(holder__in=self.reps, stage__in=SALES).order_by("pk").first()
-            if lead is None:
+            held = Lead.objects.filter(holder__in=self.reps, stage__in=SALES).order_by("pk")
+            if len(held) < 2:
                 return
+            lead, other = held[:2]
             rep = self.people[lead.holder_id]
             self._asked(lead, rep, at)
-            try:
-                begins = at + timedelta(hours=3)
-                demos.book(lead, holder=rep, starts_at=begins, ends_at=begins + HALF, by=rep, at=at)
-                self.did["demos booked"] += 1
-            except demos.Taken:
-                self.did["no time"] += 1
+            self._last_demo(lead, rep, at)
+            if demo := self._last_demo(other, self.people[other.holder_id], at, hours=4):
+                demos.cancel(demo, by=None, at=at, reason="No budget this year")
+
+    def _last_demo(self, lead: Lead, rep: Any, at: datetime, *, hours: int = 3) -> Demo | None:
+        begins = at + timedelta(hours=hours)
+        try:
+            made = demos.book(lead, holder=rep, starts_at=begins, ends_at=begins + HALF, by=rep, at=at)
+        except demos.Taken:
+            self.did["no time"] += 1
+            return None
+        self.did["demos booked"] += 1
+        return made
 
     def _ends(self, pk: UUID, rep: Any, won: bool, at: datetime) -> None:
         with self.gate():
