@@ -106,7 +106,8 @@ def leave(effects: list[Effect], at: datetime) -> None:
 def close(workspace: Workspace, first: date, last: date, name: str, *, by: Member, at: datetime) -> int:
     """Close the business on these days; give how many were not closed yet. Raises WrongDays.
 
-    What a clock that runs has left in working time, it has left still, as with changed hours.
+    Where all were, the name is theirs from now on; among others each keeps its own. What a clock that runs has left in
+    working time, it has left still, as with changed hours.
     """
     _in_order(first, last, workspace.local(at).date())
     days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
@@ -118,8 +119,9 @@ def close(workspace: Workspace, first: date, last: date, name: str, *, by: Membe
         raise WrongDays(f"{MOST_HOLIDAYS} days to come can be closed at most; a promise to a lead must end some day.")
     if idle_year(workspace.hours, {*closed, *(one.isoformat() for one in new)}, workspace.local(at).date()):
         raise WrongDays("Then nobody would work here for a whole year, and no promise to a lead would come due.")
-    _keep(workspace, closed | {one.isoformat(): name for one in new}, before, at)
-    if new:
+    changed = {one.isoformat(): name for one in new or (days if name else [])}
+    _keep(workspace, closed | changed, before, at)
+    if changed.items() - closed.items():
         shown = {"first": first.isoformat(), "last": last.isoformat()}
         audit(by, "holiday", name or first.isoformat(), at=at, workspace=workspace, **shown)
     return len(new)

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.people import away
 from funnel.people.forms import LONG
-from funnel.templatetags.words import plural
+from funnel.templatetags.words import day, plural
 from funnel.workspaces.models import SELLERS, Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
@@ -137,6 +137,15 @@ class HolidayForm(DaysForm):
     field_order = ("first", "last", "name")
 
 
+def _closed_already(workspace: Workspace, was: dict[str, str], first: date, last: date) -> str:
+    """What a day is called that was closed already, and whether it was called otherwise before."""
+    name, one = workspace.closed[first.isoformat()], first == last
+    said = f"{day(first)} was closed already" if one else "These days were closed already"
+    if workspace.closed != was:
+        return f"{said}; {'it is' if one else 'they are'} called “{name}” now."
+    return f"{said}{f', as “{name}”' if one and name else ''}."
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow("people")
 def holidays(request: HttpRequest) -> HttpResponse:
@@ -148,6 +157,7 @@ def holidays(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         status = 422
         if form.is_valid():
+            was = workspace.closed
             try:
                 with transaction.atomic():
                     made = away.close(
@@ -158,7 +168,7 @@ def holidays(request: HttpRequest) -> HttpResponse:
                 status = refusal.status
             else:
                 said = f"Closed on {plural(made, 'day')} more. Clocks that run stand still on those days too."
-                messages.success(request, said if made else "These days were closed already.")
+                messages.success(request, said if made else _closed_already(workspace, was, **form.days()))
                 return redirect("holidays")
     today = timezone.localtime(at).date()
     days = [(date.fromisoformat(day), name) for day, name in workspace.closed.items()]

@@ -11,6 +11,7 @@ from funnel.handoff.models import Handoff, Outcome
 from funnel.leads.identity import Capture
 from funnel.leads.receiving import receive
 from funnel.people import away
+from funnel.templatetags.words import day as said
 from funnel.workspaces.hours import after, between
 from funnel.workspaces.models import TimeOff, Workspace
 
@@ -147,6 +148,27 @@ def test_only_who_can_be_given_leads_is_asked_for_time_off(owner, manager, rep, 
 
 def told(client):
     return client.get(reverse("me")).content.decode()
+
+
+def test_a_day_closed_already_says_what_it_is_called_and_takes_another_name(owner, browse, gate):
+    page = browse(owner)
+
+    def close(first, last, name):
+        days = {"first": first.isoformat(), "last": last.isoformat()}
+        return page.post(reverse("holidays"), {**days, "name": name}, follow=True).content.decode()
+
+    with gate(owner) as at:
+        first = owner.workspace.local(at).date() + timedelta(days=30)
+    second = first + timedelta(days=1)
+    close(first, first, "Inventory")
+    assert f"{said(first)} was closed already, as “Inventory”." in close(first, first, "")
+    assert f"{said(first)} was closed already; it is called “A fair” now." in close(first, first, "A fair")
+    assert "Closed on 1 day more." in close(first, second, "Repairs").replace("\N{NO-BREAK SPACE}", " ")
+    with gate(owner):
+        closed = Workspace.objects.get(pk=owner.workspace_id).closed
+    assert closed == {first.isoformat(): "A fair", second.isoformat(): "Repairs"}, "among new days each keeps its name"
+    assert "These days were closed already; they are called “Winter” now." in close(first, second, "Winter")
+    assert "These days were closed already." in close(first, second, "Winter")
 
 
 def test_holidays_are_for_owner_and_manager_and_a_running_clock_stands_still_on_them(rep, manager, ask, browse, gate):
