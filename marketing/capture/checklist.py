@@ -38,6 +38,12 @@ def steps(workspace: Workspace, member: Member, at: datetime) -> list[dict[str, 
     if form is None:
         return []
     held = form.sent and not form.came
+    says = "Put the link on your site, in your mails, or print its QR code."
+    # One strange address is most likely the owner's own try under another name.
+    if strange := form.strangers if (form.strangers or 0) > 1 else 0:
+        says = f"It came from {strange} addresses that are none of yours, so others have it."
+    if form.shared:
+        says = "One of you said that it is shared."
     return [
         {
             "key": "try-form",
@@ -52,9 +58,8 @@ def steps(workspace: Workspace, member: Member, at: datetime) -> list[dict[str, 
         {
             "key": "share-form",
             "title": "Share it",
-            "says": "Put the link on your site, in your mails, or print its QR code.",
-            # One strange address is most likely the owner's own try under another name.
-            "done": form.shared or (form.strangers or 0) > 1,
+            "says": says,
+            "done": form.shared or bool(strange),
             "url": reverse("marketing:form", args=[form.pk]) + "#share",
             "action": "Share",
             "link": sharing.address(form),

@@ -1,6 +1,7 @@
 """The checklist ticks itself off by what really happened."""
 
 import pytest
+from django.urls import reverse
 
 from marketing.capture.actions import send_in
 from marketing.capture.checklist import steps
@@ -34,8 +35,14 @@ def test_a_try_that_was_held_back_is_no_lead_and_says_so(send, done, gate, owner
         assert trial["url"].endswith("/submissions/")
 
 
-def test_ones_own_try_is_not_sharing_but_two_strangers_are(send, done):
+def test_ones_own_try_is_not_sharing_but_two_strangers_are_and_the_step_says_why(send, done, gate, owner, browse):
     send("me@elsewhere.example")
     assert done() == {"try-form": True, "share-form": False}
     send("somebody@else.example")
     assert done() == {"try-form": True, "share-form": True}
+    page = browse(owner).get("/").content.decode()
+    assert "It came from 2 addresses that are none of yours, so others have it." in page
+    with gate(owner):
+        form = Form.objects.get()
+    browse(owner).post(reverse("marketing:form-shared", args=[form.pk]))
+    assert "One of you said that it is shared." in browse(owner).get("/").content.decode()
