@@ -25,6 +25,7 @@ from funnel.outbox.models import State as Duty
 from funnel.scoring import changing
 from funnel.scoring.models import Basis, LeadScore, ScorePoint
 from funnel.workspaces.gate import database_now, tenant
+from funnel.workspaces.walls import BY_SET
 
 EVENTS, PART, LONGEST, QUIET, LAST = 10, 100_000, 3600.0, 20.0, 30.0
 # Forms a second of the other business.
@@ -109,16 +110,19 @@ def _unchecked() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'"
-            " AND conrelid IN ('funnel_lead'::regclass, 'funnel_event'::regclass, 'funnel_scorepoint'::regclass,"
-            " 'funnel_leadscore'::regclass)"
+            " AND conrelid IN ('funnel_lead'::regclass, 'funnel_event'::regclass)"
         )
         found = cursor.fetchall()
         for table, name, _ in found:
             cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+        for table in BY_SET:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     yield
     with connection.cursor() as cursor:
         for table, name, says in found:
             cursor.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {says.removesuffix(" NOT VALID")} NOT VALID')
+        for table in BY_SET:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 def _fill(stage: Stage, leads: int) -> None:
@@ -174,7 +178,7 @@ def _fill(stage: Stage, leads: int) -> None:
 
 
 def _summed(half_life: float, and_also: str = "") -> str:
-    weight = f"power(2.0, (extract(epoch FROM occurred_at)::float8 - %s) / {half_life * 86400})"
+    weight = f"power(2.0, (date_part('epoch', occurred_at) - %s) / {half_life * 86400})"
     return (
         f"SELECT lead_id, sum(points * {weight}) AS total FROM funnel_scorepoint"  # noqa: S608
         f" WHERE workspace_id = %s{and_also} GROUP BY lead_id"

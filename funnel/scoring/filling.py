@@ -225,7 +225,8 @@ def _sums(basis: Basis, span: Mapping[str, Any]) -> tuple[str, list[Any]]:
             " + CAST(substr(given.occurred_at, 20) AS REAL)"
         )
     else:
-        seconds = "extract(epoch FROM given.occurred_at)::float8"
+        # A double; extract() gives a numeric, which takes three times as long.
+        seconds = "date_part('epoch', given.occurred_at)"
     lives = f"({seconds} - %s) / %s"
     # What is smaller than any float is nothing to Python and SQLite, and an error to PostgreSQL.
     weight = f"CASE WHEN {lives} > {FADED} THEN power(2.0, {lives}) ELSE 0 END"

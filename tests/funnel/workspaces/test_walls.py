@@ -19,9 +19,10 @@ from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.outbox.models import Event
-from funnel.scoring.models import LeadScore
+from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.workspaces.gate import tenant
-from funnel.workspaces.walls import OUTSIDE, raise_walls, references, tenant_models
+from funnel.workspaces.ids import uuid7
+from funnel.workspaces.walls import BREACH, BY_SET, OUTSIDE, raise_walls, references, tenant_models
 from tests.stack import tables
 
 ROOT = Path(settings.BASE_DIR)
@@ -90,12 +91,68 @@ def test_every_reference_has_its_wall(transactional_db):
         if settings.SQLITE:
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         else:
-            cursor.execute("SELECT conname FROM pg_constraint WHERE contype = 'f'")
+            cursor.execute(
+                "SELECT conname FROM pg_constraint WHERE contype = 'f'"
+                " UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+            )
         there = {row[0] for row in cursor.fetchall()}
     for model in tenant_models():
+        table = model._meta.db_table
         for field in references(model):
-            name = f"{model._meta.db_table}_{field.column}"
-            assert (f"{name}_insert" if settings.SQLITE else f"{name}_in_workspace"[:63]) in there
+            if settings.SQLITE:
+                names = {f"{table}_{field.column}_{verb}" for verb in ("insert", "update")}
+            elif table in BY_SET:
+                names = {f"{table}_{verb}" for verb in ("insert", "update")}
+            else:
+                names = {f"{table}_{field.column}_in_workspace"[:63]}
+            assert names <= there
+
+
+@pytest.mark.parametrize("model", [LeadScore, ScorePoint])
+@pytest.mark.parametrize("moment", ["insert", "update"])
+def test_no_reference_of_many_rows_leaves_their_workspace(leads, owner, outsider, gate, model, moment):
+    """Those that the worker writes by the thousand, each reference in its turn, one stray among rows that are right."""
+    with gate(outsider):
+        strays = {
+            "lead": leads[1].pk,
+            "basis": Basis.objects.get().pk,
+            "version": RuleVersion.objects.get().pk,
+            "event": Event.objects.first().pk,
+            "cause": Event.objects.first().pk,
+        }
+    with gate(owner) as at:
+        version, event = RuleVersion.objects.get(), Event.objects.first()
+        bases = [
+            Basis.objects.create(workspace=owner.workspace, version=version, half_life=7, epoch=at, in_force=False)
+            for _ in range(3)
+        ]
+
+    def rows(stray=None):
+        for number, basis in enumerate(bases):
+            told = {"workspace": owner.workspace, "lead": leads[0]}
+            if model is LeadScore:
+                row = LeadScore(**told, basis=basis, fit=0, fit_band="D")
+            else:
+                told |= {"event": event, "cause": event, "version": version, "points": 1, "rule": f"r{number}"}
+                row = ScorePoint(**told, day=at.date(), occurred_at=at)
+            if stray and number == 1:
+                setattr(row, *stray)
+            yield row
+
+    def write(column, stray):
+        with scopes_disabled(), tenant(owner.workspace, write=True):
+            made = model.objects.bulk_create(rows((column, stray) if moment == "insert" else None))
+            model.objects.filter(pk=made[1].pk).update(**{column: stray})
+
+    for field in references(model):
+        for stray in (strays[field.name], uuid7() if field.name == "lead" else 10**9):
+            with pytest.raises(IntegrityError, match=BREACH):
+                write(field.attname, stray)
+    with gate(owner):
+        assert not model.objects.filter(
+            **({"basis__in": bases} if model is LeadScore else {"rule__in": ["r0", "r2"]})
+        ).exists()
+        model.objects.bulk_create(rows())
 
 
 @pytest.mark.postgres
