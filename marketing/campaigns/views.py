@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -23,7 +23,7 @@ from funnel.workspaces.roles import allow, may
 from marketing.campaigns import actions
 from marketing.campaigns.forms import CampaignForm
 from marketing.campaigns.models import Campaign, Placement
-from marketing.capture.models import Form
+from marketing.capture.models import Form, Submission
 from marketing.channels.models import Channel
 from marketing.reports.feedback import by_reason, handoffs_back, losses, losses_by_reason, told, told_losses
 from marketing.reports.figures import CAMPAIGN, CHANNEL, CHANNEL_NAME, Figures, brought, costs, received, summed, whole
@@ -210,15 +210,17 @@ def _came_by(lead: Lead) -> str:
     return ", ".join(part for part in (channel_words(lead.source.channel), lead.source.placement) if part)
 
 
-def _links(one: Campaign) -> list[dict[str, str]]:
-    """Addresses of its forms, tagged so that who comes by them counts for this campaign."""
-    forms = list(Form.objects.filter(campaign=one, is_open=True).order_by("-created_at")[:5]) or list(
-        Form.objects.filter(is_open=True).order_by("created_at")[:1]
+def _links(one: Campaign) -> list[dict[str, Any]]:
+    """Addresses of its forms, tagged so that who comes by them counts for this campaign, and what each holds back."""
+    open_ = Form.objects.filter(is_open=True).annotate(
+        holds=Exists(Submission.objects.held().filter(form=OuterRef("pk")))
     )
+    own = open_.filter(campaign=one).order_by("-created_at")
+    forms = list(own[:5]) or list(open_.order_by("created_at")[:1])
     channels: list[Channel | None] = [*one.channels.all()] or [None]
-    links: list[dict[str, str]] = []
+    links: list[dict[str, Any]] = []
     for form in forms:
-        for channel in channels:
+        for place, channel in enumerate(channels):
             tags = {"utm_medium": channel.key, "utm_campaign": one.tag} if channel else {"c": one.tag}
             links.append(
                 {
@@ -226,6 +228,7 @@ def _links(one: Campaign) -> list[dict[str, str]]:
                     "form": form.name,
                     "channel": channel.name if channel else "Any channel",
                     "url": f"{settings.PUBLIC_URL}{form.path}?{urlencode(tags)}",
+                    "held_by": form.pk if form.holds and not place else "",
                 }
             )
     return links

@@ -12,6 +12,8 @@ from django.urls import reverse
 from funnel.leads.models import Lead
 from funnel.outbox.models import Effect, Event
 from funnel.workspaces.models import AuditEntry
+from marketing.campaigns.actions import start_campaign
+from marketing.campaigns.models import Campaign
 from marketing.capture.actions import NotHeld, release, send_in
 from marketing.capture.models import Form, Submission
 from marketing.capture.public import _stamp
@@ -85,6 +87,19 @@ def test_the_button_lets_it_through_with_its_own_time(
     (kept,) = submissions()
     assert not kept.quarantined
     assert kept.released_at
+
+
+def test_a_campaign_says_where_its_form_holds_something_back(
+    form: Form, set_form: Any, browse: Any, marketer: Any, gate: Any
+) -> None:
+    with gate(marketer) as at:
+        one = start_campaign(Campaign(workspace=marketer.workspace, name="Spring"), by=marketer, at=at)
+    set_form(form, campaign=one)
+    page, held = browse(marketer), reverse("marketing:form-submissions", args=[form.pk]) + "?is=held"
+    assert held not in page.get(f"/marketing/campaigns/{one.pk}/").content.decode()
+    with gate(marketer) as at:
+        send_in(form, TYPED, origin={}, flags=["trap"], at=at)
+    assert held in page.get(f"/marketing/campaigns/{one.pk}/").content.decode()
 
 
 def test_a_held_entry_is_corrected_on_its_page_and_becomes_a_lead(
