@@ -46,7 +46,7 @@ class NextStepForm(forms.Form):
         self.fields["what"].widget.attrs["list"] = "usual-steps"
         self.fields["on"].widget.attrs["min"] = timezone.localdate().isoformat()
         if not is_sent(workspace):
-            self.fields["remind"].help_text = "Mail is not being sent. The step stands on your desk all the same."
+            self.fields["remind"].help_text = "Mail may not reach you yet. The step stands on your desk all the same."
         self.step: NextStep | None = None
 
     def clean(self) -> dict[str, Any]:

@@ -164,6 +164,17 @@ def test_without_a_mail_server_both_pages_say_so(nurtured, gate, owner, marketer
     assert "[Test] Firstname, what a roof costs" in browse(owner).get(reverse("mailbox")).content.decode()
 
 
+def test_with_a_mail_server_that_was_not_tried_yet_nobody_reads_that_there_is_none(
+    nurtured, rep, marketer, browse, settings
+):
+    settings.EMAIL_URL = "smtp://mail.example"
+    for page in ("/marketing/nurture/", "/handoffs/"):
+        shown = browse(marketer).get(page).content.decode()
+        assert "Mail is not tried yet" in shown
+        assert "Mail is not being sent" not in shown
+    assert f"It goes to {marketer.email}." in browse(marketer).get("/marketing/nurture/").content.decode()
+
+
 def test_who_may_not_change_them_gets_no_test(nurtured, gate, rep, viewer, outsider, browse):
     with gate(rep):
         pk = Step.objects.get(position=1).pk
