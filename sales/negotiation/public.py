@@ -106,7 +106,7 @@ def _answered(
 
 def _accept(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
     name = _words(posted, "signed")
-    errors = _too_long("signed", name, LONGEST_NAME)
+    errors = _too_long("signed", "Your name", name, LONGEST_NAME)
     if len(name.replace(" ", "")) < 2:
         errors["signed"] = "Type your full name."
     if posted.get("agree") != str(version.number):
@@ -121,7 +121,7 @@ def _ask(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
     question = _words(posted, "q")
     if not question and version.state_at(at) != State.EXPIRED:
         return {"q": "Write what you want to know."}
-    if errors := _too_long("q", question, LONGEST_WORDS):
+    if errors := _too_long("q", "Your question", question, LONGEST_WORDS):
         return errors
     answers.ask(version, question=question, at=at)
     return "?said=asked#main"
@@ -129,7 +129,7 @@ def _ask(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
 
 def _decline(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
     reason, note = posted.get("reason", ""), _words(posted, "more")
-    errors = _too_long("more", note, LONGEST_WORDS)
+    errors = _too_long("more", "Your words", note, LONGEST_WORDS)
     if reason not in DeclineReason.values:
         errors["reason"] = "Choose the main reason."
     if version.state_at(at) == State.SENT and errors:
@@ -141,14 +141,16 @@ def _decline(version: QuoteVersion, posted: Any, at: datetime) -> Errors | str:
 
 def _words(posted: Any, name: str) -> str:
     """What was typed, without signs that no database keeps."""
-    text = "".join(sign for sign in str(posted.get(name, "")) if sign.isprintable() or sign in "\r\n\t")
+    # A browser counts the end of a line as one sign and sends two.
+    said = str(posted.get(name, "")).replace("\r\n", "\n")
+    text = "".join(sign for sign in said if sign.isprintable() or sign in "\r\n\t")
     return text.encode("utf-8", "ignore").decode().strip()
 
 
-def _too_long(name: str, said: str, longest: int) -> Errors:
+def _too_long(name: str, what: str, said: str, longest: int) -> Errors:
     """What is wrong with words that are more than are kept; they come back whole."""
     much = len(said) > longest
-    return {name: f"Write at most {longest:,} characters; this has {len(said):,}."} if much else {}
+    return {name: f"{what}: write at most {longest:,} characters; this has {len(said):,}."} if much else {}
 
 
 def _slow_down(request: HttpRequest, token: str = "") -> None:

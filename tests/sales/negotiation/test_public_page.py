@@ -132,11 +132,16 @@ def test_what_is_too_long_is_refused_whole_and_never_cut(where, field, long, als
     page = answer.content.decode()
     limit = 200 if field == "signed" else 2000
     assert answer.status_code == 422
-    assert f"Write at most {limit:,} characters; this has {len(long.strip()):,}." in page
+    assert f": write at most {limit:,} characters; this has {len(long.strip()):,}." in page
     assert long.strip() in page
     assert ('value="price" checked' in page) == bool(also.get("reason"))
     assert kinds(gate, rep) == before
     assert now(version, gate, rep).state == "sent"
+
+
+def test_as_many_signs_as_the_browser_lets_through_are_taken_on_however_many_lines(version, rep, visit, gate):
+    answer = visit.post(f"{path_of(version)}ask/", {"q": "Why?\r\n" * 399 + "Why??"})
+    assert answer.status_code == 303
 
 
 def test_declining_needs_a_reason_and_keeps_the_words(version, rep, visit, gate):
