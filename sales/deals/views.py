@@ -22,7 +22,7 @@ from sales.deals import actions
 from sales.deals.board import Board, may_change, stages_of
 from sales.deals.forms import DealForm
 from sales.deals.models import OPEN, Deal, DealStage
-from sales.deals.page import deal_of, page_of
+from sales.deals.page import deal_of, deals_of, page_of
 
 
 @allow("read")
@@ -135,7 +135,10 @@ def open_with(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, f"The {made.named} is open.")
             return redirect("sales:deal", made.pk)
-    context = {"form": form, "lead": lead, "trouble": trouble, "back": reverse("lead", args=[lead.pk])}
+    context = {
+        "form": form, "lead": lead, "trouble": trouble, "back": reverse("lead", args=[lead.pk]),
+        "already": [one for one in deals_of(lead) if one.is_open],
+    }  # fmt: skip
     return render(request, "sales/deal_form.html", context, status=422 if form.errors or trouble else 200)
 
 

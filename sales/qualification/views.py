@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from funnel.leads.models import Lead
@@ -41,11 +42,12 @@ def qualify(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, "The answers are saved.")
         return go_back(request, back)
     try:
-        actions.qualify(lead, by=member, at=at, overrule=" ".join(form.cleaned_data["overrule"].split()))
+        deal = actions.qualify(lead, by=member, at=at, overrule=" ".join(form.cleaned_data["overrule"].split()))
     except actions.NotQualified as refusal:
         messages.warning(request, f"The answers are saved. {refusal.sentence}")
         return _to_the_top(request, back)
-    messages.success(request, f"{lead} is qualified.")
+    said = '<span>{} is qualified. A deal is open: <a href="{}"><bdi>{}</bdi></a>.</span>'
+    messages.success(request, format_html(said, lead, reverse("sales:deal", args=[deal.pk]), deal.title))
     return go_back(request, back)
 
 
