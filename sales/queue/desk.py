@@ -191,8 +191,10 @@ def _by(due_at: datetime | None, at: datetime) -> str:
     """By when somebody is to be spoken to who never was."""
     if due_at is None:
         return "Now"
-    on = clock_time(due_at) if calendar_day(due_at) == calendar_day(at) else day(due_at)
-    return f"Since {on}" if due_at < at else f"By {on}"
+    if calendar_day(due_at) == calendar_day(at):
+        return f"Since {clock_time(due_at)}" if due_at < at else f"By {clock_time(due_at)}"
+    # Whoever is new is called today, also where more time was promised.
+    return f"Since {day(due_at)}" if due_at < at else f"Promised by {day(due_at)}"
 
 
 def _place(task: Task, at: datetime) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from funnel.leads.actions import touch
 from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
+from funnel.templatetags.words import day
 from sales.close import actions as close
 from sales.deals import actions as deals
 from sales.deals.models import LostReason
@@ -42,6 +43,17 @@ def test_the_desk_says_by_when_and_late_comes_first(taken, rep, browse, gate):
     late = browse(rep).get(reverse("lead", args=[taken.pk])).content.decode()
     assert "were to be spoken to by" in late
     assert "Taken, and not spoken to in time" in browse(rep).get(reverse("handoffs")).content.decode()
+
+
+def test_a_call_that_was_promised_for_a_later_day_stands_under_today_as_a_promise(taken, rep, browse, gate):
+    with gate(rep) as at:
+        begins = rep.workspace.local(at).replace(hour=0, minute=0, second=0)
+        later, tonight = begins + timedelta(days=3), begins + timedelta(hours=23, minutes=59, seconds=59)
+        Handoff.objects.update(contact_due_at=later)
+    assert f'<span class="when">Promised by {day(later)}</span>' in desk(browse, rep)
+    with gate(rep):
+        Handoff.objects.update(contact_due_at=tonight)
+    assert '<span class="when">By 23:59</span>' in desk(browse, rep)
 
 
 def test_once_somebody_spoke_to_them_it_says_when_and_how_soon(taken, rep, browse, gate):
