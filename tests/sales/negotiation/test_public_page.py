@@ -76,6 +76,8 @@ def test_a_look_changes_nothing_and_leaves_nothing_behind(version, rep, visit, g
     with gate(rep):
         assert (stamp(rep, at), list(QuoteVersion.objects.values()), Event.objects.count()) == before
     page = visit.get(path_of(version)).content.decode()
+    # What is to be paid when is in the terms; the page knows nothing of it.
+    assert "due today" not in page
     for words in ("Solar panels, 440 W", "£1,792.00", "£6,295.00", "Accept for", "First"):
         assert words in page
 
