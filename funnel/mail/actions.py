@@ -16,6 +16,7 @@ from funnel.outbox.actions import record
 from funnel.outbox.models import Event
 from funnel.workspaces.models import Member, Workspace
 
+NOT_SENT, NOT_TRIED = "Mail is not being sent", "Mail is not tried yet"
 SUBJECTS = {
     "handoff": "New lead {where}: {lead}",
     "handoff-reminder": "Still waiting for you: {lead}",
@@ -124,6 +125,13 @@ def first_name(name: str) -> str:
 def is_sent(workspace: Workspace) -> bool:
     """Whether mail leaves: a mail server is set and has taken a message of this workspace."""
     return workspace.mail_proved_at is not None and has_server(workspace)
+
+
+def why_none(workspace: Workspace) -> str:
+    """Why no mail leaves, in a few words; blank where it does."""
+    if not has_server(workspace):
+        return NOT_SENT
+    return "" if workspace.mail_proved_at is not None else NOT_TRIED
 
 
 @transaction.atomic

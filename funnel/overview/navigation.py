@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
-from funnel.mail.actions import is_sent
+from funnel.mail.actions import NOT_TRIED, is_sent
 from funnel.mail.servers import has_server
 from funnel.overview.health import worker_hint
 from funnel.templatetags.words import initials
@@ -294,7 +294,7 @@ def _mail_notice(member: Member, here: str) -> dict[str, Any] | None:
     url = _url("business") + "#mail" if may(member, "business") and here != "business" else ""
     if has_server(member.workspace):
         text = f"A test mail shows whether it works{'' if url or here == 'business' else '; the owner can send one'}."
-        return {"title": "Mail is not tried yet", "text": text, "url": url, "step": "Send a test mail"}
+        return {"title": NOT_TRIED, "text": text, "url": url, "step": "Send a test mail"}
     if may(member, "business"):
         return {"text": "", "url": url}
     return {"text": "Letters are kept, and every link can be copied. The owner can set up mail.", "url": ""}

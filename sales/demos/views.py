@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
-from funnel.mail.actions import is_sent
+from funnel.mail.actions import why_none
 from funnel.templatetags.words import day_time
 from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.refusals import Refusal
@@ -264,7 +264,8 @@ def _seen(request: HttpRequest) -> int:
 
 def _told(workspace: Workspace, by_mail: str, instead: str) -> str:
     """Who hears of it by mail; where none is sent, what is left to do."""
-    return by_mail if is_sent(workspace) else f"Mail is not being sent: {instead}"
+    none = why_none(workspace)
+    return f"{none}: {instead}" if none else by_mail
 
 
 def _done(request: HttpRequest, sentence: str, demo: Demo) -> HttpResponse:
