@@ -127,6 +127,9 @@ def send(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Send the draft as it is saved, by mail or by a link that the rep passes on."""
     version, member, at = _own(request, pk), _member(request), request.at  # type: ignore[attr-defined]
     form = SendForm(request.POST, version=version, at=at)
+    if not version.quote.deal.is_open:
+        # The page says that it can't be sent, and has no button for it any more.
+        return _draft(request, version, status=409)
     if not form.is_valid():
         return _draft(request, version, status=422, send_form=form, open_sheet=True)
     by_mail = request.POST.get("do") != "link" and bool(form.cleaned_data["to"])

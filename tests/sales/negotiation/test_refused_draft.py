@@ -7,7 +7,9 @@ import re
 import pytest
 from django.urls import reverse
 
-from sales.negotiation.models import QuoteVersion
+from sales.close import actions as close
+from sales.deals.models import LostReason
+from sales.negotiation.models import QuoteVersion, State
 
 from .test_reps_pages import ROW, typed
 
@@ -63,3 +65,26 @@ def test_a_day_that_has_passed_is_said_at_the_day_whether_one_saves_or_sends(dra
     assert field(page, "valid_until") == ("2020-01-01", says)
     assert field(page, "to") == ("eve@elm.example", "")
     assert field(page, "what-0")[0] == "Solar panels, 440 W"
+
+
+def test_a_draft_whose_deal_is_lost_says_so_wherever_it_stands_and_cannot_be_sent(drafted, rep, browse, gate):
+    version, client = drafted(rep), browse(rep)
+    page, says = reverse("sales:quote", args=[version.quote_id]), "The deal is lost, so this draft can’t be sent"
+    drafts, deal = f"{reverse('sales:quotes')}?is=drafts", reverse("sales:deal", args=[version.quote.deal_id])
+    before = client.get(f"{page}?send=1").content.decode()
+    assert (says in before, "Send quote" in before) == (False, True)
+    assert "Deal lost" not in client.get(drafts).content.decode()
+    with gate(rep) as at:
+        close.lose(version.quote.deal, reason=LostReason.objects.first(), by=rep, at=at)
+    after = client.get(f"{page}?send=1").content.decode()
+    assert (says in after, "Send quote" in after, 'id="send"' in after) == (True, False, False)
+    assert "Deal lost" in client.get(drafts).content.decode()
+    assert "not sent yet, and the deal is lost" in client.get(deal).content.decode()
+    # A page that stood open before.
+    refused = client.post(reverse("sales:quote-send", args=[version.quote_id]), {"to": "eve@elm.example", "remind": ""})
+    assert (refused.status_code, says in refused.content.decode()) == (409, True)
+    given = typed(version, {}, do="send", words="Dear Ann, as we saw")
+    kept = client.post(reverse("sales:quote-write", args=[version.quote_id]), given, follow=True).content.decode()
+    assert (says in kept, "Dear Ann, as we saw" in kept) == (True, True)
+    with gate(rep):
+        assert QuoteVersion.objects.get().state == State.DRAFT
