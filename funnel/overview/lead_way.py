@@ -106,4 +106,5 @@ def with_words(lead: Lead, waiting: Handoff | None, me: Member) -> Any:
         return format_html("Waits for <bdi>{}</bdi>", waiting.offered_to.name)
     if lead.holder is not None:
         return "With you" if lead.holder_id == me.pk else format_html("With <bdi>{}</bdi>", lead.holder.name)
-    return "With nobody" if lead.stage in ENDED else "With marketing"
+    # Whoever is lost goes on with marketing, as their list and the day on which they may come back say.
+    return "With nobody" if lead.stage in (Stage.CUSTOMER, Stage.DISQUALIFIED) else "With marketing"

@@ -165,3 +165,11 @@ def test_of_two_days_that_were_said_in_turn_the_latter_counts_though_both_have_p
     with gate(rep):
         assert not Handoff.objects.exists(), "nobody is offered for the day that counts no more"
         assert Lead.objects.get().cool_until is None
+
+
+def test_whoever_is_lost_is_said_to_be_with_marketing_in_one_way(rep, browse, gate, deal_with):
+    deal, client = deal_with(rep), browse(rep)
+    client.post(f"/sales/deals/{deal.pk}/lost/", {"reason": "price"})
+    page = client.get(f"/leads/{deal.lead_id}/").content.decode()
+    assert ("Lost · With marketing" in page, "With nobody" in page) == (True, False)
+    assert "With marketing until" in page
