@@ -73,6 +73,7 @@ def book(
     place: str = "",
     zone: str = "",
     words: str = "",
+    before: str | None = None,
     past: bool = False,
     pk: UUID | None = None,
 ) -> Demo:
@@ -105,6 +106,7 @@ def book(
         zone=zone,
         wall=wall_of(starts_at, lead.workspace.time_zone),
         words=words,
+        before=before,
         digest=open_door(lead.workspace_id, token_for("demo", pk)),
         made_at=at,
         updated_at=at,
@@ -117,7 +119,7 @@ def book(
 
 @transaction.atomic
 def move(demo: Demo, changes: dict[str, Any], *, by: Member | None, at: datetime, past: bool = False) -> Demo:
-    """Change starts_at, ends_at, place, title or holder of a booked demo; nobody else may have been faster.
+    """Change starts_at, ends_at, place, title, before or holder of a booked demo; nobody else may have been faster.
 
     Without ends_at it keeps its length. Raises Refused, Taken, NotBooked, NotYourDemo or CantDemo.
     """

@@ -112,6 +112,7 @@ def book(
         place=page.place,
         zone=zone,
         words=words,
+        before=page.before,
         pk=pk,
     )
 
@@ -144,6 +145,14 @@ def _whose(lead: Lead, page: BookingPage, starts_at: datetime, ends_at: datetime
     return page.member if busy else theirs
 
 
+def prepare_for(demo: Demo) -> str:
+    """What the lead of a demo is to prepare: what was kept with it, else what the rep's page says of such meetings."""
+    if demo.before is not None:
+        return demo.before
+    page = BookingPage.objects.filter(member=demo.holder, title=demo.title).first()
+    return page.before if page is not None else ""
+
+
 def page_for(demo: Demo, *, at: datetime) -> BookingPage | None:
     """Whose free times somebody with this demo's link chooses from: who has the lead now, else who had the demo.
 
@@ -152,6 +161,7 @@ def page_for(demo: Demo, *, at: datetime) -> BookingPage | None:
     for member in (demo.lead.holder, demo.holder):
         if member is not None and member.active and member.role in SELLERS:
             page = BookingPage.objects.filter(member=member).first() or BookingPage(created_at=at)
+            page.before = prepare_for(demo)
             page.member, page.workspace_id, page.title, page.place = member, demo.workspace_id, demo.title, demo.place
             page.minutes = int(demo.length.total_seconds() // 60)
             return page

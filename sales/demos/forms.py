@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from funnel.workspaces.models import SELLERS, Member, Workspace
+from sales.demos.booking import prepare_for
 from sales.demos.models import MEETING, BookingPage, Demo
 
 LENGTHS = (15, 20, 30, 45, 60, 90, 120, 180, 240)
@@ -55,6 +56,10 @@ class DemoForm(forms.Form):
     place = forms.CharField(
         label="Where", max_length=300, required=False, help_text="An address, or the link of a video call."
     )
+    before = forms.CharField(
+        label="What to prepare", max_length=600, required=False, help_text="Stands on their page.",
+        widget=forms.Textarea({"rows": 2}),
+    )  # fmt: skip
     holder: forms.ModelChoiceField[Member] = forms.ModelChoiceField(
         label="With", queryset=Member.objects.none(), empty_label=None
     )
@@ -97,7 +102,9 @@ class DemoForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """What the verbs take."""
-        names = ("starts_at", "ends_at", "title", "place")
+        names = ["starts_at", "ends_at", "title", "place"]
+        # A page that stood open from before this was asked takes nothing away.
+        names += ["before"] if "before" in self.data else []
         return {name: self.cleaned_data[name] for name in names}
 
     @staticmethod
@@ -111,10 +118,11 @@ class DemoForm(forms.Form):
                 "minutes": int(demo.length.total_seconds() // 60),
                 "title": demo.title,
                 "place": demo.place,
+                "before": prepare_for(demo),
             }
         if page is None:
             return {"minutes": 30, "title": MEETING}
-        return {"minutes": page.minutes, "title": page.title, "place": page.place}
+        return {"minutes": page.minutes, "title": page.title, "place": page.place, "before": page.before}
 
 
 class BookingPageForm(forms.ModelForm):

@@ -7,9 +7,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from funnel.mail.servers import sender_of
 from funnel.workspaces.gate import writing
 from sales.demos import actions as demos
+from sales.demos.booking import prepare_for
 from sales.demos.calendar import invitation
 from sales.demos.letters import zone_words
-from sales.demos.models import LONGEST_REASON, BookingPage, DemoState
+from sales.demos.models import LONGEST_REASON, DemoState
 from sales.demos.visits import Visit, about, by_meeting, door, mailed_to, not_too_often, render
 
 
@@ -72,7 +73,6 @@ def _meeting(visit: Visit, *, booked: bool, status: int = 200, **also: str) -> H
     demo = visit.demo
     assert demo is not None
     before = demos.reminder_at(demo, demo.updated_at)
-    own = BookingPage.objects.filter(member=demo.holder).first()
     context = {
         **about(visit),
         "demo": demo,
@@ -81,7 +81,7 @@ def _meeting(visit: Visit, *, booked: bool, status: int = 200, **also: str) -> H
         "booked": booked and demo.state == DemoState.BOOKED,
         "zone_words": zone_words(visit.zone.key),
         "masked": mailed_to(visit),
-        "prepare": own.before if own and own.title == demo.title else "",
+        "prepare": prepare_for(demo),
         "remind": before if before > visit.at else None,
         "changeable": demo.state == DemoState.BOOKED and demo.starts_at > visit.at,
         "may_choose": visit.page.is_open,

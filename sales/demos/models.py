@@ -62,7 +62,8 @@ class Demo(TenantRow):
 
     `booked_by` is nobody where the lead booked it; `zone` is the lead's clock, blank for the business's; `wall` is what
     the business's clock shows as it begins, which stays when a country changes the rules of its clocks (clocks.py);
-    `words` are the lead's own at booking, `note` the rep's afterwards.
+    `words` are the lead's own at booking, `note` the rep's afterwards; `before` is what to prepare,
+    nothing where the rep's page says it for meetings of this title.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -72,6 +73,7 @@ class Demo(TenantRow):
     booked_by = TenantForeignKey(Member, models.SET_NULL, null=True, related_name="+", db_index=False)
     title = models.CharField(max_length=120)
     place = models.CharField(max_length=300, blank=True)
+    before = models.TextField(null=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     zone = models.CharField(max_length=64, blank=True)

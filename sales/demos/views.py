@@ -98,6 +98,10 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
             changes = form.values()
             if form.cleaned_data.get("holder"):
                 changes["holder"] = form.cleaned_data["holder"]
+            stays = (changes.get("before"), changes["title"], changes.get("holder", demo.holder))
+            if stays == (start["before"], demo.title, demo.holder):
+                # What the rep's page says is kept with the demo only once that can't say it any more.
+                del changes["before"]
             try:
                 with transaction.atomic():
                     now = verbs.move(demo, changes, by=member, at=request.at)  # type: ignore[attr-defined]

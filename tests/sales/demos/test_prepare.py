@@ -1,0 +1,70 @@
+"""What a lead is to prepare stays with the meeting that they booked, whatever becomes of it."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from sales.demos import actions as demos
+from sales.demos import booking
+from sales.demos.models import Demo
+from tests.sales.demos.conftest import slot
+
+pytestmark = pytest.mark.django_db
+BILLS = "Have your bills ready."
+
+
+@pytest.fixture
+def booked(rep, gate):
+    """A site visit that a visitor booked on the rep's page."""
+    with gate(rep) as at:
+        page = booking.page_of(rep, at=at)
+        booking.change_page(page, {"title": "Site visit", "before": BILLS}, by=rep, at=at)
+        typed = {"name": "Ann Bell", "email": "ann@bell.example"}
+        return booking.book(page, slot(rep, at), workspace=rep.workspace, at=at, typed=typed)
+
+
+def move(browse, member, demo, **typed):
+    local = member.workspace.local(demo.starts_at)
+    same = {"on": local.date(), "hour": f"{local:%H:%M}", "minutes": "30", "title": demo.title, "place": demo.place}
+    return browse(member).post(reverse("sales:demo-move", args=[demo.pk]), same | typed, follow=True)
+
+
+def shown(client, demo):
+    return client.get(demo.path).content.decode()
+
+
+def test_it_stays_where_the_rep_moves_the_meeting_and_changes_its_kind(rep, booked, browse, client):
+    assert BILLS in shown(client, booked)
+    form = browse(rep).get(reverse("sales:demo-move", args=[booked.pk])).content.decode()
+    assert f">\n{BILLS}</textarea>" in form
+    move(browse, rep, booked, title="Video call", hour="11:00", before=BILLS)
+    assert BILLS in shown(client, booked)
+    move(browse, rep, booked, title="Video call", before="Have a microphone.")
+    assert "Have a microphone." in shown(client, booked)
+    move(browse, rep, booked, title="Site visit", before="")
+    assert BILLS not in shown(client, booked), "the rep has taken it away"
+
+
+def test_it_stays_where_the_page_says_something_else_by_now_and_for_who_books_again(rep, booked, gate, client):
+    with gate(rep) as at:
+        page = booking.page_of(rep, at=at)
+        booking.change_page(page, {"title": "Call", "before": "Nothing"}, by=rep, at=at)
+        assert BILLS in shown(client, booked)
+        demos.cancel(booked, by=rep, at=at)
+        again = booking.page_for(Demo.objects.select_related("lead__holder", "holder").get(), at=at)
+        assert again.before == BILLS
+
+
+def test_of_one_booked_before_it_was_kept_the_page_says_it_and_a_change_keeps_it(rep, booked, gate, browse, client):
+    with gate(rep):
+        Demo.objects.update(before=None)
+    assert BILLS in shown(client, booked)
+    assert "Nothing to save" in move(browse, rep, booked, before=BILLS).content.decode()
+    move(browse, rep, booked, title="Video call", before=BILLS)
+    assert BILLS in shown(client, booked)
+
+
+def test_a_form_from_before_it_was_asked_takes_nothing_away(rep, booked, browse, client):
+    move(browse, rep, booked, title="Video call")
+    assert BILLS in shown(client, booked)
