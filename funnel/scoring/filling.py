@@ -23,6 +23,7 @@ from django.db.models.functions import RowNumber, TruncDate
 from funnel.leads.models import Lead, Source
 from funnel.outbox.drain import SHORT
 from funnel.outbox.models import Event
+from funnel.outbox.statistics import look_at
 from funnel.scoring.actions import hold, waiting
 from funnel.scoring.models import BANDS, Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.scoring.rules import comes_from, fit_band, fit_of, has_source
@@ -69,7 +70,8 @@ def fill(basis: Basis, *, workspace: Workspace, at: datetime) -> bool:
         # Ids of two processes aren't in order to the millisecond, so some may have come behind the place.
         ids = list(_missing(basis)[: min(size, 1000)])
         if not ids:
-            _learn()
+            # Or whoever compares two bases waits for hours.
+            look_at(LeadScore)
             return True
         span: dict[str, Any] = {"lead_id__in": ids}
     else:
@@ -91,13 +93,6 @@ def _missing(basis: Basis) -> Any:
     """The leads with a row in force and none on the basis. Who was never scored gets all rows when that is done."""
     now = LeadScore.objects.in_force().order_by().values_list("lead_id", flat=True)
     return now.difference(LeadScore.objects.filter(basis=basis).order_by().values_list("lead_id", flat=True))
-
-
-def _learn() -> None:
-    """Let PostgreSQL see at once how its table is filled by now, or whoever compares two bases waits for hours."""
-    if not settings.SQLITE:
-        with connection.cursor() as cursor:
-            cursor.execute(f"ANALYZE {LeadScore._meta.db_table}")
 
 
 def judge_past(basis: Basis, span: Mapping[str, Any], there: Sequence[UUID], workspace: Workspace) -> None:

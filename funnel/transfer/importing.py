@@ -21,13 +21,15 @@ from django.db.models.functions import Coalesce
 from funnel.leads import receiving
 from funnel.leads.fields import MOST_FIELDS, FieldBook
 from funnel.leads.identity import Refused, clean
-from funnel.leads.models import FieldDefinition, Lead, Suppression
+from funnel.leads.models import Company, FieldDefinition, Lead, LeadKey, Suppression
 from funnel.leads.receiving import Received
 from funnel.leads.stages import MARKETING, Stage
 from funnel.leads.suppressing import digest_of, suppress
 from funnel.outbox.actions import record_all
 from funnel.outbox.drain import AIR
 from funnel.outbox.models import Event, Lane
+from funnel.outbox.statistics import look_at
+from funnel.scoring.models import LeadScore
 from funnel.transfer.mapping import Mapping, Row, WrongMap
 from funnel.transfer.spool import Line
 from funnel.workspaces.gate import tenant
@@ -35,6 +37,8 @@ from funnel.workspaces.models import Member, Workspace
 
 # On SQLite a chunk is one short write, on PostgreSQL as much as is quick.
 CHUNK_SQLITE, CHUNK = 40, 1000
+# What rows fill, from nothing to many in the minute before the database looks by itself.
+FILLED = (Lead, LeadKey, Company, Event, LeadScore)
 COUNTED = ("rows", "new", "changed", "same", "refused")
 
 RefusedLine = tuple[int, list[str], dict[str, str]]
@@ -158,6 +162,8 @@ class Run:
                 what = "new" if result.created else "changed" if result.changed or moved else "same"
             chunk.counts[what] += 1
             chunk.taken.append((row, result, what))
+        if not self.seen and _size(lines[-1][0]) > _size(lines[0][0] - 1):
+            look_at(*FILLED)
         return chunk
 
     def _wrong(self, row: Row, book: FieldBook, at: datetime) -> dict[str, str]:
@@ -242,6 +248,11 @@ class Run:
                 lane=Lane.BULK,
             )  # fmt: skip
         return {pk for ids in (*moves.values(), *gifts.values()) for pk in ids}
+
+
+def _size(rows: int) -> int:
+    """How many rows these are, roughly: one more from a chunk on, and each time that they are four times as many."""
+    return ((rows // CHUNK).bit_length() + 1) // 2
 
 
 def make_fields(workspace: Workspace, mapping: Mapping) -> None:

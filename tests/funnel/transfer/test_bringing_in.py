@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from funnel.handoff.models import Handoff
 from funnel.leads.models import FieldDefinition, Lead, LeadKey, Source
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Effect, Event, Lane
 from funnel.scoring.models import LeadScore
+from funnel.transfer import importing
 from funnel.workspaces.models import Member
 
 from .conftest import HEADER, rows_of
@@ -45,6 +47,19 @@ def test_every_row_becomes_a_lead_known_by_its_id(bring_in: Bring, gate: Any, ow
         lead = Lead.objects.get(external_id="7927b2df-8bba-4d29-b9a2-000000000003")
         assert lead.fields == {"origin": "API", "visits": "3", "city": "Mumbai"}
         assert (lead.source.channel, lead.email, lead.stage) == ("Olark Chat", "", Stage.NURTURING)
+
+
+@pytest.mark.postgres
+def test_postgresql_is_told_how_full_its_tables_are_while_a_list_comes_in(bring_in: Bring, monkeypatch: Any) -> None:
+    """By itself it looks once a minute, and went through all events for each row of an empty business's first list."""
+    monkeypatch.setattr(importing, "CHUNK", 20)
+    bring_in(rows_of(85))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname, reltuples FROM pg_class WHERE relname IN ('funnel_event', 'funnel_lead')")
+        seen = dict(cursor.fetchall())
+    # After 20 rows, and after 80.
+    assert seen["funnel_lead"] == 80
+    assert seen["funnel_event"] >= 80
 
 
 def test_a_custom_field_is_made_as_text(bring_in: Bring, gate: Any, owner: Member) -> None:
