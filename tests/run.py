@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,8 @@ CHECKS = {
     "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
 }
 LONGEST = 20 * 60
+# Under this name each pass finds the tables that it copies.
+RUN = secrets.token_hex(16)
 
 
 @dataclass
@@ -90,6 +93,13 @@ def checks(tally: Tally, env: dict[str, str]) -> None:
         sys.stdout.flush()
 
 
+def tables(env: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Begin to make what a pass copies, which else keeps all of its processes waiting for the one that makes it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.stack"], cwd=ROOT, env={**env, "PYTEST_XDIST_TESTRUNUID": RUN}
+    )
+
+
 def names(env: dict[str, str], which: str, arguments: list[str]) -> list[str]:
     """Return the names of the tests that a marker expression chooses, without running them."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", which, *arguments]
@@ -112,6 +122,8 @@ def suite(tally: Tally, title: str, which: str, env: dict[str, str], arguments: 
         "--dist",
         "loadfile",
         "--no-loadscope-reorder",
+        "--testrunuid",
+        RUN,
         "-m",
         which,
         f"--junitxml={report}",
@@ -162,24 +174,28 @@ def main(arguments: list[str]) -> int:
     asked = ""
     if arguments[:1] == ["faults"]:
         asked, arguments = " and faults", arguments[1:] or ["tests/faults"]
-    with tempfile.TemporaryDirectory(prefix="baton-tests-") as folder:
+    missing = [name for name in ("initdb", "postgres", "redis-server") if not servers.program(name)]
+    with tempfile.TemporaryDirectory(prefix="baton-tests-") as folder, contextlib.ExitStack() as started:
         plain = environment(f"{folder}/sqlite")
         both = environment(f"{folder}/postgres")
         for env in (plain, both):
             Path(env["DATA"]).mkdir()
+        if not missing:
+            both["DATABASE_URL"] = started.enter_context(servers.postgres())
+            both["REDIS_URL"] = started.enter_context(servers.redis())
         if not arguments:
+            made = [tables(env) for env in ((plain,) if missing else (plain, both))]
             checks(tally, plain)
+            for process in made:
+                process.wait()
         suite(tally, "SQLite", f"not postgres{only}{asked}", plain, arguments)
         if not browser:
             tally.leave_out("chromium is not installed", names(plain, f"browser and not postgres{asked}", arguments))
-        missing = [name for name in ("initdb", "postgres", "redis-server") if not servers.program(name)]
         if missing:
             why = f"on PostgreSQL + Redis: {' and '.join(missing)} not installed"
             tally.leave_out(why, names(plain, f"not once{asked}", arguments))
         else:
-            with servers.postgres() as database, servers.redis() as broker:
-                both |= {"DATABASE_URL": database, "REDIS_URL": broker}
-                suite(tally, "PostgreSQL + Redis", f"not once{only}{asked}", both, arguments)
+            suite(tally, "PostgreSQL + Redis", f"not once{only}{asked}", both, arguments)
             if not browser:
                 tally.leave_out("chromium is not installed", names(plain, f"browser and not once{asked}", arguments))
     return tally.close()

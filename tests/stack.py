@@ -63,7 +63,7 @@ class Stack:
         """Run a command of manage.py and give what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *words],
-            cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True, timeout=120,
+            cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -267,3 +267,7 @@ def _run(url: str, statement: str) -> None:
     with wire.cursor() as cursor:
         cursor.execute(statement)
     wire.close()
+
+
+if __name__ == "__main__":  # tests/run.py has it made before the tests begin
+    _mould(Path(os.environ["DATA"]) / "moulds", os.environ.get("DATABASE_URL", ""))
