@@ -29,6 +29,8 @@ CHECKS = {
     "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
 }
 LONGEST = 20 * 60
+# One more than there are cores: where an installation is started or broken, half of the time is waiting.
+AT_ONCE = "3"
 # Under this name each pass finds the tables that it copies.
 RUN = secrets.token_hex(16)
 
@@ -118,7 +120,7 @@ def suite(tally: Tally, title: str, which: str, env: dict[str, str], arguments: 
         "pytest",
         "-q",
         "-n",
-        "2",
+        AT_ONCE,
         "--dist",
         "loadfile",
         "--no-loadscope-reorder",

@@ -86,7 +86,7 @@ class Postgres:
         server = program("postgres")
         assert server, "PostgreSQL is not installed"
         command = [server, "-D", str(self.folder / "data"), "-p", str(self.port), "-k", "", "-h", "127.0.0.1"]
-        for option in (*(f"{name}=off" for name in self.lazy), "max_connections=200"):
+        for option in (*(f"{name}=off" for name in self.lazy), "max_connections=300"):
             command += ["-c", option]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(  # type: ignore[call-overload]
