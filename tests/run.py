@@ -188,8 +188,8 @@ def main(arguments: list[str]) -> int:
         if not arguments:
             made = [tables(env) for env in ((plain,) if missing else (plain, both))]
             checks(tally, plain)
-            for process in made:
-                process.wait()
+            if sum(process.wait() for process in made):
+                tally.failed.append("the tables that the passes copy could not be made")
         suite(tally, "SQLite", f"not postgres{only}{asked}", plain, arguments)
         if not browser:
             tally.leave_out("chromium is not installed", names(plain, f"browser and not postgres{asked}", arguments))

@@ -44,11 +44,13 @@ def learn() -> None:
 def look_at(*tables: type[models.Model]) -> None:
     """Let PostgreSQL see at once how its tables are filled by now: in a minute they grow from nothing to a list's size.
 
-    Until it has looked, it goes through all of them for each row.
+    Until it has looked, it goes through all of them for each row. Where somebody else looks just now, nothing is done.
     """
     if not settings.SQLITE:
         with connection.cursor() as cursor:
-            cursor.execute(f"ANALYZE {', '.join(connection.ops.quote_name(one._meta.db_table) for one in tables)}")
+            cursor.execute(
+                f"ANALYZE (SKIP_LOCKED) {', '.join(connection.ops.quote_name(one._meta.db_table) for one in tables)}"
+            )
 
 
 def suppose(**_: Any) -> None:

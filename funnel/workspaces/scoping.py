@@ -14,7 +14,7 @@ def scoped(queryset: type[models.QuerySet[Any]] = models.QuerySet) -> Any:
 class TenantForeignKey(models.ForeignKey):
     """A reference to a row of the same workspace.
 
-    The database constraint is the composite one that `walls.raise_walls` adds, so the plain one would only cost.
+    The database's own check is the one that `walls.raise_walls` adds, so the plain constraint would only cost.
     """
 
     def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:

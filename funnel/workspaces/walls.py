@@ -64,15 +64,16 @@ def raise_walls(**_: Any) -> None:
                         _triggers(cursor, model, field)
             return
         cursor.execute(
-            "SELECT conname FROM pg_constraint WHERE connamespace = current_schema()::regnamespace"
+            "SELECT conname::text FROM pg_constraint WHERE connamespace = current_schema()::regnamespace"
             " UNION ALL SELECT tablename FROM pg_policies WHERE policyname = 'baton_workspace'"
+            " UNION ALL SELECT prosrc FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
         )
         there = {row[0] for row in cursor.fetchall()}
         for model in ready:
             _policy(cursor, model._meta.db_table, there)
         for model in ready:
             if model._meta.db_table in BY_SET:
-                _set_based(cursor, model)
+                _set_based(cursor, model, there)
             else:
                 for field in references(model):
                     if field.related_model._meta.db_table in tables:
@@ -104,7 +105,7 @@ def _composite(cursor: Any, model: type[models.Model], field: Any, there: set[st
         )
 
 
-def _set_based(cursor: Any, model: type[models.Model]) -> None:
+def _set_based(cursor: Any, model: type[models.Model], there: set[str]) -> None:
     """Look up what the rows that a statement wrote refer to, at its end.
 
     Always by the parents' index: the plan is kept, and what suits a statement of a million rows doesn't suit one row.
@@ -125,15 +126,21 @@ def _set_based(cursor: Any, model: type[models.Model]) -> None:
             " IS DISTINCT FROM one.workspace_id) THEN RAISE foreign_key_violation"
             f" USING MESSAGE = 'by its {parent} a row of {table} {BREACH}'; END IF;"
         )
+    body = f" BEGIN{checks} RETURN NULL; END "
+    if body in there:
+        # A trigger made anew would wait for whoever writes, and hold off the others.
+        return
     cursor.execute(
         f'CREATE OR REPLACE FUNCTION "{table}_in_workspace"() RETURNS trigger LANGUAGE plpgsql'
-        f" SET enable_seqscan = off SET jit = off AS $$ BEGIN{checks} RETURN NULL; END $$"
+        f" SET enable_seqscan = off SET jit = off AS $${body}$$"
     )
     for verb in ("insert", "update"):
         cursor.execute(
             f'CREATE OR REPLACE TRIGGER "{table}_{verb}" AFTER {verb} ON "{table}"'
             f' REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION "{table}_in_workspace"()'
         )
+    for field in references(model):
+        cursor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{table}_{field.column}_in_workspace"')
 
 
 def _carried(cursor: Any, model: type[models.Model]) -> None:
