@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from sales.demos.booking import prepare_for
 from sales.demos.models import MEETING, BookingPage, Demo
+from sales.demos.saying import LinesField, lines_alike
 
 LENGTHS = (15, 20, 30, 45, 60, 90, 120, 180, 240)
 GAPS = (0, 10, 15, 30, 60, 90, 120)
@@ -56,7 +57,7 @@ class DemoForm(forms.Form):
     place = forms.CharField(
         label="Where", max_length=300, required=False, help_text="An address, or the link of a video call."
     )
-    before = forms.CharField(
+    before = LinesField(
         label="What to prepare", max_length=600, required=False, help_text="Stands on their page.",
         widget=forms.Textarea({"rows": 2}),
     )  # fmt: skip
@@ -118,7 +119,7 @@ class DemoForm(forms.Form):
                 "minutes": int(demo.length.total_seconds() // 60),
                 "title": demo.title,
                 "place": demo.place,
-                "before": prepare_for(demo),
+                "before": lines_alike(prepare_for(demo)),
             }
         if page is None:
             return {"minutes": 30, "title": MEETING}
@@ -131,6 +132,7 @@ class BookingPageForm(forms.ModelForm):
     class Meta:
         model = BookingPage
         fields = ("title", "intro", "minutes", "place", "before", "gap_minutes", "notice_hours", "is_open")
+        field_classes = {"intro": LinesField, "before": LinesField}
         labels = {
             "title": "What it is called",
             "intro": "What they get from it",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,10 +13,25 @@ from funnel.overview.back import way_back
 from sales.demos.models import LONGEST_REASON, Demo
 
 
+def lines_alike(text: str) -> str:
+    """The text with one sign at the end of each line: a browser counts one and sends two."""
+    return text.replace("\r\n", "\n")
+
+
+class LinesField(forms.CharField):
+    """Several lines, as long as the browser says that they are."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        """Count and keep the end of a line as one sign."""
+        return lines_alike(super().to_python(value))
+
+
 class ReasonForm(forms.Form):
     """Why a demo is cancelled."""
 
-    reason = forms.CharField(
+    reason = LinesField(
         label="Reason", max_length=LONGEST_REASON, required=False, help_text="The lead reads it too.",
         widget=forms.Textarea({"rows": 3}),
     )  # fmt: skip
@@ -27,7 +44,7 @@ class ReasonForm(forms.Form):
 class NoteForm(forms.Form):
     """What was said, or what comes next."""
 
-    note = forms.CharField(label="Note", max_length=4000, required=False, widget=forms.Textarea({"rows": 4}))
+    note = LinesField(label="Note", max_length=4000, required=False, widget=forms.Textarea({"rows": 4}))
 
 
 def again(request: HttpRequest, demo: Demo, form: forms.Form, *, does: str) -> HttpResponse:

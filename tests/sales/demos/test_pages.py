@@ -220,6 +220,14 @@ def test_what_is_said_of_a_demo_is_kept_whole_or_refused_whole(
         assert getattr(Demo.objects.get(), field) == ("word " * (limit // 5)).strip()
 
 
+def test_of_a_reason_in_several_lines_as_much_is_kept_as_the_browser_lets_through(rep, demo_of, browse, gate):
+    demo = demo_of(rep)
+    answer = browse(rep).post(reverse("sales:demo-cancel", args=[demo.pk]), {"reason": "a\r\n" * 149 + "bc"})
+    assert answer.status_code == 302
+    with gate(rep):
+        assert Demo.objects.get().reason == "a " * 149 + "bc"
+
+
 def test_a_second_no_show_suggests_to_give_the_lead_back_with_one_click(rep, past_demo, browse, gate, work):
     first = past_demo(rep, hours=50)
     second = past_demo(rep, lead=first.lead, hours=2)
