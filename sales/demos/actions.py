@@ -121,7 +121,8 @@ def book(
 def move(demo: Demo, changes: dict[str, Any], *, by: Member | None, at: datetime, past: bool = False) -> Demo:
     """Change starts_at, ends_at, place, title, before or holder of a booked demo; nobody else may have been faster.
 
-    Without ends_at it keeps its length. Raises Refused, Taken, NotBooked, NotYourDemo or CantDemo.
+    Without ends_at it keeps its length. What to prepare stands on the lead's page alone: nobody is told that a meeting
+    moved where nothing else changed. Raises Refused, Taken, NotBooked, NotYourDemo or CantDemo.
     """
     now = locked(demo, by)
     _still_booked(now)
@@ -138,7 +139,10 @@ def move(demo: Demo, changes: dict[str, Any], *, by: Member | None, at: datetime
         raise NotYourDemo("Only an owner or a manager gives a demo to somebody else.")
     if {"starts_at", "ends_at", "holder"} & set(was):
         reserve(now.holder, now.starts_at, now.ends_at, past=now.ends_at <= at, besides=now, by=by)
-    _change(now, *was, "wall", at=at, heard=True, by=by)
+    heard = set(was) != {"before"}
+    _change(now, *was, "wall", at=at, heard=heard, by=by)
+    if not heard:
+        return now
     told = {name: _plain(value) for name, value in was.items()}
     _tell(now, "demo_moved", by=by, at=at, was=told)
     return now

@@ -108,10 +108,9 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
             except Refusal as refusal:
                 status = _refused(form, refusal)
             else:
-                same = now.version == demo.version
-                said = (
-                    "Nothing to save: all is as it was." if same else f"Moved. It is on {day_time(now.starts_at)} now."
-                )
+                said = f"Moved. It is on {day_time(now.starts_at)} now."
+                if now.sequence == demo.sequence:
+                    said = "Nothing to save: all is as it was." if now.version == demo.version else "Saved."
                 messages.success(request, said)
                 return redirect(reverse("lead", args=[demo.lead_id]) + "#demos")
     own = BookingPage.objects.filter(member=rep).first()

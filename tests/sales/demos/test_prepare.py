@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from funnel.mail.models import Message
+from funnel.outbox.models import Event
 from sales.demos import actions as demos
 from sales.demos import booking
 from sales.demos.models import Demo
@@ -69,3 +71,36 @@ def test_of_one_booked_before_it_was_kept_the_page_says_it_and_a_change_keeps_it
 def test_a_form_from_before_it_was_asked_takes_nothing_away(rep, booked, browse, client):
     move(browse, rep, booked, title="Video call")
     assert BILLS in shown(client, booked)
+
+
+def test_another_thing_to_prepare_moves_no_meeting_and_nobody_is_told_so(rep, booked, browse, client, gate, work):
+    work()
+    said = move(browse, rep, booked, before="Have your bills ready.\r\nAnd the keys.").content.decode()
+    work()
+    assert "Saved." in said
+    assert "Moved." not in said
+    assert "And the keys." in shown(client, booked)
+    with gate(rep):
+        now = Demo.objects.get()
+        assert (now.sequence, now.version) == (0, 2)
+        assert not Event.objects.filter(kind="demo_moved").exists()
+        assert not Message.objects.filter(kind="demo-moved").exists()
+    move(browse, rep, booked, before="The keys.", hour="11:00")
+    work()
+    with gate(rep):
+        assert (Demo.objects.get().sequence, Message.objects.filter(kind="demo-moved").count()) == (1, 1)
+
+
+def test_the_end_of_a_line_is_one_sign_however_it_is_sent(rep, booked, browse, gate):
+    two = "Have your bills ready.\nAnd the keys."
+    with gate(rep):
+        Demo.objects.update(before=two)
+    assert "Nothing to save" in move(browse, rep, booked, before=two.replace("\n", "\r\n")).content.decode()
+    with gate(rep):
+        Demo.objects.update(before=two.replace("\n", "\r\n"))
+    assert "Nothing to save" in move(browse, rep, booked, before=two.replace("\n", "\r\n")).content.decode()
+    # Which is as much as the browser lets through.
+    long = "a\r\n" * 299 + "bc"
+    move(browse, rep, booked, before=long)
+    with gate(rep):
+        assert len(Demo.objects.get().before) == 600
