@@ -23,7 +23,7 @@ from sales.queue.desk import MOST, WITH_FACE, Planned
 from sales.queue.models import Task
 
 # What one of us does with a lead after which the row has done its work.
-ANSWERS = (*CONTACTS, "next_step", "quote_sent")
+ANSWERS = (*CONTACTS, "next_step", "next_step_moved", "next_step_done", "quote_sent")
 THEN = "Call, or book again"
 
 
@@ -34,10 +34,10 @@ def fallen(member: Member) -> Any:
     """
     theirs = Lead.objects.filter(holder=member, stage__in=SALES).values("pk")
     selling = Deal.objects.open().filter(holder=member).values("lead")
-    # Who doesn't come is often given another time before anybody notes that they didn't.
+    # Who doesn't come is often called, and given another time, before anybody notes that they didn't.
     planned = {"lead": OuterRef("lead"), "made_at__gt": OuterRef("planned_since")}
     done = Event.objects.in_force().filter(
-        lead=OuterRef("lead"), kind__in=ANSWERS, actor__isnull=False, occurred_at__gt=OuterRef("decided_at")
+        lead=OuterRef("lead"), kind__in=ANSWERS, actor__isnull=False, occurred_at__gt=OuterRef("planned_since")
     )
     by = Event.objects.filter(lead=OuterRef("lead"), kind="demo_cancelled", occurred_at=OuterRef("decided_at"))
     return (

@@ -61,7 +61,7 @@ def _fallen(person: Person) -> Demo | None:
     plans = [*person.steps, *(one for one in person.demos if one.state == "booked")]
     for demo in sorted(fell, key=lambda one: one.decided, reverse=True):
         since = min(demo.starts, demo.decided)
-        answered = any(moment > demo.decided for moment in (*person.spoken, *person.served))
+        answered = any(moment > since for moment in (*person.spoken, *person.served))
         if demo.sale.stage in OPEN and not answered and all(one.made <= since for one in plans):
             return demo
     return None

@@ -115,6 +115,8 @@ SELECT CASE WHEN ends_at <= %(at)s THEN 'Late' WHEN starts_at < %(tomorrow)s THE
     WHEN starts_at < %(beyond)s THEN 'Tomorrow' ELSE 'Later' END, lead_id
 FROM sales_demo WHERE workspace_id = %(ws)s AND state = 'booked' AND holder_id = %(who)s ORDER BY starts_at, id
 """
+# What one of us does with a lead whose demo was cancelled or missed.
+FALLEN_TILL = (*CONTACTS, "next_step", "next_step_moved", "next_step_done", "quote_sent")
 # The leads of a rep, or of their deals, whose last demo was cancelled or missed: nothing was planned or done since.
 FALLEN = f"""
 SELECT DISTINCT 'Today', l.id FROM sales_demo t JOIN sales_deal d ON d.id = t.deal_id
@@ -126,9 +128,9 @@ AND NOT EXISTS (SELECT 1 FROM sales_task k WHERE k.lead_id = l.id AND k.done_at 
 AND NOT EXISTS (SELECT 1 FROM sales_demo o WHERE o.lead_id = l.id AND o.state = 'booked'
     AND (o.made_at > t.starts_at OR o.made_at > t.decided_at))
 AND NOT EXISTS (SELECT 1 FROM funnel_event e WHERE e.lead_id = l.id AND e.actor_id IS NOT NULL
-    AND e.kind IN ({{kinds}}) AND e.occurred_at > t.decided_at AND e.voids_id IS NULL
+    AND e.kind IN ({{kinds}}) AND (e.occurred_at > t.starts_at OR e.occurred_at > t.decided_at) AND e.voids_id IS NULL
     AND NOT EXISTS (SELECT 1 FROM funnel_event v WHERE v.voids_id = e.id))
-""".format(kinds=", ".join(f"'{kind}'" for kind in (*CONTACTS, "next_step", "quote_sent")))
+""".format(kinds=", ".join(f"'{kind}'" for kind in FALLEN_TILL))
 # The leads of a rep without a step: first those to whom nobody spoke since they were taken, then by engagement.
 NO_STEP = f"""
 SELECT CASE WHEN max(h.opened_at) IS NULL THEN '{NOTHING}' WHEN max(h.contact_due_at) < %(at)s THEN 'Late'

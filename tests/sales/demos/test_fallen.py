@@ -133,14 +133,20 @@ def _back(lead, rep, at):
 
 def _again(lead, rep, at):
     """They ask for contact, and a step comes of it by itself."""
-    Task.objects.create(workspace_id=lead.workspace_id, lead=lead, holder=rep, what="Call", due_at=at, made_at=at)
+    return Task.objects.create(
+        workspace_id=lead.workspace_id, lead=lead, holder=rep, what="Call", due_at=at, made_at=at
+    )
+
+
+def _again_and_done(lead, rep, at):
+    queue.finish(_again(lead, rep, at), by=rep, at=at)
 
 
 @pytest.mark.parametrize("fell", ["cancelled", "missed"])
 @pytest.mark.parametrize(
     "then",
     [
-        _book, _quote, _done, _again, _back,
+        _book, _quote, _done, _again, _again_and_done, _back,
         lambda lead, rep, at: queue.log_call(lead, CallOutcome.NO_ANSWER, by=rep, at=at),
         lambda lead, rep, at: queue.plan(lead, NextStep("Write", at + timedelta(days=1)), by=rep, at=at),
         lambda lead, rep, at: close.lose(deals.first_open(lead), reason=LostReason.objects.first(), by=rep, at=at),
@@ -168,6 +174,38 @@ def test_another_time_that_was_given_before_the_miss_was_noted_counts(rep, past_
     demo_of(rep, lead=demo.lead)
     with gate(rep) as at:
         demos.no_show(demo, by=rep, at=at)
+    assert [title for title, _ in says(rep)] == ["Later"]
+
+
+def test_who_was_shown_everything_later_that_day_did_come(rep, past_demo, gate, says):
+    first = past_demo(rep, hours=6)
+    second = past_demo(rep, lead=first.lead, hours=1)
+    with gate(rep) as at:
+        demos.held(second, by=rep, at=at)
+        demos.no_show(first, by=rep, at=at)
+    assert [what for _, what in says(rep)] == [NOTHING]
+
+
+def test_a_call_before_the_miss_was_noted_counts_and_one_before_the_demo_does_not(rep, past_demo, gate, says):
+    called, early = past_demo(rep), past_demo(rep, "Ben Bell", hours=3)
+    for demo, after in (called, timedelta(minutes=20)), (early, -timedelta(minutes=20)):
+        with gate(rep) as at:
+            lead = Lead.objects.get(pk=demo.lead_id)
+            queue.log_call(lead, CallOutcome.NO_ANSWER, by=rep, at=demo.starts_at + after)
+            demos.no_show(demo, by=rep, at=at)
+    assert [(title, what.split(" of ")[0]) for title, what in says(rep)] == [
+        ("Today", "Did not come to the demo"), ("Without a next step", NOTHING),
+    ]  # fmt: skip
+
+
+def test_a_step_from_before_that_was_put_off_ends_it(rep, demo_of, client, gate, says):
+    demo = demo_of(rep)
+    with gate(rep) as at:
+        step = queue.plan(Lead.objects.get(), NextStep("Prepare", at + timedelta(days=3)), by=rep, at=at)
+    client.post(f"{demo.path}cancel/")
+    assert [title for title, _ in says(rep)] == ["Today", "Later"]
+    with gate(rep) as at:
+        queue.move(step, NextStep("Prepare", at + timedelta(days=4)), by=rep, at=at)
     assert [title for title, _ in says(rep)] == ["Later"]
 
 
