@@ -61,7 +61,9 @@ def desk_rows(member: Member, at: datetime) -> list[Planned]:
     shown = fallen(member).select_related("lead").only("state", "reason", "starts_at", "decided_at", *WITH_FACE)[:MOST]
     # Of two with one lead the last says it.
     last = {one.lead_id: one for one in reversed(shown)}
-    return [Planned(one.decided_at, one.lead, _says(one), "today", _when(one, at)) for one in last.values()]
+    return [
+        Planned(one.decided_at, one.lead, _says(one), "today", _when(one, at), yields=True) for one in last.values()
+    ]
 
 
 def _says(demo: Any) -> str:

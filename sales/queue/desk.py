@@ -58,13 +58,17 @@ class Group:
 
 @dataclass(slots=True)
 class Planned:
-    """Something that is to be done at a moment; `group` is late, today, tomorrow or later."""
+    """Something that is to be done at a moment; `group` is late, today, tomorrow or later.
+
+    Who was never spoken to is called first: a row that only says to call `yields` to that.
+    """
 
     due_at: datetime
     lead: Lead
     what: str
     group: str
     when: str
+    yields: bool = False
 
 
 def new_handoffs(member: Member) -> Any:
@@ -147,11 +151,13 @@ def desk_of(member: Member, *, at: datetime, workspace: Workspace) -> tuple[list
     told, due = ([(one.pk, one.due_at) for one in found] for found in (waiting, steps))
     mark = _stamp(member, at, told, beyond, due, plans)
     planned += plans
-    seen = {one.lead.pk for one in planned}
+    seen = {one.lead.pk for one in planned if not one.yields}
     rest = [lead for lead in with_nothing_planned(member)[: 3 * MOST] if lead.pk not in seen]
     first = [lead for lead in rest if lead.handed_at is not None][:MOST]
     why = _why(first)
-    others = [lead for lead in rest if lead.pk not in why][:MOST]
+    planned = [one for one in planned if not (one.yields and one.lead.pk in why)]
+    seen = {*why, *(one.lead.pk for one in planned)}
+    others = [lead for lead in rest if lead.pk not in seen][:MOST]
 
     groups = {
         name: Group(title)

@@ -42,16 +42,16 @@ def desk(people: Iterable[Person], who: UUID, at: datetime, zone: ZoneInfo) -> D
             else:
                 found[_heading(max(demo.starts, at), at, zone)].append((person.pk, "Meeting"))
         fallen = _fallen(person) if sells or (person.holder == who and person.stage in SALES) else None
-        if fallen is not None:
+        is_free = person.holder == who and person.stage in SALES and not (steps or demos)
+        taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]
+        silent = [one for one in taken if all(moment < one.began_at for moment in person.spoken)]
+        if is_free and silent:
+            late = taken[-1].due["speak"] < at
+            found["Late" if late else "Today"].append((person.pk, "Call first"))
+        elif fallen is not None:
             found["Today"].append((person.pk, fallen.state))
-        if person.holder == who and person.stage in SALES and not (steps or demos or fallen):
-            taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]
-            silent = [one for one in taken if all(moment < one.began_at for moment in person.spoken)]
-            if silent:
-                late = taken[-1].due["speak"] < at
-                found["Late" if late else "Today"].append((person.pk, "Call first"))
-            else:
-                found["Without a next step"].append((person.pk, "Nothing is planned"))
+        elif is_free:
+            found["Without a next step"].append((person.pk, "Nothing is planned"))
     return {heading: sorted(rows) for heading, rows in found.items()}
 
 

@@ -262,12 +262,14 @@ class Recount(Tables):
         self.same(f"{what}: new", page["new"], new)
         days = [begins_on(self.now.astimezone(ZONE).date() + timedelta(days=n), self.workspace) for n in (1, 2)]
         spans = {"who": rep.pk, "tomorrow": days[0], "beyond": days[1]}
-        planned = [row for sql in (STEPS, DEMOS, FALLEN) for row in self.rows(sql, **spans)[:MOST]]
+        planned = [row for sql in (STEPS, DEMOS) for row in self.rows(sql, **spans)[:MOST]]
         seen = {pk for _, pk in planned}
         rest = [row for row in self.rows(NO_STEP, who=rep.pk)[: 3 * MOST] if row[1] not in seen]
         silent = [row for row in rest if row[0] != NOTHING][:MOST]
-        rows = Counter(title for title, _ in planned + silent)
-        rows[NOTHING] = min(len(rest) - len(silent), MOST)
+        first = {pk for _, pk in silent}
+        fallen = [row for row in self.rows(FALLEN, **spans)[:MOST] if row[1] not in first]
+        rows = Counter(title for title, _ in planned + silent + fallen)
+        rows[NOTHING] = min(len({pk for _, pk in rest} - {pk for _, pk in fallen} - first), MOST)
         shown = {group.title: len(group.rows) for group in page["groups"]}
         for title in (*PLANNED, NOTHING):
             self.same(f"{what}: {title}", shown.get(title, 0), rows[title])

@@ -12,9 +12,11 @@ from django.urls import reverse
 
 from funnel.handoff import actions as handoff
 from funnel.handoff import passing
-from funnel.handoff.models import GiveBackReason
+from funnel.handoff.models import GiveBackReason, Handoff
 from funnel.leads.actions import void
+from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
+from funnel.leads.receiving import receive
 from funnel.outbox.models import Event
 from funnel.templatetags.words import day_time
 from sales.close import actions as close
@@ -237,6 +239,23 @@ def test_it_goes_with_the_lead_and_stands_with_who_has_the_deal(rep, other_rep, 
         Deal.objects.update(holder=other_rep)
     assert [title for title, _ in says(other_rep)] == ["Today"]
     assert says(rep) == []
+
+
+def test_whom_nobody_has_spoken_to_since_the_handoff_is_called_first_by_when_it_was_promised(
+    rep, cancelled, gate, rows, browse
+):
+    with gate(rep) as at:
+        (got,) = receive(rep.workspace, [Capture(name="Ann Bell", email="ann@bell.example")], at=at)
+        handoff.open_for([got.lead], why={got.lead.pk: "Asked"}, workspace=rep.workspace, at=at)
+        lead = handoff.accept(Lead.objects.get(), by=rep, at=at)
+        Handoff.objects.update(contact_due_at=at - timedelta(days=2))
+    cancelled(rep, lead=lead)
+    ((title, _, what, _),) = rows(rep)
+    assert (title, what.split(":")[0]) == ("Late", "Call first")
+    browse(rep).post(reverse("sales:call", args=[lead.pk]), {"outcome": "no_answer"})
+    assert [title for title, *_ in rows(rep)] == ["Without a next step"]
+    cancelled(rep, lead=lead, days=9)
+    assert [(title, what[:9]) for title, _, what, _ in rows(rep)] == [("Today", "Cancelled")]
 
 
 def test_a_desk_that_stands_open_hears_of_it(rep, demo_of, browse, client):
