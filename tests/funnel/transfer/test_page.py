@@ -332,12 +332,14 @@ def test_what_is_typed_for_the_whole_file_is_refused_whole_where_it_is_too_long(
     answer = one.choose(campaign="Fair " * 30, system="x" * 61, blank="n/a, " * 50)
     page = answer.content.decode()
     assert answer.status_code == 422
-    for says in (
-        "The campaign: write at most 120 characters; this has 149.",
-        "The program: write at most 60 characters; this has 61.",
-        "The words that mean nothing: write at most 200 characters; this has 248.",
-    ):
-        assert says in page
+    for name, says in {
+        "campaign": "The campaign: write at most 120 characters; this has 149.",
+        "system": "The program: write at most 60 characters; this has 61.",
+        "blank": "The words that mean nothing: write at most 200 characters; this has 248.",
+    }.items():
+        assert f'<li><a href="#{name}">{says}</a></li>' in page
+        assert f'<p class="invalid-feedback" id="{name}-wrong">{says}</p>' in page
+        assert f'{name}-wrong"' in page[page.index(f'id="{name}" name="{name}"') :].split(">")[0], "the field names it"
     assert ("Fair " * 30).strip() in page
 
 
