@@ -25,7 +25,7 @@ class LinesField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         """Count and keep the end of a line as one sign."""
-        return lines_alike(super().to_python(value))
+        return lines_alike(super().to_python(value) or "")
 
 
 class ReasonForm(forms.Form):
