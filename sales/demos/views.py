@@ -60,12 +60,14 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
         status = 422
         if form.is_valid() and not (asks := _asks(request, form, form.cleaned_data.get("holder") or member)):
             holder = form.cleaned_data.get("holder") or member
-            been = _been(request, form)
+            been, at = _been(request, form), request.at  # type: ignore[attr-defined]
+            # What runs now is booked as what is to come.
+            past = been or form.cleaned_data["ends_at"] > at
             try:
                 with transaction.atomic():
-                    made = verbs.book(lead, holder=holder, by=member, at=request.at, past=been, **form.values())  # type: ignore[attr-defined]
+                    made = verbs.book(lead, holder=holder, by=member, at=at, past=past, **form.values())
                     if been:
-                        verbs.held(made, by=member, at=request.at)  # type: ignore[attr-defined]
+                        verbs.held(made, by=member, at=at)
             except Refusal as refusal:
                 status = _refused(form, refusal)
             else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -134,6 +136,25 @@ def test_a_demo_that_was_held_without_a_booking_is_noted_after_a_question_and_wr
         assert not Message.objects.exists()
         told = Event.objects.filter(lead=lead, kind__in=["demo_booked", "demo_held"])
         assert {one.occurred_at for one in told} == {starts}
+
+
+def test_a_demo_that_runs_now_is_booked_and_then_said_to_have_been_held(rep, catch, browse, gate):
+    lead = catch(rep)
+    with gate(rep) as at:
+        starts = at.replace(second=0, microsecond=0) - timedelta(minutes=10)
+    form, given = reverse("sales:demo-book", args=[lead.pk]), typed(rep, starts)
+    asked = browse(rep).post(form, given)
+    if asked.status_code == 422:
+        found = re.search(r'name="anyway" value="([^"]+)"', asked.content.decode())
+        asked = browse(rep).post(form, given | {"anyway": html.unescape(found[1])})
+    assert asked.status_code == 302
+    with gate(rep):
+        demo = Demo.objects.get()
+        assert (demo.starts_at, demo.state) == (starts, "booked")
+    assert "How did it go?" in text(browse(rep).get(reverse("lead", args=[lead.pk])))
+    browse(rep).post(reverse("sales:demo-held", args=[demo.pk]), {"version": "1"})
+    with gate(rep):
+        assert Demo.objects.get().state == "held"
 
 
 def test_what_is_left_of_a_demo_that_ended_early_can_be_booked(rep, past_demo, catch, browse, api, gate):
