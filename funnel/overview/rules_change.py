@@ -211,17 +211,18 @@ def sets(request: Any) -> HttpResponse:
     return render(request, "funnel/overview/rule_sets.html", context, status=422 if form.errors else 200)
 
 
-def _done(request: Any, verb: Callable[[], Any], says: str) -> HttpResponse:
-    """Do what ends the draft, but not with another draft than was seen."""
+def _done(request: Any, verb: Callable[[], Basis | None], says: str = "") -> HttpResponse:
+    """Do what ends the draft, but not with another draft than was seen; of what is on its way the page itself tells."""
     _rules(request)
     try:
         if _overtaken(request, _draft()):
             raise Refusal(OVERTAKEN)
-        verb()
+        basis = verb()
     except Refusal as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, says)
+        if basis is None or basis.in_force:
+            messages.success(request, says if basis is None else f"Version {basis.version.number} is in force.")
     return redirect("rules")
 
 
@@ -248,7 +249,6 @@ def publish(request: Any) -> HttpResponse:
     return _done(
         request,
         lambda: changing.publish(again=again, why=why, by=request.member, at=request.at),
-        "The new version is on its way into force.",
     )
 
 
@@ -264,11 +264,7 @@ def dropped(request: Any) -> HttpResponse:
 def back(request: Any, pk: int) -> HttpResponse:
     """Go back to an earlier version."""
     version = get_object_or_404(RuleVersion.objects.exclude(number=None).exclude(published_at=None), pk=pk)
-    return _done(
-        request,
-        lambda: changing.go_back(version, by=request.member, at=request.at),
-        f"Version {version.number}’s rules are on their way back into force.",
-    )
+    return _done(request, lambda: changing.go_back(version, by=request.member, at=request.at))
 
 
 @require_safe

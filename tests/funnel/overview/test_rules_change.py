@@ -238,17 +238,39 @@ def test_a_draft_is_looked_at_published_and_gone_back_from(owner, marketer, gate
     assert "now ready: only the cell is changed" in listed
     assert "Nobody, as things stand now." in text(page.get(f"{reverse('rules-changed')}?is=fewer"))
     page.post(reverse("rules-publish"), {"again": "", "why": "Everybody counts"})
-    work()
     shown = text(page.get("/rules/"))
     assert "version 2, in force since" in shown
+    assert "Version 2 is in force." in shown, "it was tried out, so nothing is on its way"
+    assert "way into force" not in shown
+    work()
+    shown = text(page.get("/rules/"))
     assert "Everybody counts" in shown
     with gate(owner):
         first = RuleVersion.objects.get(number=1)
     page.post(reverse("rules-back", args=[first.pk]))
+    assert "is in force." not in (shown := text(page.get("/rules/")))
+    assert "A new version is on its way into force: 0 of 1 person" in shown
     work()
+    assert "way into force" not in text(page.get("/rules/"))
     with gate(owner):
         assert changing.in_force().version.rules == first.rules
     assert "Back to version 1" in text(page.get("/rules/"))
+
+
+@pytest.mark.parametrize(
+    ("days", "says"),
+    [
+        (14, "Points given for what they did stay as they are; fit is counted anew for everybody."),
+        (3, "all of them fade faster, counted from the day of each: scores fall at once. Fit is counted anew"),
+        (30, "all of them fade slower, counted from the day of each: scores rise at once. Fit is counted anew"),
+    ],
+)
+def test_a_draft_by_which_points_fade_otherwise_says_that_scores_change_at_once(owner, gate, browse, days, says):
+    page = browse(owner)
+    page.post(reverse("rules-grid"), {})
+    with gate(owner) as at:
+        changing.save_draft({**RuleDraft.objects.get().rules, "half_life_days": days}, by=owner, at=at)
+    assert says in text(page.get("/rules/"))
 
 
 def test_a_ready_made_set_becomes_the_draft_and_is_dropped(owner, gate, browse):
