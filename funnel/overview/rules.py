@@ -81,6 +81,7 @@ def rules_page(request: Any, form: PublishForm | None = None) -> HttpResponse:
         **told,
         "cooling": Lead.objects.filter(stage=Stage.NURTURING, cool_until__gt=request.at).count(),
         "going": going,
+        "fades": _fades(says, version.rules),
         "reasons": [(one, follows(one)) for one in GiveBackReason.objects.offered()],
         "may_reasons": may(request.member, "reasons.change"),
         "may_change": may_change and not (found is not None and found.goes_live),
@@ -125,6 +126,12 @@ def one_version(request: Any, pk: int) -> HttpResponse:
 def _goes_on(found: Basis | None) -> bool:
     """Whether the worker still fills a basis, or reckons what it would change."""
     return found is not None and (found.goes_live or not (found.figures or {}).get("through"))
+
+
+def _fades(says: dict[str, Any], before: dict[str, Any]) -> str:
+    """How points fade by these rules compared with those before, in a word; blank where no faster and no slower."""
+    now, was = says["half_life_days"], before["half_life_days"]
+    return "" if now == was else "faster" if now < was else "slower"
 
 
 def _undone(says: dict[str, Any], workspace: Workspace) -> list[str]:
