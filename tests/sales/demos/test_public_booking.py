@@ -86,6 +86,7 @@ def test_a_visitor_chooses_a_time_and_books_it_with_one_post(page, rep, gate, wo
     assert booked.url == f"{demo.path}?booked=1"
     done = client.get(booked.url).content.decode()
     assert "Keep this page" in done
+    assert done.count("At your roof") == 1
     assert "goes here" not in text, "no letter is promised while no mail leaves"
     assert "nia@clunforge.example" not in done
     assert not client.cookies, "no page sets a cookie"
