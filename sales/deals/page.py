@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 
 from funnel.leads import known
 from funnel.leads.models import Lead
+from funnel.leads.stages import SALES, Stage
 from funnel.outbox.models import Event
 from funnel.overview import lead_story as story
 from funnel.overview.lead import shown_phone
@@ -51,7 +52,8 @@ def page_of(request: HttpRequest, deal: Deal) -> dict[str, Any]:
         "days_here": max((at - deal.stage_since) // DAY, 0),
         "usual": in_days(usual[deal.stage]) if deal.stage in usual else "",
         "is_late": line is not None and deal.stage_since < line,
-        "next_step": next_of([lead.pk]).get(lead.pk, ""),
+        # As on the lead's page: what was planned with who is lost stays only for who takes the loss back.
+        "next_step": next_of([lead.pk]).get(lead.pk, "") if lead.stage in (*SALES, Stage.CUSTOMER) else "",
         "others": list(
             Deal.objects.filter(lead=lead)
             .exclude(pk=deal.pk)

@@ -14,6 +14,7 @@ from funnel.mail.models import Message
 from sales.close import actions as close
 from sales.deals import actions as deals
 from sales.deals.models import Deal, LostReason
+from sales.queue.actions import NextStep, plan_for
 from sales.queue.models import Task
 
 
@@ -173,3 +174,16 @@ def test_whoever_is_lost_is_said_to_be_with_marketing_in_one_way(rep, browse, ga
     page = client.get(f"/leads/{deal.lead_id}/").content.decode()
     assert ("Lost · With marketing" in page, "With nobody" in page) == (True, False)
     assert "With marketing until" in page
+
+
+def test_beside_a_lost_deal_stands_no_step_that_the_leads_page_has_no_more(rep, browse, gate, deal_with):
+    deal, client = deal_with(rep), browse(rep)
+    with gate(rep) as at:
+        plan_for(rep, deal.lead, NextStep("Book the site visit", at + timedelta(days=2)), by=rep, at=at)
+    page, lost = f"/sales/deals/{deal.pk}/", f"/sales/deals/{deal.pk}/lost/"
+    assert "Book the site visit" in client.get(page).content.decode()
+    client.post(lost, {"reason": "price"})
+    shown = client.get(page).content.decode()
+    assert ("Lost on" in shown, "Book the site visit" in shown, "<dt>Next</dt>" in shown) == (True, False, False)
+    client.post(f"/sales/deals/{deal.pk}/undo/")
+    assert "Book the site visit" in client.get(page).content.decode(), "whoever takes the loss back has it again"
