@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +13,14 @@ from django.db.models import Case, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
 from funnel.handoff.models import Way
 from funnel.handoff.reasons import OFFERED
 from funnel.leads import known
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
+from funnel.mail.actions import why_none
 from funnel.overview.rows import Next
 from funnel.templatetags.words import calendar_day, clock_time, day, day_time, plural
 from funnel.workspaces.asking import Asked
@@ -53,6 +56,7 @@ def demos_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
         "gone": [row for row in rows if not row["open"]],
         "may_book": may_book(member, lead),
         "give_back": _give_back(member, lead, found, at),
+        "no_mail": SimpleLazyObject(partial(why_none, member.workspace)),
     }
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
+from funnel.mail.actions import why_none
 from funnel.templatetags.words import calendar_day, plural, short_day
 from funnel.workspaces.models import Member, TimeOff, Workspace
 from sales.demos.models import Demo, DemoState
@@ -63,6 +66,7 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
         "later": (monday + WEEK).isoformat(),
         "everybody": everybody,
         "today": today,
+        "no_mail": SimpleLazyObject(partial(why_none, workspace)),
     }
 
 

@@ -92,6 +92,25 @@ def test_who_hears_of_a_demo_is_said_as_it_is(rep, demo_of, browse, mail_works, 
     assert f"Cancelled. {says}" in page
 
 
+def test_the_question_before_a_demo_is_cancelled_promises_no_letter_while_none_leaves(
+    rep, demo_of, browse, mail_works, settings
+):
+    settings.EMAIL_URL = ""
+    demo, letter = demo_of(rep), "The letter to both takes it out of their calendar."
+    places = (
+        reverse("lead", args=[demo.lead_id]),
+        f"{reverse('sales:desk')}?lead={demo.lead_id}",
+        f"{reverse('sales:demos')}?week={rep.workspace.local(demo.starts_at):%Y-%m-%d}",
+    )
+    for page in places:
+        shown = text(browse(rep).get(page))
+        assert ("Mail is not being sent, so tell them yourself." in shown, letter in shown) == (True, False), page
+    mail_works(rep)
+    for page in places:
+        shown = text(browse(rep).get(page))
+        assert ("so tell them yourself" in shown, letter in shown) == (False, True), page
+
+
 def test_a_demo_to_come_is_the_next_step_among_my_leads(rep, demo_of, browse, gate):
     demo = demo_of(rep)
     page = text(browse(rep).get(reverse("sales:mine")))
