@@ -197,10 +197,12 @@ class Handoff(TenantRow):
         return self.began_at != self.opened_at
 
     def leaves_on(self, at: datetime, workspace: Workspace) -> date | None:
-        """The day to come on which whoever it waits for goes away before it is due: it goes on to somebody then."""
+        """The day to come on which whoever it waits for goes away before it is due, or once late before it goes on by
+        itself: it goes on to somebody then."""
         first: date | None = getattr(self, "away_from", None)
-        today, due = workspace.local(at).date(), workspace.local(self.due_at).date()
-        return first if first is not None and self.is_open and today < first <= due else None
+        end = self.due_at if at <= self.due_at else self.reroute_at
+        today, last = workspace.local(at).date(), workspace.local(end).date()
+        return first if first is not None and self.is_open and today < first <= last else None
 
 
 class QuestionQuerySet(models.QuerySet["Question"]):

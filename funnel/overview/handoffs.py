@@ -58,7 +58,7 @@ class Wait:
     mine: bool
     # Since when the lead waits too long, where whoever has it now has time left.
     too_long_since: datetime | None
-    # The day before it is due on which whoever it waits for goes away.
+    # The day on which whoever it waits for goes away, where it goes on by that.
     leaves_on: date | None
 
     @property

@@ -141,6 +141,24 @@ def test_of_whom_a_lead_waits_for_and_who_is_away_when_it_is_due_that_is_said(wa
     assert f"You are away from {day(today + timedelta(days=2))}" in browse(rep).get(pages[1]).content.decode()
 
 
+def test_of_what_is_late_what_comes_first_is_told_the_absence_or_that_it_goes_on(waiting, viewer, rep, gate, browse):
+    with gate(rep) as at:
+        today = rep.workspace.local(at).date()
+        Handoff.objects.update(due_at=at - timedelta(hours=1), reroute_at=at + timedelta(days=3))
+        take_off(rep, today + timedelta(days=2), today + timedelta(days=9), by=rep, at=at)
+    says = f"<bdi>Rita</bdi> is away from {day(today + timedelta(days=2))}: then it goes on."
+    client = browse(viewer)
+    shown = client.get("/handoffs/").content.decode()
+    assert says in shown
+    assert "Goes on by itself" not in shown
+    assert says in client.get(f"/leads/{waiting.pk}/").content.decode()
+    with gate(rep):
+        Handoff.objects.update(reroute_at=at + timedelta(days=1))
+    shown = client.get("/handoffs/").content.decode()
+    assert "is away from" not in shown
+    assert "Goes on by itself" in shown
+
+
 def test_who_gets_none_by_turn_is_told_beside_what_each_has(ready, manager, rep, other_rep, owner, gate, browse):
     third = make_member(rep.workspace, "rep", "Ruth Rep", takes_leads=True)
     with gate(owner) as at:
