@@ -141,7 +141,7 @@ class Rotation:
             among = self.rules.teams.get(rule.team_id or 0, set())
             chosen, by_turn = self._turn([one for one in free.values() if one.pk in among])
             if chosen is not None:
-                says = f"{reads}, so it goes to the team {rule.team}. There it is {self._whose(chosen)}"
+                says = f"{reads}, so it goes to the team {rule.team}. There it is {self._whose(chosen, by_turn)}"
                 rows = self._rows(chosen, says, tried, f"Is not in the team {rule.team}.", by_turn)
                 self._count(chosen, by_turn)
                 return chosen, {"by": "rule", "rule": rule.name, "says": says, "rows": rows}
@@ -151,7 +151,7 @@ class Rotation:
         if chosen is None:
             says = before + self._why_nobody(free)
             return None, {"by": "pool", "says": says, "rows": self._rows(None, "", tried, "Takes none by turn.")}
-        says = f"{before}It is {self._whose(chosen)}"
+        says = f"{before}It is {self._whose(chosen, by_turn)}"
         rows = self._rows(chosen, says, tried, "Takes none by turn.", by_turn)
         self._count(chosen, by_turn)
         return chosen, {"by": "rotation", "says": says, "rows": rows}
@@ -160,8 +160,10 @@ class Rotation:
         by_turn = turns.in_order([one for one in among if one.weekly_leads])
         return (by_turn[0] if by_turn else None), by_turn
 
-    def _whose(self, chosen: Member) -> str:
-        return f"{chosen.name}’s turn: {turns.had(chosen)}."
+    def _whose(self, chosen: Member, by_turn: Sequence[Member]) -> str:
+        # Over their share somebody is asked who is the only one left, or the others had more of theirs.
+        alone = len(by_turn) == 1 and chosen.week_turns > chosen.weekly_leads
+        return f"{chosen.name}’s turn: {turns.had(chosen)}{'; nobody else can get it by turn' if alone else ''}."
 
     def _count(self, chosen: Member, among: Sequence[Member]) -> None:
         turns.give(chosen, among)

@@ -49,5 +49,7 @@ def begin_week(members: Sequence[Member], today: date) -> None:
 
 
 def had(one: Member) -> str:
-    """What somebody had by turn this week, in words: “3 of 10 this week”."""
+    """What somebody had by turn this week, in words: “3 of 10 this week”; over their share, both numbers apart."""
+    if one.week_turns > one.weekly_leads:
+        return f"{one.week_turns} this week, more than their share of {one.weekly_leads}"
     return f"{one.week_turns} of {one.weekly_leads} this week"

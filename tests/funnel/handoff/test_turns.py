@@ -103,6 +103,20 @@ def test_at_nought_a_week_nobody_is_asked_by_turn(gate, rep, other_rep):
         assert (nobody, route["says"]) == (None, "Nobody takes leads by turn at the moment.")
 
 
+def test_over_their_share_both_numbers_are_told_and_that_nobody_else_can_get_it(gate, rep, other_rep):
+    with gate(rep) as at:
+        routed(rep, at, 22)
+        rotation = Rotation.locked(at, rep.workspace)
+        chosen, route = rotation.route(Lead(), tried=[other_rep.pk])
+        over = "11 this week, more than their share of 10"
+        assert route["says"] == f"It is {rep.name}’s turn: {over}; nobody else can get it by turn."
+        chosen, route = rotation.route(Lead(), tried=())
+        assert route["says"] == f"It is {chosen.name}’s turn: {over}."
+        assert "Comes later, number 2 in turn: 12 this week, more than their share of 10." in {
+            row["says"] for row in route["rows"]
+        }
+
+
 def test_a_lead_that_goes_to_who_knows_it_is_nobodys_turn(gate, rep, other_rep):
     with gate(rep) as at:
         for _ in range(5):
