@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
+from django.db.models import CharField, Value
+from django.db.models.functions import Concat
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -36,7 +38,7 @@ from funnel.overview.rows import (
     minutes_until,
 )
 from funnel.scoring.models import Basis
-from funnel.templatetags.words import duration, lateness, plural
+from funnel.templatetags.words import day, duration, lateness, plural
 from funnel.workspaces.asking import Asked, together
 from funnel.workspaces.models import SELLERS, Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Refusal
@@ -127,11 +129,13 @@ def reasons_to_go(leads: list[Lead], basis: Basis, grades: Grades, *, workspace:
 
 
 def counted(at: datetime, worked: date, workspace: Workspace) -> Counts:
-    """What the page counts, and whom a go would reach: how many each holds, how many wait for them, who is away.
+    """What the page counts, and whom a go would reach: how many each holds, how many wait for them, who is away
+    from when on.
 
     `worked` is the day on which a lead that is handed over now is worked.
     """
     open_ = Handoff.objects.open()
+    off = TimeOff.objects.filter(first__lte=worked, last__gte=workspace.local(at).date())
     some = Lead.objects.filter(waits_since__isnull=False).order_by("waits_since").values("pk")[:COUNTED]
     return tally(
         {
@@ -140,7 +144,7 @@ def counted(at: datetime, worked: date, workspace: Workspace) -> Counts:
             "silent": (late_first_contacts(at), ""),
             "go": (Lead.objects.filter(pk__in=some), ""),
             "held": (Lead.objects.filter(holder__isnull=False, stage__in=SALES), "holder"),
-            "away": (TimeOff.objects.filter(first__lte=worked, last__gte=workspace.local(at).date()), "member"),
+            "away": (off, Concat("member", Value(" "), "first", output_field=CharField())),
         }
     )
 
@@ -170,10 +174,16 @@ def _promised(going: list[dict[str, Any]], workspace: Workspace, at: datetime) -
     return {clock.of(row["grade"][0])["due_at"] for row in going}
 
 
-def _gets_none(one: Member, away: Collection[UUID | None], worked: date) -> str:
+def _away(counts: Mapping[str, int]) -> dict[UUID, date]:
+    """From which day on each is away who is, the earliest of several."""
+    rows = (key.split() for key in sorted(counts, reverse=True))
+    return {UUID(pk): date.fromisoformat(first) for pk, first in rows}
+
+
+def _gets_none(one: Member, away: Mapping[UUID, date], today: date, worked: date) -> str:
     """Why somebody who takes leads gets none by turn now; blank where they may."""
-    if one.pk in away:
-        return "Away"
+    if (first := away.get(one.pk)) is not None:
+        return "Away" if first <= today else f"Away from {day(first)}"
     if not one.works_on(worked):
         return f"Doesn’t work on {worked:%A}s"
     return "" if one.weekly_leads else "Takes none by turn"
@@ -203,7 +213,8 @@ def _page(
     )
     worked = begins(workspace, at)
     counts = counted(at, worked, workspace)
-    offers, held_by, away = (_by_member(counts[name]) for name in ("offers", "held", "away"))
+    offers, held_by = (_by_member(counts[name]) for name in ("offers", "held"))
+    away, today = _away(counts["away"]), workspace.local(at).date()
     go_count = counts["go"].get("", 0)
     ready = Lead.objects.filter(waits_since__isnull=False)
     leads = listed(asked, ready, "waits_since", kind="go", size=GOING, **by)[0] if go_count else []
@@ -236,7 +247,7 @@ def _page(
                     "name": one.name,
                     "holds": held_by.get(one.pk, 0),
                     "waits": offers.get(one.pk, 0),
-                    "gets_none": _gets_none(one, away, worked),
+                    "gets_none": _gets_none(one, away, today, worked),
                 }
                 for one in people
                 if one.takes_leads and go_count

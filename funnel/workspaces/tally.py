@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import CharField, Count, QuerySet, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
 # Under each name the rows to be counted, and the column by which they are; blank for all of them together.
-Asked = Mapping[str, tuple[QuerySet[Any], str]]
+Asked = Mapping[str, tuple[QuerySet[Any], str | Combinable]]
 Counts = dict[str, dict[str, int]]
 
 

@@ -15,7 +15,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail.models import Message
 from funnel.mail.sending import text_of
-from funnel.people.away import take_off
+from funnel.people.away import close, come_back, take_off
 from funnel.templatetags.words import day
 from funnel.workspaces.models import Member
 from tests.conftest import make_member
@@ -163,7 +163,8 @@ def test_who_gets_none_by_turn_is_told_beside_what_each_has(ready, manager, rep,
     third = make_member(rep.workspace, "rep", "Ruth Rep", takes_leads=True)
     with gate(owner) as at:
         worked = begins(rep.workspace, at)
-        take_off(rep, worked, worked, by=owner, at=at)
+        today = owner.workspace.local(at).date()
+        off = take_off(rep, today, worked, by=owner, at=at)
         Member.objects.filter(pk=other_rep.pk).update(weekly_leads=0)
         Member.objects.filter(pk=third.pk).update(days_off=str(worked.weekday()))
     answer = browse(manager).get("/handoffs/")
@@ -171,6 +172,14 @@ def test_who_gets_none_by_turn_is_told_beside_what_each_has(ready, manager, rep,
     none = f"Doesn’t work on {worked:%A}s"
     assert says == {"Rita Rep": "Away", "Otto Rep": "Takes none by turn", "Ruth Rep": none}
     assert f'Ruth Rep</span><span class="under">{none}</span>' in answer.content.decode()
+    with gate(owner) as at:
+        come_back(off, by=owner, at=at)
+        # Until then the business is closed, so a lead that comes now is worked when the rep has gone.
+        tomorrow = today + timedelta(days=1)
+        close(owner.workspace, today, tomorrow, "Stocktaking", by=owner, at=at)
+        take_off(rep, tomorrow, tomorrow + timedelta(days=9), by=owner, at=at)
+    says = {one["name"]: one["gets_none"] for one in browse(manager).get("/handoffs/").context["loads"]}
+    assert says["Rita Rep"] == f"Away from {day(tomorrow)}"
 
 
 def test_what_was_taken_meanwhile_is_left_alone(waiting, manager, rep, other_rep, gate, browse):
