@@ -47,6 +47,8 @@ def _title(event: Event) -> SafeString:
 
 def _opened(event: Event, who: SafeString) -> Told:
     worth = _worth(event)
+    if event.data.get("by_lead"):
+        return format_html("A deal was opened, because the lead booked a demo: {}", _title(event)), [worth]
     what = format_html("{} opened a deal: {}", who, _title(event))
     stage = event.data.get("stage", "")
     return what, [worth, "" if stage == Stage.QUALIFIED else f"It began as {STAGES.get(stage, stage).lower()}"]
@@ -56,6 +58,9 @@ def _moved(event: Event, who: SafeString) -> Told:
     to = event.data.get("to", "")
     if to in ("won", "lost"):
         return format_html("Deal {}: {}", to, _title(event)), []
+    if event.actor is None and to == Stage.DEMO:
+        # The lead booked a demo, or who moved it is gone.
+        return format_html("The deal {} went on to {}", _title(event), STAGES[to]), []
     return format_html("{} moved the deal {} to {}", who, _title(event), STAGES.get(to, to)), []
 
 

@@ -59,11 +59,13 @@ def open_deal(
     stage: DealStage = DealStage.QUALIFIED,
     occurred_at: datetime | None = None,
     external: tuple[str, str] = ("", ""),
+    by_lead: bool = False,
 ) -> Deal:
     """Open a deal with a lead, worth `amount` minor units; the lead goes to sales if it isn't there.
 
     The deal's holder is the one named, else the lead's, else who opens it. Only an owner or a manager names somebody
-    else or opens one on a lead that is with somebody else. Raises Refused, CantHold, NotYourDeal or NotYours.
+    else or opens one on a lead that is with somebody else. With `by_lead` it is what the lead did that opens it, and
+    `by` only stands for them. Raises Refused, CantHold, NotYourDeal or NotYours.
     """
     moment = moment_of(occurred_at, at)
     lead = Lead.objects.locked([lead.pk], "holder__user", "company", "workspace")[lead.pk]
@@ -89,14 +91,15 @@ def open_deal(
         external_system=external[0],
         external_id=external[1],
     )
+    actor = None if by_lead else by
     record(
-        lead.workspace_id, "deal_opened", at=at, lead_id=lead.pk, occurred_at=moment, actor=by,
+        lead.workspace_id, "deal_opened", at=at, lead_id=lead.pk, occurred_at=moment, actor=actor,
         data={
             "deal": str(deal.pk), "title": deal.title, "amount": amount, "currency": deal.currency, "stage": str(stage),
-            "holder": who.name,
+            "holder": who.name, "by_lead": by_lead,
         },
     )  # fmt: skip
-    follow(lead, deal, by=by, at=at, occurred_at=moment)
+    follow(lead, deal, by=actor, at=at, occurred_at=moment)
     return deal
 
 
@@ -116,31 +119,43 @@ def advance(
     deal: Deal | None = None,
     holder: Member | None = None,
     occurred_at: datetime | None = None,
+    by_lead: bool = False,
 ) -> Deal:
     """Bring the lead's deal at least to a stage, opening one if none is open: what qualify, demo and quote do.
 
-    A deal that is further already stays. Raises what `open_deal` raises.
+    A deal that is further already stays. `by_lead` is as in `open_deal`. Raises what that raises.
     """
     found = deal or first_open(lead)
     if found is None or (deal is not None and not deal.is_open):
-        return open_deal(lead, by=by, at=at, stage=to, holder=holder, occurred_at=occurred_at)
+        return open_deal(lead, by=by, at=at, stage=to, holder=holder, occurred_at=occurred_at, by_lead=by_lead)
     if OPEN.index(DealStage(found.stage)) < OPEN.index(to):
-        move(found, to, by=by, at=at, occurred_at=occurred_at)
+        move(found, to, by=by, at=at, occurred_at=occurred_at, by_lead=by_lead)
     return found
 
 
 @transaction.atomic
-def move(deal: Deal, to: DealStage, *, by: Member, at: datetime, occurred_at: datetime | None = None) -> Deal:
-    """Move an open deal to another open stage, forward or back; raise NotOpen or NotYourDeal."""
+def move(
+    deal: Deal,
+    to: DealStage,
+    *,
+    by: Member,
+    at: datetime,
+    occurred_at: datetime | None = None,
+    by_lead: bool = False,
+) -> Deal:
+    """Move an open deal to another open stage, forward or back; raise NotOpen or NotYourDeal.
+
+    `by_lead` is as in `open_deal`.
+    """
     now = locked(deal, by)
     if to not in OPEN:
         raise NotOpen("Winning and losing ask for more; use their forms.")
     if not now.is_open:
         raise NotOpen(f"This deal is {now.get_stage_display().lower()} already.")
-    moment = moment_of(occurred_at, at)
-    if now.stage != to and not now.move(to, at=at, by=by, occurred_at=moment):
+    moment, actor = moment_of(occurred_at, at), None if by_lead else by
+    if now.stage != to and not now.move(to, at=at, by=actor, occurred_at=moment):
         raise NotOpen("This deal has moved meanwhile.")
-    follow(now.lead, now, by=by, at=at, occurred_at=moment)
+    follow(now.lead, now, by=actor, at=at, occurred_at=moment)
     return now
 
 

@@ -353,7 +353,7 @@ def _advance(
         if waiting is not None and waiting.offered_to_id not in (None, holder.pk):
             passing.pass_on(waiting, at=at, workspace=lead.workspace, by=holder, to=holder)
     stands = found.holder if found is not None else lead.holder or holder
-    return deals.advance(lead, DealStage.DEMO, by=stands, at=at, occurred_at=occurred_at)
+    return deals.advance(lead, DealStage.DEMO, by=stands, at=at, occurred_at=occurred_at, by_lead=True)
 
 
 def _still_booked(demo: Demo) -> None:

@@ -24,6 +24,8 @@ from funnel.leads.receiving import receive
 from funnel.leads.stages import Stage
 from funnel.outbox.models import Event
 from funnel.people import away
+from sales.deals import actions as deals
+from sales.deals.models import Deal, DealStage
 from sales.demos import actions as demos
 from sales.demos import booking
 from sales.demos.models import BookingPage, Demo, DemoState
@@ -298,6 +300,27 @@ def test_who_missed_a_meeting_books_again_with_who_has_the_lead_now(page, rep, o
     assert send(token, when).status_code == 303
     with gate(rep):
         assert Demo.objects.booked().get().holder == other_rep
+
+
+def test_a_deal_that_a_lead_opens_or_moves_by_booking_is_no_members_doing(page, rep, demo_of, browse, gate):
+    demo = demo_of(rep, title="Site visit")
+    Client().post(f"{demo.path}cancel/")
+    browse(rep).post(f"/sales/deals/{demo.deal_id}/lost/", {"reason": "price"})
+    with gate(rep) as at:
+        first, second = slot(rep, at, 10), slot(rep, at, 14)
+    assert send(demo.path.split("/")[2], first).status_code == 303
+    shown = " ".join(browse(rep).get(f"/leads/{demo.lead_id}/").content.decode().split())
+    assert "A deal was opened, because the lead booked a demo: <bdi>Ann Bell</bdi>" in shown
+    assert shown.count("<bdi>Rita</bdi> opened a deal") == 1, "the first one, when she booked it herself"
+    with gate(rep) as at:
+        deal = Deal.objects.open().get()
+        deals.move(deal, DealStage.QUALIFIED, by=rep, at=at)
+        demos.cancel(Demo.objects.booked().get(), by=rep, at=at)
+        token = Demo.objects.order_by("-made_at")[0].path.split("/")[2]
+    assert send(token, second).status_code == 303
+    shown = " ".join(browse(rep).get(f"/sales/deals/{deal.pk}/").content.decode().split())
+    assert "The deal <bdi>Ann Bell</bdi> went on to Demo" in shown
+    assert "Rita</bdi> moved the deal <bdi>Ann Bell</bdi> to Demo" not in shown
 
 
 def test_closed_unknown_and_others_addresses_say_so(page, rep, gate, outsider):
