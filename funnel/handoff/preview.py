@@ -83,13 +83,14 @@ def look_ahead(effects: list[Effect], at: datetime) -> list[Effect]:
 def _standing(now: Basis, then: Basis, at: datetime) -> dict[str, Any]:
     """How many change band, are ready, become it and stop being it, at this moment."""
     blank = {"place": None, "through": False}
+    over = judged().filter(basis=now, lead__stage=Stage.READY).count()
     return {
         "at": at.isoformat(),
         "people": judged().filter(basis=then).count(),
         "moved": moving(now, then, at).count(),
         # Who is handed over stays so, whatever the grid says.
-        "ready": up_to_the_grid(at).filter(in_ready_cells(now, at), basis=now).count()
-        + judged().filter(basis=now, lead__stage=Stage.READY).count(),
+        "ready": up_to_the_grid(at).filter(in_ready_cells(now, at), basis=now).count() + over,
+        "over": over,
         "more": becoming_ready(now, then, at).count(),
         "fewer": becoming_ready(then, now, at).count(),
         "places": sum(Member.objects.taking_leads().values_list("weekly_leads", flat=True)),

@@ -179,6 +179,8 @@ def _look(found: Basis, at: datetime) -> dict[str, Any]:
     return {
         "through": True,
         "ready": ready, "would": ready + told["more"] - told["fewer"],
+        # What was looked at before this was kept doesn't say it.
+        "over": told.get("over", 0),
         "at": datetime.fromisoformat(told["at"]),
         "more": told["more"], "fewer": told["fewer"], "moved": told["moved"], "people": told["people"],
         "customers": customers, "losses": losses, "apart": apart if customers["both"] else "",

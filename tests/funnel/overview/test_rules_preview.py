@@ -28,6 +28,13 @@ def said(page):
         ({"fewer": 1, "ready": 1}, "This would make 1 fewer lead ready: 0 instead of 1."),
         ({"more": 2, "fewer": 2, "ready": 1200}, "This would make 2 more leads ready, 2 fewer: 1,200 as now."),
         ({}, "This would make as many leads ready as now: 0."),
+        ({"ready": 14, "over": 14}, "now: 14. All of them are handed over already and stay so, whatever cell"),
+        (
+            {"more": 3, "ready": 14, "over": 11},
+            "17 instead of 14. 11 of them are handed over already and stay so, whatever",
+        ),
+        ({"more": 1, "ready": 1, "over": 1}, "instead of 1. 1 of them is handed over already and stays so, whatever"),
+        ({"ready": 3}, "as now: 3. Nobody bought"),
         (
             {"customers": {"all": 20, "handed": 18, "both": 17, "days": 102.0}},
             "Of the 20 who bought in the last 90 days 18 would have been handed over, on average 6 days earlier.",

@@ -92,6 +92,10 @@ def test_only_whom_publishing_would_make_ready_is_counted_and_listed(known, gate
         assert [lead.pk for lead in Lead.objects.filter(waits_since__isnull=False)] == [free.pk]
     then = tried(gate, owner, work, rules(ready={band: [] for band in "ABCD"}))
     assert (then.figures["ready"], then.figures["more"], then.figures["fewer"]) == (2, 0, 1)
+    shown = html.unescape(page.get("/rules/").content.decode())
+    assert "<em>1 fewer lead ready</em>: 1 instead of 2." in shown
+    assert "This one is handed over already and stays so, whatever cell the draft puts them in." in shown
+    assert "by the draft: 0 of 4 are in ready cells." in shown
 
 
 def test_customers_of_the_past_would_have_been_handed_over_by_so_many_days(known, gate, owner, work):
