@@ -265,12 +265,16 @@ def test_a_draft_is_looked_at_published_and_gone_back_from(owner, marketer, gate
         (30, "all of them fade slower, counted from the day of each: scores rise at once. Fit is counted anew"),
     ],
 )
-def test_a_draft_by_which_points_fade_otherwise_says_that_scores_change_at_once(owner, gate, browse, days, says):
+def test_a_draft_by_which_points_fade_otherwise_says_that_scores_change_at_once(owner, gate, browse, work, days, says):
     page = browse(owner)
     page.post(reverse("rules-grid"), {})
     with gate(owner) as at:
         changing.save_draft({**RuleDraft.objects.get().rules, "half_life_days": days}, by=owner, at=at)
     assert says in text(page.get("/rules/"))
+    page.post(reverse("rules-try"), {"again": ""})
+    work()
+    ends = {14: "", 3: ", fading faster", 30: ", fading slower"}[days]
+    assert f"with the points they have{ends}." in text(page.get("/rules/"))
 
 
 def test_a_ready_made_set_becomes_the_draft_and_is_dropped(owner, gate, browse):
