@@ -8,10 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Least
 
-from funnel.leads.models import Lead
 from funnel.leads.stages import SALES
 from funnel.outbox.kinds import CONTACTS
 from funnel.outbox.models import Event
@@ -32,8 +31,9 @@ def fallen(member: Member) -> Any:
 
     A step or a demo that was planned since then ends it, and so does what one of us did with the lead.
     """
-    theirs = Lead.objects.filter(holder=member, stage__in=SALES).values("pk")
-    selling = Deal.objects.open().filter(holder=member).values("lead")
+    # Asked of each such demo: there are few of them, and thousands of leads may be with the member.
+    theirs = Q(lead__holder=member, lead__stage__in=SALES)
+    selling = Exists(Deal.objects.open().filter(lead=OuterRef("lead"), holder=member))
     # Who doesn't come is often called, and given another time, before anybody notes that they didn't.
     planned = {"lead": OuterRef("lead"), "made_at__gt": OuterRef("planned_since")}
     done = Event.objects.in_force().filter(
@@ -42,9 +42,7 @@ def fallen(member: Member) -> Any:
     by = Event.objects.filter(lead=OuterRef("lead"), kind="demo_cancelled", occurred_at=OuterRef("decided_at"))
     return (
         Demo.objects.filter(
-            deal__stage__in=OPEN,
-            lead__in=theirs.union(selling),
-            state__in=(DemoState.CANCELLED, DemoState.MISSED),
+            theirs | Q(selling), deal__stage__in=OPEN, state__in=(DemoState.CANCELLED, DemoState.MISSED)
         )
         .annotate(planned_since=Least("starts_at", "decided_at"), by=Subquery(by.values("actor__user__name")[:1]))
         .filter(
