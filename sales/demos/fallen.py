@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Least
@@ -15,6 +16,7 @@ from funnel.leads.stages import SALES
 from funnel.outbox.kinds import CONTACTS
 from funnel.outbox.models import Event
 from funnel.templatetags.words import calendar_day, clock_time, day, day_time
+from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
 from sales.deals.models import OPEN, Deal
 from sales.demos.models import Demo, DemoState
@@ -26,7 +28,7 @@ ANSWERS = (*CONTACTS, "next_step", "next_step_moved", "next_step_done", "quote_s
 THEN = "Call, or book again"
 
 
-def fallen(member: Member) -> Any:
+def _fallen(member: UUID) -> Any:
     """The demos of open deals, the last one first, with leads that are with the member or have such a deal with them.
 
     A step or a demo that was planned since then ends it, and so does what one of us did with the lead.
@@ -50,15 +52,19 @@ def fallen(member: Member) -> Any:
             ~Exists(Demo.objects.booked().filter(**planned)),
             ~Exists(done),
         )
-        .order_by("-decided_at", "-id")
+        .select_related("lead")
+        .only("state", "reason", "starts_at", "decided_at", *WITH_FACE)
+        .order_by("-decided_at", "-id")[:MOST]
     )
+
+
+FALLEN = Asked(_fallen, UUID)
 
 
 def desk_rows(member: Member, at: datetime) -> list[Planned]:
     """The last of such demos of each lead, under today: SLOTS["desk_rows"]."""
-    shown = fallen(member).select_related("lead").only("state", "reason", "starts_at", "decided_at", *WITH_FACE)[:MOST]
     # Of two with one lead the last says it.
-    last = {one.lead_id: one for one in reversed(shown)}
+    last = {one.lead_id: one for one in reversed(FALLEN.rows([member.pk]))}
     return [
         Planned(one.decided_at, one.lead, _says(one), "today", _when(one, at), yields=True) for one in last.values()
     ]

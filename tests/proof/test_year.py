@@ -14,7 +14,6 @@ from funnel.overview.home import _handoffs, legs
 from funnel.workspaces.months import periods_at
 from marketing.reports.figures import Figures
 from marketing.reports.views import _campaigns
-from sales.demos.models import Demo
 from tests.proof.recount import Recount, look
 from tests.proof.year import Year
 from tests.proof.year_clock import LOOKS
@@ -78,7 +77,7 @@ WRONG = (
     ("sales.queue.desk.new_handoffs", lambda member: Handoff.objects.order_by("due_at"), "desks", "new"),
     ("sales.queue.desk._place", lambda task, at: ("tomorrow", ""), "desks", "Late"),
     ("sales.queue.desk._place", lambda task, at: ("later", ""), "desks", "Later"),
-    ("sales.demos.fallen.fallen", lambda member: Demo.objects.none(), "desks", "Today"),
+    ("sales.demos.fallen.FALLEN.rows", lambda members: [], "desks", "Today"),
     ("sales.demos.panel._stands", lambda demo, at: ("", "later", ""), "desks", "Late"),
     ("sales.queue.views.DUE", ("Later",), "desks", "to do"),
     ("sales.queue.desk.with_nothing_planned", lambda member: Lead.objects.none(), "desks", "Without a next step"),
