@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from django.utils import timezone
+
 from funnel.leads.identity import Capture
 from funnel.leads.receiving import receive
 from funnel.templatetags.words import short_day
@@ -37,8 +39,8 @@ def test_the_campaign_s_page_says_why_its_deals_were_lost_until_one_is_won_after
     told = page()
     assert "Twice what she has" in told
     assert "Sunny Roofs" in told
-    # What the reason says follows.
-    with gate(rep) as at:
+    # What the reason says follows, on the day of the business.
+    with gate(rep) as at, timezone.override(rep.workspace.zone):
         days = [short_day(at + timedelta(days=one.cool_days)) for one in (price, rival)]
     read = " ".join(re.sub(r"<[^>]+>", "", told).split())
     assert f"Too expensive. With marketing until {days[0]}." in read
