@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, QuerySet
 
@@ -37,16 +39,25 @@ def handoffs_back(since: datetime | None) -> QuerySet[Handoff]:
     return back.filter(lead__received_at__gte=since) if since else back
 
 
-def told(back: QuerySet[Handoff], *, at: datetime) -> list[GivenBack]:
-    """The latest of them with the rep's words."""
+def latest_back(back: QuerySet[Handoff]) -> QuerySet[Handoff]:
+    """The latest of them, with what is told of each."""
     rows = back.select_related("lead__source", "lead__holder__user", "closed_by__user", "reason")
-    return [_told(one, at) for one in rows.order_by("-given_back_at", "-id")[:SHOWN]]
+    return rows.order_by("-given_back_at", "-id")[:SHOWN]
 
 
-def by_reason(back: QuerySet[Handoff]) -> list[tuple[str, int]]:
-    """How often each reason was given, the most frequent first; a lead counts once for a reason."""
-    rows = back.order_by().values_list("reason__name").annotate(many=Count("lead", distinct=True))
-    return sorted(((name or "No reason", many) for name, many in rows), key=lambda row: (-row[1], row[0]))
+def told(back: Iterable[Handoff], *, at: datetime) -> list[GivenBack]:
+    """Each with the rep's words."""
+    return [_told(one, at) for one in back]
+
+
+def reasons_back(back: QuerySet[Handoff]) -> QuerySet[Any]:
+    """How often each reason was given; a lead counts once for a reason."""
+    return back.order_by().values_list("reason__name").annotate(many=Count("lead", distinct=True))
+
+
+def by_reason(counted: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Each reason by its name with how often it was given, the most frequent first."""
+    return sorted(((name or "No reason", many) for name, many in counted), key=lambda row: (-row[1], row[0]))
 
 
 @dataclass(slots=True)
@@ -67,9 +78,13 @@ def losses(leads: QuerySet[Lead]) -> QuerySet[Event]:
     return Event.objects.in_force().filter(kind="deal_lost", lead__in=leads.order_by().values("pk"))
 
 
-def told_losses(lost: QuerySet[Event], *, at: datetime) -> list[Lost]:
-    """The latest of them with the rep's words."""
-    rows = lost.select_related("lead", "actor__user").order_by("-occurred_at", "-id")[:SHOWN]
+def latest_losses(lost: QuerySet[Event]) -> QuerySet[Event]:
+    """The latest of them, with what is told of each."""
+    return lost.select_related("lead", "actor__user").order_by("-occurred_at", "-id")[:SHOWN]
+
+
+def told_losses(lost: Iterable[Event], *, at: datetime) -> list[Lost]:
+    """Each with the rep's words."""
     return [
         Lost(
             lead=one.lead,
@@ -80,7 +95,7 @@ def told_losses(lost: QuerySet[Event], *, at: datetime) -> list[Lost]:
             rival=one.data.get("competitor", ""),
             then=_after(one, at),
         )
-        for one in rows
+        for one in lost
         if one.lead is not None
     ]
 
@@ -95,10 +110,9 @@ def _after(lost: Event, at: datetime) -> str:
     return f"{'To be called again on' if lost.data.get('promised') else 'With marketing until'} {short_day(until)}"
 
 
-def losses_by_reason(lost: QuerySet[Event]) -> list[tuple[str, int]]:
-    """How often each reason was given for a lost deal, the most frequent first."""
-    rows = lost.order_by().values_list("data__reason").annotate(many=Count("pk"))
-    return sorted(((name or "No reason", many) for name, many in rows), key=lambda row: (-row[1], row[0]))
+def reasons_lost(lost: QuerySet[Event]) -> QuerySet[Any]:
+    """How often each reason was given for a lost deal."""
+    return lost.order_by().values_list("data__reason").annotate(many=Count("pk"))
 
 
 def _told(one: Handoff, at: datetime) -> GivenBack:

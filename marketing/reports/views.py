@@ -13,7 +13,7 @@ from funnel.workspaces.roles import allow, may
 from marketing.campaigns.models import Campaign, Placement
 from marketing.capture.models import Submission
 from marketing.channels.models import Channel
-from marketing.reports.feedback import by_reason, handoffs_back, told
+from marketing.reports.feedback import by_reason, handoffs_back, latest_back, reasons_back, told
 from marketing.reports.figures import (
     CAMPAIGN,
     CHANNEL,
@@ -58,8 +58,8 @@ def home(request: Any) -> HttpResponse:
         "sees_won": may(request.member, "revenue"),
         "may_cost": may(request.member, "costs.change"),
         "most": max((row["figures"].leads for row in channels), default=0),
-        "back": told(back, at=request.at),
-        "reasons": by_reason(back),
+        "back": told(latest_back(back), at=request.at),
+        "reasons": by_reason(reasons_back(back)),
         "new": new[:NEW_SHOWN],
         "more_new": len(new) > NEW_SHOWN,
         "held": list(
