@@ -102,6 +102,20 @@ def test_a_campaign_says_where_its_form_holds_something_back(
     assert held in page.get(f"/marketing/campaigns/{one.pk}/").content.decode()
 
 
+def test_what_is_held_back_is_named_at_its_form_however_long_ago_it_came(
+    form: Form, browse: Any, marketer: Any, gate: Any
+) -> None:
+    with gate(marketer) as at:
+        send_in(form, TYPED, origin={}, flags=["trap"], at=at - timedelta(days=40))
+        send_in(form, TYPED, origin={}, flags=[], at=at)
+    held = reverse("marketing:form-submissions", args=[form.pk]) + "?is=held"
+    for page in (reverse("marketing:form", args=[form.pk]), reverse("marketing:forms")):
+        shown = browse(marketer).get(page).content.decode()
+        assert f'href="{held}">1' in shown, page
+    own = browse(marketer).get(reverse("marketing:form", args=[form.pk])).content.decode()
+    assert "Sent 1 time in 30 days" in own
+
+
 def test_a_held_entry_is_corrected_on_its_page_and_becomes_a_lead(
     form: Form, submissions: Any, owner: Any, marketer: Any, viewer: Any, browse: Any, gate: Any, work: Any
 ) -> None:
