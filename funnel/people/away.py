@@ -103,8 +103,8 @@ def leave(effects: list[Effect], at: datetime) -> None:
 
 
 @transaction.atomic
-def close(workspace: Workspace, first: date, last: date, name: str, *, by: Member, at: datetime) -> int:
-    """Close the business on these days; give how many were not closed yet. Raises WrongDays.
+def close(workspace: Workspace, first: date, last: date, name: str, *, by: Member, at: datetime) -> list[date]:
+    """Close the business on these days; give those that were not closed yet. Raises WrongDays.
 
     Where all were, the name is theirs from now on; among others each keeps its own. What a clock that runs has left in
     working time, it has left still, as with changed hours.
@@ -124,7 +124,7 @@ def close(workspace: Workspace, first: date, last: date, name: str, *, by: Membe
     if changed.items() - closed.items():
         shown = {"first": first.isoformat(), "last": last.isoformat()}
         audit(by, "holiday", name or first.isoformat(), at=at, workspace=workspace, **shown)
-    return len(new)
+    return new
 
 
 @transaction.atomic

@@ -146,6 +146,13 @@ def _closed_already(workspace: Workspace, was: dict[str, str], first: date, last
     return f"{said}{f', as “{name}”' if one and name else ''}."
 
 
+def _closed(workspace: Workspace, days: list[date]) -> str:
+    """On how many days nobody works now on which somebody would have."""
+    if many := sum(bool(workspace.hours[one.weekday()]) for one in days):
+        return f"Closed on {plural(many, 'day')} more. Clocks that run stand still on those days too."
+    return f"Noted. Nobody works here on {day(days[0]) if len(days) == 1 else 'these days'} anyway."
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow("people")
 def holidays(request: HttpRequest) -> HttpResponse:
@@ -167,8 +174,8 @@ def holidays(request: HttpRequest) -> HttpResponse:
                 form.refused(refusal)
                 status = refusal.status
             else:
-                said = f"Closed on {plural(made, 'day')} more. Clocks that run stand still on those days too."
-                messages.success(request, said if made else _closed_already(workspace, was, **form.days()))
+                said = _closed(workspace, made) if made else _closed_already(workspace, was, **form.days())
+                messages.success(request, said)
                 return redirect("holidays")
     today = timezone.localtime(at).date()
     days = [(date.fromisoformat(day), name) for day, name in workspace.closed.items()]

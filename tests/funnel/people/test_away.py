@@ -101,7 +101,7 @@ def test_the_clock_skips_holidays_and_counts_back_to_the_same_hours(owner, gate)
         assert between(owner.workspace, due, friday) == -timedelta(hours=8)
         assert away.close(
             owner.workspace, today(owner, at), today(owner, at) + timedelta(days=9), "Inventory", by=owner, at=at
-        ) == 10  # fmt: skip
+        ) == [today(owner, at) + timedelta(days=ahead) for ahead in range(10)]  # fmt: skip
         opens = after(owner.workspace, at, 0.1)
         assert owner.workspace.local(opens).date() >= today(owner, at) + timedelta(days=10)
 
@@ -159,6 +159,7 @@ def test_a_day_closed_already_says_what_it_is_called_and_takes_another_name(owne
 
     with gate(owner) as at:
         first = owner.workspace.local(at).date() + timedelta(days=30)
+    first += timedelta(days=-first.weekday() % 7)
     second = first + timedelta(days=1)
     close(first, first, "Inventory")
     assert f"{said(first)} was closed already, as “Inventory”." in close(first, first, "")
@@ -169,6 +170,24 @@ def test_a_day_closed_already_says_what_it_is_called_and_takes_another_name(owne
     assert closed == {first.isoformat(): "A fair", second.isoformat(): "Repairs"}, "among new days each keeps its name"
     assert "These days were closed already; they are called “Winter” now." in close(first, second, "Winter")
     assert "These days were closed already." in close(first, second, "Winter")
+
+
+def test_a_day_on_which_nobody_would_have_worked_is_no_day_more(owner, browse, gate):
+    with gate(owner) as at:
+        friday = today(owner, at) + timedelta(days=30)
+    friday += timedelta(days=(4 - friday.weekday()) % 7)
+    page = browse(owner)
+
+    def close(first, last):
+        days = (("first", first), ("last", last))
+        given = {name: (friday + timedelta(days=ahead)).isoformat() for name, ahead in days}
+        return page.post(reverse("holidays"), given, follow=True).content.decode().replace("\N{NO-BREAK SPACE}", " ")
+
+    assert f"Noted. Nobody works here on {said(friday + timedelta(days=1))} anyway." in close(1, 1)
+    assert "Closed on 2 days more." in close(0, 3), "Friday and Monday"
+    assert "Noted. Nobody works here on these days anyway." in close(8, 9)
+    with gate(owner):
+        assert len(Workspace.objects.get(pk=owner.workspace_id).closed) == 6, "should it open on one, it stays closed"
 
 
 def test_holidays_are_for_owner_and_manager_and_a_running_clock_stands_still_on_them(rep, manager, ask, browse, gate):
