@@ -76,7 +76,7 @@ def editing(
         "preview": in_words(_preview(version, lines, form, at)),
         "totals": _totals(totals, currency),
         "earlier": earlier,
-        "deal_changes": (quote.deal.amount, quote.deal.currency) != (totals.net, currency),
+        "deal_changes": bool(lines) and (quote.deal.amount, quote.deal.currency) != (totals.net, currency),
         "net": money(totals.net, currency, exact=True),
     }
 

@@ -55,6 +55,8 @@ def test_a_rep_makes_a_quote_from_the_leads_page_and_a_deal_is_open(catch, rep, 
     made = client.post(reverse("sales:quote-with", args=[lead.pk]))
     page = client.get(made["Location"]).content.decode()
     assert "Quote for <bdi>Ann Bell</bdi>" in page
+    assert "Send the quote to <bdi>Ann Bell</bdi>?" in page
+    assert "Sending sets it to" not in page, "there is no line yet"
     with gate(rep):
         assert Deal.objects.get().stage == "qualified"
         assert Quote.objects.get().name == ""
@@ -111,7 +113,7 @@ def test_lines_are_typed_reckoned_saved_and_sent(drafted, rep, browse, gate):
     version = drafted(rep, lines=[])
     client, write = browse(rep), reverse("sales:quote-write", args=[version.quote_id])
     drawn = client.post(write, typed(version, {}, do="text")).content.decode()
-    assert "£15,002.40" in drawn
+    assert "The deal has no amount yet. Sending sets it to £15,002.40." in drawn
     assert 'name="what-1"' in drawn
     assert lines(gate, rep) == [], "drawing again saves nothing"
     assert client.post(write, typed(version, {}, {"what": "", "price": ""}, do="save")).status_code == 302
