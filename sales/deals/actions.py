@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
 from funnel.ledger.actions import moment_of
 from funnel.outbox.actions import record
+from funnel.outbox.models import Event
 from funnel.workspaces.models import SELLERS, Member
 from funnel.workspaces.refusals import Forbidden, Refusal
 from sales.deals.models import OPEN, Deal, DealStage
@@ -65,7 +67,8 @@ def open_deal(
 
     The deal's holder is the one named, else the lead's, else who opens it. Only an owner or a manager names somebody
     else or opens one on a lead that is with somebody else. With `by_lead` it is what the lead did that opens it, and
-    `by` only stands for them. Raises Refused, CantHold, NotYourDeal or NotYours.
+    `by` only stands for them. Without a title it is called by what they want. Raises Refused, CantHold, NotYourDeal or
+    NotYours.
     """
     moment = moment_of(occurred_at, at)
     lead = Lead.objects.locked([lead.pk], "holder__user", "company", "workspace")[lead.pk]
@@ -79,7 +82,7 @@ def open_deal(
     deal: Deal = Deal.objects.create(
         workspace_id=lead.workspace_id,
         lead=lead,
-        title=title or str(lead)[:200],
+        title=title or _called(lead),
         stage=stage,
         stage_since=moment,
         holder=who,
@@ -101,6 +104,21 @@ def open_deal(
     )  # fmt: skip
     follow(lead, deal, by=actor, at=at, occurred_at=moment)
     return deal
+
+
+def _called(lead: Lead) -> str:
+    """Call a deal by what the lead said last that they want, unless before their latest deal, else by their name.
+
+    Where they have one of this name already, a number tells it from that one.
+    """
+    before = dict(Deal.objects.filter(lead=lead).order_by("made_at").values_list("title", "made_at"))
+    said = Event.objects.in_force().filter(lead=lead, data__has_key="interest").order_by("-occurred_at", "-id")
+    if before:
+        said = said.filter(recorded_at__gt=max(before.values()))
+    wish = said.values_list("data__interest", flat=True).first()
+    name = " ".join(wish.split() if isinstance(wish, str) else ())[:190] or str(lead)[:190]
+    names = chain([name], (f"{name} ({number})" for number in count(2)))
+    return next(one for one in names if one not in before)
 
 
 def first_open(lead: Lead) -> Deal | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from funnel.leads.identity import Capture
+from funnel.leads.receiving import receive
 from sales.close import actions as close
 from sales.deals.models import Deal, LostReason
 
@@ -22,6 +24,31 @@ def test_qualifying_says_that_a_deal_is_open_and_leads_there(rep, catch, browse,
         deal = Deal.objects.get()
     assert "Ann Bell is qualified. A deal is open: Ann Bell." in text(answer)
     assert f'<a href="/sales/deals/{deal.pk}/"><bdi>Ann Bell</bdi></a>.</span>' in answer.content.decode()
+
+
+def test_a_deal_that_nobody_names_is_called_by_what_they_want_and_unlike_their_others(rep, catch, browse, gate):
+    lead = catch(rep)
+
+    def wants(what):
+        with gate(rep) as at:
+            form = Capture(kind="form", email=lead.email, data={"form": "Contact us", "interest": what})
+            receive(rep.workspace, [form], at=at)
+
+    def opened():
+        """By a quote, as by qualifying or a demo."""
+        browse(rep).post(f"/sales/leads/{lead.pk}/quote/")
+        with gate(rep) as at:
+            deal = Deal.objects.open().get()
+            close.win(deal, by=rep, at=at, amount=100)
+            return deal.title
+
+    wants("A roof")
+    wants("Solar  panels")
+    assert opened() == "Solar panels"
+    assert opened() == "Ann Bell", "that wish has its deal"
+    assert opened() == "Ann Bell (2)"
+    wants("Solar panels")
+    assert opened() == "Solar panels (2)"
 
 
 def test_a_second_deal_is_opened_with_a_word_of_the_first(rep, deal_with, browse, gate):

@@ -310,7 +310,7 @@ def test_a_deal_that_a_lead_opens_or_moves_by_booking_is_no_members_doing(page, 
         first, second = slot(rep, at, 10), slot(rep, at, 14)
     assert send(demo.path.split("/")[2], first).status_code == 303
     shown = " ".join(browse(rep).get(f"/leads/{demo.lead_id}/").content.decode().split())
-    assert "A deal was opened, because the lead booked a demo: <bdi>Ann Bell</bdi>" in shown
+    assert "A deal was opened, because the lead booked a demo: <bdi>Ann Bell (2)</bdi>" in shown
     assert shown.count("<bdi>Rita</bdi> opened a deal") == 1, "the first one, when she booked it herself"
     with gate(rep) as at:
         deal = Deal.objects.open().get()
@@ -319,8 +319,8 @@ def test_a_deal_that_a_lead_opens_or_moves_by_booking_is_no_members_doing(page, 
         token = Demo.objects.order_by("-made_at")[0].path.split("/")[2]
     assert send(token, second).status_code == 303
     shown = " ".join(browse(rep).get(f"/sales/deals/{deal.pk}/").content.decode().split())
-    assert "The deal <bdi>Ann Bell</bdi> went on to Demo" in shown
-    assert "Rita</bdi> moved the deal <bdi>Ann Bell</bdi> to Demo" not in shown
+    assert "The deal <bdi>Ann Bell (2)</bdi> went on to Demo" in shown
+    assert "Rita</bdi> moved the deal <bdi>Ann Bell (2)</bdi> to Demo" not in shown
 
 
 def test_closed_unknown_and_others_addresses_say_so(page, rep, gate, outsider):
