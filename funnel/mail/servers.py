@@ -32,6 +32,8 @@ from funnel.workspaces.sealing import seal, unseal
 
 PORTS = (25, 465, 587, 2525)
 PURPOSE = "mail server"
+# Where an instance of a workspace keeps whether it has a server of its own.
+OWN = "has_own_server"
 # A server that answers a byte a second keeps every single wait short and would still hold the worker for hours.
 DEADLINE = 40.0
 
@@ -61,10 +63,16 @@ def _chosen_alone(server: MailServer) -> bool:
 
 
 def has_server(workspace: Workspace) -> bool:
-    """Whether there is a server that mail of this business could go to; a demo business never mails."""
+    """Whether there is a server that mail of this business could go to; a demo business never mails.
+
+    It is asked once for this instance of the workspace, whichever parts of a page want to know.
+    """
     if workspace.is_demo:
         return False
-    return bool(settings.EMAIL_URL) or MailServer.objects.filter(workspace=workspace).exists()
+    known = workspace.__dict__
+    if not settings.EMAIL_URL and OWN not in known:
+        known[OWN] = MailServer.objects.filter(workspace=workspace).exists()
+    return bool(settings.EMAIL_URL) or known[OWN]
 
 
 def server_of(workspace: Workspace) -> Server | None:
@@ -119,6 +127,7 @@ def remove_server(workspace: Workspace, *, by: Member, at: datetime) -> None:
 
 
 def _unproved(workspace: Workspace, action: str, target: str, *, by: Member, at: datetime) -> None:
+    workspace.__dict__.pop(OWN, None)
     workspace.mail_proved_at = None
     workspace.save(update_fields=["mail_proved_at"])
     AuditEntry.objects.create(workspace=workspace, at=at, actor=by, action=action, target=target[:120])

@@ -17,6 +17,7 @@ from funnel.handoff.models import Question
 from funnel.leads import known
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
+from funnel.mail.actions import why_none
 from funnel.overview.back import go_back, way_back
 from funnel.overview.lead import can, handoffs_of, lead_of
 from funnel.workspaces.asking import Asked
@@ -83,7 +84,9 @@ def ask(request: Any, pk: UUID) -> HttpResponse:
         except Refused as refused:
             form.add_error("words", refused.sentence)
         else:
-            messages.success(request, "Asked. The answer comes to you by mail, and stands here.")
+            none = why_none(request.workspace)
+            how = f"{none}: look here for the answer." if none else "The answer comes to you by mail, and stands here."
+            messages.success(request, f"Asked. {how}")
             return go_back(request, reverse("lead", args=[pk]))
     context = {"lead": lead, "form": form, "next": way_back(request)}
     return render(request, "funnel/overview/lead_ask.html", context, status=422)

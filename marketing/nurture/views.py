@@ -17,8 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
+from funnel.mail.actions import NOT_SENT, why_none
 from funnel.mail.models import MessageState
-from funnel.mail.servers import server_of
 from funnel.overview.back import go_back
 from funnel.overview.ranking import Choice, listed
 from funnel.overview.rows import BASIS, UNKNOWN, grades_of
@@ -226,11 +226,13 @@ def test(request: Any, pk: int) -> HttpResponse:
     one = get_object_or_404(Step.objects.kept().select_related("sequence__sender__user"), pk=pk)
     member: Member = request.member
     trying.send(one, trying.reader(), to=member, signer=one.sequence.signer, at=request.at)
-    if server_of(request.workspace) is None:
+    none = why_none(request.workspace)
+    if none == NOT_SENT:
         whose = "the" if may(member, "business") else "the owner’s"
-        messages.warning(request, f"Mail is not being sent, so the test waits in {whose} local mailbox.")
+        messages.warning(request, f"{none}, so the test waits in {whose} local mailbox.")
     else:
-        messages.success(request, f"A test is on its way to {member.email}.")
+        shows = f" {none}: this one shows whether it works." if none else ""
+        messages.success(request, f"A test is on its way to {member.email}.{shows}")
     return redirect(reverse("marketing:nurture") + "#read")
 
 

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 
 from funnel.leads import known
 from funnel.leads.models import Lead
-from funnel.mail.actions import is_sent
+from funnel.mail.actions import why_none
 from funnel.outbox.models import Event
 from funnel.overview.health import worker_hint
 from funnel.templatetags.words import day, money
@@ -119,7 +119,7 @@ def sending(request: HttpRequest, version: QuoteVersion, form: SendForm | None =
     hint = worker_hint(member.workspace_id, leads_others=member.leads_others)
     return {
         "send": form or SendForm(version=version, at=at),
-        "mail_works": is_sent(workspace),
+        "no_mail": why_none(workspace),
         "mail_late": bool(hint and hint["late"]),
         "has_lines": version.lines.exists(),
         "total": money(version.total, version.quote.currency, exact=True),

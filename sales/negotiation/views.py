@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
-from funnel.mail.actions import is_sent
+from funnel.mail.actions import why_none
 from funnel.templatetags.words import day
 from funnel.workspaces.hours import opening
 from funnel.workspaces.refusals import Refusal
@@ -143,10 +143,13 @@ def send(request: HttpRequest, pk: UUID) -> HttpResponse:
     sent = page.version_of(pk)
     when = form.cleaned_data["remind"]
     step = _remind(request, sent, form, when) if when else ""
-    mailed = by_mail and is_sent(member.workspace)
-    how = f"{sent.quote.name} is on its way to {sent.sent_to}." if mailed else "Sent. Copy the link and pass it on."
-    messages.success(request, how + step)
-    return redirect(reverse("sales:quote", args=[pk]) + ("" if mailed else "#link"))
+    none = why_none(member.workspace) if by_mail else ""
+    if by_mail and not none:
+        messages.success(request, f"{sent.quote.name} is on its way to {sent.sent_to}.{step}")
+        return redirect("sales:quote", pk)
+    how = f"{none}: copy the link and pass it on." if none else "Copy the link and pass it on."
+    messages.success(request, f"Sent. {how}{step}")
+    return redirect(reverse("sales:quote", args=[pk]) + "#link")
 
 
 def _remind(request: HttpRequest, version: QuoteVersion, form: SendForm, when: str) -> str:

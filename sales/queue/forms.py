@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from funnel.mail.actions import is_sent
+from funnel.mail.actions import why_none
 from funnel.workspaces.hours import opening
 from funnel.workspaces.models import Workspace
 from sales.queue.actions import NextStep
@@ -45,8 +45,8 @@ class NextStepForm(forms.Form):
         self.workspace, self.at = workspace, at
         self.fields["what"].widget.attrs["list"] = "usual-steps"
         self.fields["on"].widget.attrs["min"] = timezone.localdate().isoformat()
-        if not is_sent(workspace):
-            self.fields["remind"].help_text = "Mail may not reach you yet. The step stands on your desk all the same."
+        if none := why_none(workspace):
+            self.fields["remind"].help_text = f"{none}. The step stands on your desk all the same."
         self.step: NextStep | None = None
 
     def clean(self) -> dict[str, Any]:

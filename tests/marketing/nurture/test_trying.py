@@ -8,6 +8,7 @@ from funnel.leads.models import Lead, Suppression
 from funnel.leads.receiving import receive
 from funnel.mail.models import Message
 from funnel.outbox.models import Event
+from funnel.workspaces.models import Workspace
 from marketing.nurture import actions as nurture
 from marketing.nurture.models import Enrollment, Letter, Step
 from tests.marketing.nurture.test_links_in_mails import body
@@ -165,7 +166,7 @@ def test_without_a_mail_server_both_pages_say_so(nurtured, gate, owner, marketer
 
 
 def test_with_a_mail_server_that_was_not_tried_yet_nobody_reads_that_there_is_none(
-    nurtured, rep, marketer, browse, settings
+    nurtured, rep, marketer, browse, gate, settings
 ):
     settings.EMAIL_URL = "smtp://mail.example"
     for page in ("/marketing/nurture/", "/handoffs/"):
@@ -173,6 +174,14 @@ def test_with_a_mail_server_that_was_not_tried_yet_nobody_reads_that_there_is_no
         assert "Mail is not tried yet" in shown
         assert "Mail is not being sent" not in shown
     assert f"It goes to {marketer.email}." in browse(marketer).get("/marketing/nurture/").content.decode()
+    with gate(marketer) as at:
+        test = reverse("marketing:nurture-test", args=[Step.objects.get(position=1).pk])
+    said = f"A test is on its way to {marketer.email}."
+    first = browse(marketer).post(test, follow=True).content.decode()
+    assert f"{said} Mail is not tried yet: this one shows whether it works." in first
+    Workspace.objects.filter(pk=marketer.workspace_id).update(mail_proved_at=at)
+    later = browse(marketer).post(test, follow=True).content.decode()
+    assert (said in later, "this one shows" in later) == (True, False)
 
 
 def test_who_may_not_change_them_gets_no_test(nurtured, gate, rep, viewer, outsider, browse):

@@ -137,9 +137,10 @@ def test_lines_are_typed_reckoned_saved_and_sent(drafted, rep, browse, gate):
 
 @pytest.mark.parametrize("mail", [True, False])
 def test_where_no_mail_leaves_the_link_is_what_the_sheet_offers_first(mail, drafted, rep, browse, monkeypatch):
-    monkeypatch.setattr("sales.negotiation.page.is_sent", lambda workspace: mail)
+    monkeypatch.setattr("sales.negotiation.page.why_none", lambda workspace: "" if mail else "Mail is not tried yet")
     page = browse(rep).get(reverse("sales:quote", args=[drafted(rep).quote_id])).content.decode()
     sheet = page[page.index('id="send-t"') :]
+    assert ("Mail is not tried yet. Copy the link" in sheet) is not mail
     first = sheet[sheet.index("btn btn-primary") :].split("</button>")[0]
     assert first.endswith("Send quote" if mail else "Send it myself, copy the link")
     assert sheet.count("btn btn-primary") == 1
