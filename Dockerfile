@@ -24,7 +24,7 @@ RUN groupadd --gid 10001 baton \
     && install --directory --owner baton --group baton --mode 700 /data
 WORKDIR /app
 COPY --from=packages /venv /venv
-COPY LICENSE manage.py ./
+COPY LICENSE manage.py gunicorn.conf.py ./
 COPY funnel funnel
 COPY marketing marketing
 COPY sales sales

@@ -158,6 +158,12 @@ def test_the_doors_and_an_address_that_leads_nowhere(window):
     assert wrong + inspect(one, "sign-in-error") == []
 
 
+def test_a_long_address_is_answered_by_a_page_of_ours(stack):
+    status, page = stack.get("/nothing-here/?q=" + 8000 * "x")
+    assert status == 404
+    assert "There is nothing here" in page
+
+
 def test_what_a_visitor_sees(window, stack):
     owner, visitor = window("owner"), window()
     form = linked(owner.page, "/marketing/forms/", f"/marketing/forms/{ID}/")
