@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.db.models import QuerySet
 
+from funnel.templatetags.words import day, when
 from funnel.workspaces.models import SELLERS, Member, Workspace
 from sales.demos.booking import prepare_for
 from sales.demos.models import MEETING, BookingPage, Demo
 from sales.demos.saying import LinesField, lines_alike
+from sales.queue.models import Task
 
 LENGTHS = (15, 20, 30, 45, 60, 90, 120, 180, 240)
 GAPS = (0, 10, 15, 30, 60, 90, 120)
@@ -41,8 +43,16 @@ def sellers() -> QuerySet[Member]:
     return found.order_by("joined_at")
 
 
+class StepChoice(forms.ModelChoiceField):
+    """An open step, with when it is due."""
+
+    def label_from_instance(self, task: Task) -> str:
+        """Tell it from another of the same words."""
+        return f"{task.what} · {day(task.due_at) if task.all_day else when(task.due_at)}"
+
+
 class DemoForm(forms.Form):
-    """When, how long, where, and for owner and manager with whom."""
+    """When, how long, where, for owner and manager with whom, and which open step this does."""
 
     on = forms.DateField(
         label="On", widget=forms.DateInput({"type": "date"}),
@@ -64,8 +74,11 @@ class DemoForm(forms.Form):
     holder: forms.ModelChoiceField[Member] = forms.ModelChoiceField(
         label="With", queryset=Member.objects.none(), empty_label=None
     )
+    done = StepChoice(label="Done with this", queryset=Task.objects.none(), empty_label="No step", required=False)
 
-    def __init__(self, *args: Any, workspace: Workspace, by: Member, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, workspace: Workspace, by: Member, steps: QuerySet[Task] | None = None, **kwargs: Any
+    ) -> None:
         kwargs.setdefault("auto_id", "demo-%s")
         super().__init__(*args, **kwargs)
         self.workspace = workspace
@@ -79,6 +92,10 @@ class DemoForm(forms.Form):
             }  # fmt: skip
         else:
             del self.fields["holder"]
+        if steps:
+            self.fields["done"].queryset = steps  # type: ignore[attr-defined]
+        else:
+            del self.fields["done"]
 
     def clean_title(self) -> str:
         """One line, as calendars and subjects show it."""

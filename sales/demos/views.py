@@ -30,6 +30,8 @@ from sales.demos.models import BookingPage, Demo
 from sales.demos.panel import demos_of, may_book
 from sales.demos.slots import offer, unusual
 from sales.demos.week import week_of
+from sales.queue import actions as queue
+from sales.queue.models import Task
 
 # What a refusal is about, where the form names it otherwise.
 FIELDS = {"starts_at": "hour", "ends_at": "minutes", "holder": "holder"}
@@ -54,7 +56,10 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
     rep = _chosen_rep(request) or (lead.holder if lead.holder is not None and lead.holder.active else member)
     own = BookingPage.objects.filter(member=rep).first()
     start = DemoForm.start(None, own, workspace) | _chosen(request) | {"holder": rep.pk}
-    form = DemoForm(request.POST or None, workspace=workspace, by=member, initial=start)
+    steps = Task.objects.open().filter(lead=lead, **({} if member.leads_others else {"holder": member}))
+    form = DemoForm(
+        request.POST or None, workspace=workspace, by=member, initial=start, steps=steps.order_by("due_at", "id")
+    )
     status, asks = 200, ""
     if request.method == "POST":
         status = 422
@@ -68,6 +73,8 @@ def book(request: HttpRequest, pk: UUID) -> HttpResponse:
                     made = verbs.book(lead, holder=holder, by=member, at=at, past=past, **form.values())
                     if been:
                         verbs.held(made, by=member, at=at)
+                    if step := form.cleaned_data.get("done"):
+                        queue.finish(step, by=member, at=at)
             except Refusal as refusal:
                 status = _refused(form, refusal)
             else:

@@ -15,6 +15,8 @@ from funnel.people import away
 from funnel.templatetags import words
 from sales.demos import actions as demos
 from sales.demos.models import Demo
+from sales.queue import actions as queue
+from sales.queue.models import Task
 from tests.sales.demos.conftest import HALF, slot
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +138,33 @@ def test_a_demo_that_was_held_without_a_booking_is_noted_after_a_question_and_wr
         assert not Message.objects.exists()
         told = Event.objects.filter(lead=lead, kind__in=["demo_booked", "demo_held"])
         assert {one.occurred_at for one in told} == {starts}
+
+
+def test_the_step_that_a_booking_does_is_ticked_off_with_it_where_that_is_chosen(
+    owner, rep, other_rep, catch, browse, gate
+):
+    lead = catch(rep)
+    with gate(rep) as at:
+        lead.move("working", at=at, holder=rep)
+        starts = slot(rep, at)
+        visit, other = (
+            queue.plan(lead, queue.NextStep(what, at + timedelta(days=2)), by=rep, at=at) for what in ("Visit", "Send")
+        )  # fmt: skip
+        foreign = queue.plan_for(other_rep, lead, queue.NextStep("Ring", at + timedelta(days=2)), by=owner, at=at)
+    form, given = reverse("sales:demo-book", args=[lead.pk]), typed(rep, starts)
+    shown = text(browse(rep).get(form))
+    chosen = shown[shown.index('id="demo-done"') :].partition("</select>")[0]
+    assert ("No step" in chosen, "Visit · " in chosen, "Send · " in chosen) == (True, True, True)
+    assert "Ring" not in chosen
+    assert browse(rep).post(form, given | {"done": foreign.pk}).status_code == 422
+    assert browse(rep).post(form, given | {"done": visit.pk}).status_code == 302
+    with gate(rep):
+        assert {task.pk for task in Task.objects.open()} == {other.pk, foreign.pk}
+        assert Event.objects.get(kind="next_step_done").data["what"] == "Visit"
+    assert browse(rep).post(form, given | {"hour": "14:00"}).status_code == 302
+    with gate(rep):
+        assert Task.objects.open().count() == 2, "nothing is ticked off unasked"
+        assert Demo.objects.count() == 2
 
 
 def test_a_demo_that_runs_now_is_booked_and_then_said_to_have_been_held(rep, catch, browse, gate):
