@@ -16,6 +16,5 @@ urlpatterns = [
 ]
 
 handler400 = "funnel.api.errors.bad_request"
-handler403 = "funnel.api.errors.forbidden"
 handler404 = "funnel.api.errors.not_found"
 handler500 = "funnel.api.errors.trouble"

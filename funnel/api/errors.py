@@ -109,6 +109,7 @@ def _told(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
     if isinstance(error, Http404):
         return document(404, SENTENCES[404]), {}
     if isinstance(error, PermissionDenied):
+        # Answered here, not by Django, which would write the whole way to it into the log each time.
         return document(403, str(error) or "Your role doesn’t include this."), {}
     return None
 
@@ -141,9 +142,7 @@ class TroubleMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer an exception out of a page; REST framework has answered those out of the API already."""
-        if isinstance(error, Http404 | PermissionDenied):
-            return None
-        return _answer_for(request, error)
+        return None if isinstance(error, Http404) else _answer_for(request, error)
 
 
 def _answer_for(request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -175,12 +174,6 @@ def answer(
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer what Django found malformed before any view saw it."""
     return answer(request, 413 if isinstance(exception, RequestDataTooBig) else 400)
-
-
-def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer for a role that doesn't include the page."""
-    said = str(exception or "")
-    return answer(request, 403, said)
 
 
 def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:

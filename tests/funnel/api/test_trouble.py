@@ -95,6 +95,24 @@ def test_what_nobody_foresaw_is_500_without_a_trace(owner, api, monkeypatch):
     assert "secret" not in answer.content.decode()
 
 
+def test_a_page_that_the_role_may_not_open_is_a_line_of_the_log_and_an_error_of_ours_keeps_its_trace(
+    owner, viewer, browse, monkeypatch, caplog
+):
+    answer = browse(viewer).get("/holidays/")
+    assert (answer.status_code, "Your role doesn’t include this page." in answer.content.decode()) == (403, True)
+    assert [(one.getMessage(), one.exc_info) for one in caplog.records] == [("Forbidden: /holidays/", None)]
+    caplog.clear()
+
+    def breaks(*args, **kwargs):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("funnel.people.away_views.HolidayForm", breaks)
+    client = browse(owner)
+    client.raise_request_exception = False
+    assert client.get("/holidays/").status_code == 500
+    assert [one.exc_info[0] for one in caplog.records if one.exc_info] == [RuntimeError]
+
+
 def test_a_forged_host_is_400(client, settings):
     settings.ALLOWED_HOSTS = ["crm.example.com"]
     for path in ("/", "/api/v1/leads/"):
