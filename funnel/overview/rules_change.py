@@ -211,14 +211,22 @@ def sets(request: Any) -> HttpResponse:
     return render(request, "funnel/overview/rule_sets.html", context, status=422 if form.errors else 200)
 
 
-def _done(request: Any, verb: Callable[[], Basis | None], says: str = "") -> HttpResponse:
-    """Do what ends the draft, but not with another draft than was seen; of what is on its way the page itself tells."""
+def _done(
+    request: Any, verb: Callable[[], Basis | None], says: str = "", form: PublishForm | None = None
+) -> HttpResponse:
+    """Do what ends the draft, but not with another draft than was seen; of what is on its way the page itself tells.
+
+    What was typed into a form that is refused stays in it.
+    """
     _rules(request)
     try:
         if _overtaken(request, _draft()):
             raise Refusal(OVERTAKEN)
         basis = verb()
     except Refusal as refusal:
+        if form is not None:
+            form.add_error(None, str(refusal))
+            return rules_page(request, form)
         messages.error(request, str(refusal))
     else:
         if basis is None or basis.in_force:
@@ -249,6 +257,7 @@ def publish(request: Any) -> HttpResponse:
     return _done(
         request,
         lambda: changing.publish(again=again, why=why, by=request.member, at=request.at),
+        form=form,
     )
 
 

@@ -292,3 +292,31 @@ def test_who_only_reads_sees_no_way_to_change(rep, browse):
     shown = text(browse(rep).get("/rules/"))
     for word in ("Add a rule", "Publish", "Move up", 'type="checkbox" name="A1"'):
         assert word not in shown
+
+
+def test_why_a_version_is_made_stays_in_the_form_where_somebody_changed_the_draft_meanwhile(
+    owner, marketer, gate, browse
+):
+    page = browse(owner)
+    page.post(reverse("rule-add"), FIT)
+    seen = page.get("/rules/").context["seen"]
+    browse(marketer).post(reverse("rule-add"), FIT | {"value": "barn"})
+    sent = {"again": "yes", "why": "Farms & barns buy", "seen": seen}
+    answer = page.post(reverse("rules-publish"), sent)
+    assert answer.status_code == 422
+    shown = text(answer)
+    assert "The draft was changed meanwhile. Look at it, then say again." in shown
+    assert 'name="why" value="Farms & barns buy"' in shown
+    assert 'value="yes" id="from-past" checked' in shown
+    page.post(reverse("rules-publish"), sent | {"seen": answer.context["seen"]})
+    with gate(owner):
+        assert changing.coming().version.why == "Farms & barns buy"
+
+
+def test_who_publishes_what_somebody_dropped_meanwhile_is_told(owner, marketer, browse):
+    page = browse(owner)
+    page.post(reverse("rule-add"), FIT)
+    seen = page.get("/rules/").context["seen"]
+    browse(marketer).post(reverse("rules-drop"))
+    answer = page.post(reverse("rules-publish"), {"again": "", "why": "Farms buy", "seen": seen})
+    assert (answer.status_code, "The draft was changed meanwhile." in text(answer)) == (422, True)
