@@ -28,7 +28,7 @@ MAY = {
     Role.MANAGER: "You can change leads, campaigns and forms, decide for others, and invite people.",
     Role.MARKETER: "You can change leads, campaigns and forms.",
     Role.REP: "You take the leads that are ready, and work yours.",
-    Role.VIEWER: "You can read everything.",
+    Role.VIEWER: "You can read leads, campaigns, deals and quotes, and change nothing.",
 }
 
 

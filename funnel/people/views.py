@@ -32,7 +32,7 @@ ROLES = {
     Role.MANAGER: "leads, campaigns, forms, people; sees what is stuck",
     Role.MARKETER: "leads, campaigns, forms, import",
     Role.REP: "takes leads, changes their own and what is offered; reads the others",
-    Role.VIEWER: "reads",
+    Role.VIEWER: "reads leads, campaigns, deals and quotes; changes nothing",
 }
 
 

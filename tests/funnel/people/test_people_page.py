@@ -261,3 +261,14 @@ def test_how_many_leads_a_week_each_can_take_is_saved_or_said_why_not(owner, rep
         rep.refresh_from_db()
         assert rep.weekly_leads == 4
         assert AuditEntry.objects.filter(action="leads a week").count() == 1
+
+
+def test_a_viewer_is_told_what_they_may_read_and_no_more(viewer, owner, browse, invited):
+    says = "You can read leads, campaigns, deals and quotes, and change nothing."
+    assert says in Client().get(path_of(invited("vic@first.example", "viewer"))).content.decode()
+    assert "reads leads, campaigns, deals and quotes; changes nothing" in browse(owner).get("/people/").content.decode()
+    client = browse(viewer)
+    for name in ("leads", "marketing:campaigns", "sales:board", "sales:quotes"):
+        assert client.get(reverse(name)).status_code == 200, name
+    for name in ("sales:targets", "holidays", "stuck"):
+        assert client.get(reverse(name)).status_code == 403, name
