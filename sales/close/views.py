@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from funnel.handoff.wayback import nobody_works
+from funnel.handoff.models import Way
+from funnel.handoff.wayback import nobody_works, promise
+from funnel.leads.models import Lead
+from funnel.leads.stages import SALES
 from funnel.overview.back import go_back, way_back
 from funnel.overview.lead_story import source_words
-from funnel.templatetags.words import money, when
+from funnel.templatetags.words import long_day, money, when
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
 from sales.close import actions
@@ -56,11 +60,18 @@ def lost(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         return _sheet(request, deal, "lost", form)
     try:
-        actions.lose(deal, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
+        ended = actions.lose(deal, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _sheet(request, deal, "lost", form, refusal)
-    closed = nobody_works(deal.lead.workspace, until) if (until := form.cleaned_data["until"]) else ""
-    return _done(request, deal, f"The {deal.named} has ended.{closed}")
+    until = form.cleaned_data["until"]
+    return _done(request, deal, f"The {deal.named} has ended.{_called_again(ended.lead, until) if until else ''}")
+
+
+def _called_again(lead: Lead, on: datetime) -> str:
+    """What follows from the day that was promised with a loss, as a sentence after another."""
+    step = f"A next step says to call again on {long_day(on)}"
+    says = step if lead.stage in SALES else promise({"way": Way.DATE.value}, on)
+    return f" {says}.{nobody_works(lead.workspace, on)}"
 
 
 @allow("deals.change")

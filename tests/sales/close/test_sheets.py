@@ -11,6 +11,7 @@ from funnel.handoff.models import Handoff
 from funnel.leads.models import Lead
 from funnel.ledger.models import Revenue
 from funnel.mail.models import Message
+from funnel.templatetags.words import day, long_day
 from sales.close import actions as close
 from sales.deals import actions as deals
 from sales.deals.models import Deal, LostReason
@@ -93,6 +94,31 @@ def test_what_can_t_be_is_said_in_the_sheet_and_nothing_changes(sheet, body, say
     assert f'id="{sheet}" aria-labelledby="{sheet}-title" open' in text
     assert says in text or "Choose one from the list." in text
     assert (row(gate, deal), booked(gate, rep)) == (before, [])
+
+
+def test_who_loses_a_deal_with_a_promised_day_reads_on_which_day_they_come_back(rep, browse, gate, deal_with):
+    client = browse(rep)
+    with gate(rep) as at:
+        today = rep.workspace.local(at).date()
+    sunday = today + timedelta(days=13 - today.weekday())
+    closed = f" Nobody works on {day(sunday)}; the next working day is {day(sunday + timedelta(days=1))}."
+
+    def lose(deal, until=sunday):
+        body = {"reason": "competitor", "until": until}
+        return client.post(f"/sales/deals/{deal.pk}/lost/", body, follow=True).content.decode()
+
+    ann, back = deal_with(rep), f"has ended. Comes back to sales on {long_day(sunday)}."
+    assert back + closed in lose(ann)
+    ben = deal_with(rep, "Ben Bell")
+    with gate(rep) as at:
+        deals.open_deal(ben.lead, by=rep, at=at, title="Another")
+    assert f"has ended. A next step says to call again on {long_day(sunday)}.{closed}" in lose(ben)
+    cat = deal_with(rep, "Cat Bell", amount=100)
+    with gate(rep) as at:
+        close.win(deals.open_deal(cat.lead, by=rep, at=at, title="Another", amount=100), by=rep, at=at)
+    assert back + closed in lose(cat), "a customer stays one, and comes back all the same"
+    dan = deal_with(rep, "Dan Bell")
+    assert "The deal with Dan Bell has ended.<" in lose(dan, "")
 
 
 def test_a_loss_ends_the_deal_and_the_promised_day_brings_the_lead_back(rep, browse, gate, deal_with):
