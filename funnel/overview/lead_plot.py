@@ -28,6 +28,8 @@ class EngagementPlot:
     amounts: list[int]
     days: list[str]
     rows: list[tuple[datetime, Decimal]]
+    # The row of the highest moment, where that lies between two weeks.
+    peak: datetime | None
 
 
 def plot_of(
@@ -72,6 +74,11 @@ def plot_of(
         return "M" + "L".join(f"{x(moment):.1f} {y(amount):.2f}" for moment, amount in values)
 
     weeks = [today - timedelta(days=7 * back) for back in range(BACK.days // 7, 0, -1)]
+    rows = [*((day, down(value(day.astimezone(UTC)))) for day in weeks), (at, down(value(at)))]
+    highest, most = max(past, key=lambda one: one[1])
+    peak = highest if down(most) > max(amount for _, amount in rows) else None
+    if peak is not None:
+        rows = sorted([*rows, (peak, down(most))], key=lambda row: row[0])
     return EngagementPlot(
         past=path(past),
         ahead=path(ahead),
@@ -80,7 +87,8 @@ def plot_of(
         grid="".join(f"M0 {HIGH * step / STEPS:.2f}H{WIDE}" for step in range(STEPS + 1)),
         amounts=[top * step // STEPS for step in range(STEPS, -1, -1)],
         days=[short_day((today - BACK + whole * place / LABELS).date(), today.date()) for place in range(LABELS)],
-        rows=[*((day, down(value(day.astimezone(UTC)))) for day in weeks), (at, down(value(at)))],
+        rows=rows,
+        peak=peak,
     )
 
 

@@ -19,7 +19,7 @@ from funnel.overview.lead_scores import opened
 from funnel.scoring import changing
 from funnel.scoring.models import LeadScore
 from funnel.scoring.rules import default_rules
-from funnel.templatetags.words import day
+from funnel.templatetags.words import day, short_day
 from tests.funnel.overview.people import at_page, read
 
 
@@ -96,8 +96,9 @@ def test_both_scores_add_up_to_the_numbers_shown(lead, rep, browse, gate, work):
 
 def test_a_row_that_gave_less_says_that_the_days_most_was_reached(lead, rep, browse, gate, work):
     with gate(rep) as at:
+        noon = rep.workspace.local(at - timedelta(days=3)).replace(hour=12)
         for minutes in range(7):
-            touch(lead, "page_view", at=at, occurred_at=at - timedelta(days=3, minutes=minutes))
+            touch(lead, "page_view", at=at, occurred_at=noon + timedelta(minutes=minutes))
     work()
     page = read(browse(rep), lead)
     assert page.count("Most a day reached: 5 points") == page.count('class="num then">0<') == 2
@@ -170,6 +171,26 @@ def test_more_rows_than_a_page_holds_still_add_up(lead, rep, gate, work, monkeyp
         assert seen["engagement_rows"][-1].says == "Everything before"
         assert 0 <= score.basis.now(score.total, at) - float(seen["engagement"]) < 0.1
         assert seen["engagement_then"] == 10 + 11
+
+
+def test_the_table_names_the_highest_moment_between_two_weeks(lead, rep, browse, gate, work):
+    with gate(rep) as at:
+        peak = at - timedelta(days=17)
+        for _ in range(3):
+            touch(Lead.objects.get(), "meeting", at=at, occurred_at=peak)
+    work()
+    with gate(rep) as at:
+        plot = opened(Lead.objects.get(), at)["plot"]
+        assert [moment for moment, _ in plot.rows] == sorted(moment for moment, _ in plot.rows)
+        assert plot.peak == peak
+        assert dict(plot.rows)[peak] == max(amount for _, amount in plot.rows)
+        says = f"{short_day(rep.workspace.local(peak).date())}, the highest</th>"
+    assert says in read(browse(rep), lead)
+    with gate(rep) as at:
+        for _ in range(9):
+            touch(Lead.objects.get(), "visit", at=at)
+    work()
+    assert "the highest" not in read(browse(rep), lead), "now is the highest, and has a row"
 
 
 def test_the_drawing_and_its_table_end_at_what_it_is_now_and_cool_towards_nothing(lead, rep, browse, gate, work):
