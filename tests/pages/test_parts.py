@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django import forms
+from django.conf import settings
 
 pytestmark = pytest.mark.once
 
@@ -149,3 +150,9 @@ def test_the_way_marks_where_the_lead_is(draw):
     assert drawn.count('class="held"') == 1
     assert 'aria-current="step"' in drawn
     assert '<span class="figure">0</span>Customer' in drawn
+
+
+def test_a_field_that_looks_refused_says_so_to_who_does_not_see_it():
+    for page in (settings.BASE_DIR / "templates").rglob("*.html"):
+        for tag in re.findall(r"<(?:input|select|textarea)\b(?:\{%.*?%\}|[^>])*>", page.read_text()):
+            assert ("is-invalid" in tag) <= ("aria-invalid" in tag), f"{page.name}: {tag}"

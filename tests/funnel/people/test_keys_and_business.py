@@ -1,5 +1,6 @@
 """Keys for other programs, and what is known about the business."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -155,6 +156,16 @@ def test_a_business_without_hours_or_with_nonsense_is_refused(owner, browse, wro
     assert "to put right" in answer.content.decode()
     workspace = Workspace.objects.get(pk=owner.workspace_id)
     assert (workspace.name, workspace.promises) == ("First", promises())
+
+
+def test_a_time_or_a_promise_that_is_refused_is_told_at_its_field_to_who_does_not_see_it(owner, browse):
+    page = browse(owner).post(reverse("business"), values(**{"accept-A": "0", "opens-0": "", "closes-1": "08:00"}))
+    shown = page.content.decode()
+    for name in ("accept-A", "opens-0", "closes-1"):
+        tag = re.search(rf'<input [^>]*name="{name}"[^>]*>', shown)[0]
+        assert f'aria-invalid="true" aria-describedby="id_{name}_error"' in tag
+        assert f'<p class="invalid-feedback" id="id_{name}_error">' in shown
+    assert shown.count('aria-invalid="true"') == 3
 
 
 def test_the_business_page_shows_each_part_of_baton(owner, browse):

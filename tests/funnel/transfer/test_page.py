@@ -339,7 +339,9 @@ def test_what_is_typed_for_the_whole_file_is_refused_whole_where_it_is_too_long(
     }.items():
         assert f'<li><a href="#{name}">{says}</a></li>' in page
         assert f'<p class="invalid-feedback" id="{name}-wrong">{says}</p>' in page
-        assert f'{name}-wrong"' in page[page.index(f'id="{name}" name="{name}"') :].split(">")[0], "the field names it"
+        tag = page[page.index(f'id="{name}" name="{name}"') :].split(">")[0]
+        assert f'{name}-wrong"' in tag, "the field names it"
+        assert 'aria-invalid="true"' in tag
     assert ("Fair " * 30).strip() in page
 
 
