@@ -168,6 +168,12 @@ def test_a_time_or_a_promise_that_is_refused_is_told_at_its_field_to_who_does_no
     assert shown.count('aria-invalid="true"') == 3
 
 
+def test_the_business_page_says_where_a_lead_goes_that_nobody_takes(owner, browse):
+    shown = browse(owner).get(reverse("business")).content.decode()
+    assert "goes on to whoever is next, and where nobody is left, to the pool, where it waits on." in shown
+    assert "When whoever it waits for goes away or doesn’t work that day, it goes on at once." in shown
+
+
 def test_the_business_page_shows_each_part_of_baton(owner, browse):
     page = browse(owner).get(reverse("business")).content.decode()
     for part in ("Database", "Worker", "Timer", "Signal to the worker"):
