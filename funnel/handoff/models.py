@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Exists, ExpressionWrapper, F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from funnel.leads.models import Lead
@@ -122,13 +123,6 @@ class HandoffQuerySet(models.QuerySet["Handoff"]):
         first = Subquery(_first_offers().values("due_at")[:1])
         return self.annotate(promised_at=Coalesce(first, "due_at"))
 
-    def with_absence(self) -> HandoffQuerySet:
-        """With `away_from`, the first day on which whoever was offered it is away after that, for `leaves_on`."""
-        # A day is not the same everywhere; what is past is left out where it is read.
-        since = ExpressionWrapper(OuterRef("opened_at") - timedelta(days=1), models.DateTimeField())
-        off = TimeOff.objects.filter(member=OuterRef("offered_to"), first__gte=since)
-        return self.annotate(away_from=Subquery(off.order_by("first").values("first")[:1]))
-
     def with_lead(self) -> HandoffQuerySet:
         return self.select_related("lead__company", "lead__source", "offered_to__user", "reason")
 
@@ -196,13 +190,14 @@ class Handoff(TenantRow):
         """Whether somebody else was offered the lead before, so that they wait for longer than this offer does."""
         return self.began_at != self.opened_at
 
-    def leaves_on(self, at: datetime, workspace: Workspace) -> date | None:
+    def leaves_on(self, off: Iterable[TimeOff], at: datetime, workspace: Workspace) -> date | None:
         """The day to come on which whoever it waits for goes away before it is due, or once late before it goes on by
-        itself: it goes on to somebody then."""
-        first: date | None = getattr(self, "away_from", None)
+        itself: it goes on to somebody then. `off` may hold days that are past, and days of others.
+        """
         end = self.due_at if at <= self.due_at else self.reroute_at
         today, last = workspace.local(at).date(), workspace.local(end).date()
-        return first if first is not None and self.is_open and today < first <= last else None
+        theirs = (one.first for one in off if one.member_id == self.offered_to_id)
+        return min((first for first in theirs if self.is_open and today < first <= last), default=None)
 
 
 class QuestionQuerySet(models.QuerySet["Question"]):

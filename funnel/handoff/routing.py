@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +78,8 @@ class Rotation:
         self.members, self.off, self.rules, self.workspace = members, off, rules, workspace
         self.here: list[Member] = []
         self.away: dict[UUID, str] = {}
+        # The day on which a lead is worked, where it is to come and somebody stands aside because of it.
+        self.later: date | None = None
         self.moved: dict[UUID, Member] = {}
 
     @classmethod
@@ -89,7 +91,7 @@ class Rotation:
     @classmethod
     def of(cls, members: Sequence[Member], at: datetime, rules: Rules, workspace: Workspace) -> Rotation:
         """Give the turns of these members as they stand."""
-        off = TimeOff.objects.filter(first__lte=begins(workspace, at), last__gte=workspace.local(at).date())
+        off = TimeOff.objects.filter(last__gte=workspace.local(at).date())
         rotation = cls(members, list(off), rules, workspace)
         rotation.come_to(at)
         return rotation
@@ -98,15 +100,32 @@ class Rotation:
         """Go on to a moment: who is away then, or doesn't work on the day that a lead is worked, stands aside."""
         self.at = at
         today, worked = self.workspace.local(at).date(), begins(self.workspace, at)
-        rows = sorted((one for one in self.off if one.first <= worked and one.last >= today), key=lambda one: one.last)
         self.away = {one.pk: f"doesn’t work on {worked:%A}s" for one in self.members if not one.works_on(worked)}
-        self.away |= {one.member_id: f"is away, up to and including {day(one.last)}" for one in rows}
+        off: dict[UUID, list[TimeOff]] = {}
+        for one in sorted((one for one in self.off if one.last >= today), key=lambda one: one.first):
+            off.setdefault(one.member_id, []).append(one)
+        gone = {pk: rows for pk, rows in off.items() if rows[0].first <= worked}
+        self.away |= {pk: self._away(rows, today) for pk, rows in gone.items()}
         here = [one for one in self.members if one.pk not in self.away]
+        aside = (gone.get(one.pk) for one in self.members if one.pk in self.away)
+        later = worked > today and any(rows is None or rows[0].first > today for rows in aside)
+        self.later = worked if later else None
         turns.begin_week(here, today)
         # Between equals who waits longest comes first; ids made in the same millisecond have no order.
         self.here = sorted(
             here, key=lambda one: (one.last_turn_at is not None, one.last_turn_at, one.joined_at, one.pk)
         )
+
+    def _away(self, off: Sequence[TimeOff], today: date) -> str:
+        """From when on somebody is away and until when, by their days off; with no working day between they are one."""
+        first, last = off[0].first, off[0].last
+        for one in off[1:]:
+            back = datetime.combine(last + timedelta(days=1), time(), self.workspace.zone)
+            if one.first > begins(self.workspace, back):
+                break
+            last = one.last
+        until = f"up to and including {day(last)}"
+        return f"is away, {until}" if first <= today else f"is away from {day(first)}, {until}"
 
     def route(
         self,
@@ -182,9 +201,15 @@ class Rotation:
     def _why_nobody(self, free: Collection[UUID]) -> str:
         if free:
             return "Nobody takes leads by turn at the moment."
+        if len(self.here) == len(self.members):
+            here, away = "takes leads", ""
+        elif self.later:
+            here, away = f"is here now and on {day(self.later)}", f"is away now or on {day(self.later)}"
+        else:
+            here, away = "is here", "is away"
         if self.here:
-            return f"Everybody who {'is here' if self.away else 'takes leads'} has had this one already."
-        return "Everybody who takes leads is away." if self.away else "Nobody takes leads at the moment."
+            return f"Everybody who {here} has had this one already."
+        return f"Everybody who takes leads {away}." if away else "Nobody takes leads at the moment."
 
     def _rows(
         self, chosen: Member | None, says: str, tried: Collection[UUID], others: str, by_turn: Sequence[Member] = ()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from funnel.handoff.models import Handoff
-from funnel.handoff.routing import Rotation, Rules, begins, fit_bands
+from funnel.handoff.routing import Rotation, Rules, fit_bands
 from funnel.workspaces.models import Member, TimeOff, Workspace
 
 MONTH = timedelta(days=30)
@@ -82,7 +82,7 @@ def try_again(rules: Rules, *, workspace: Workspace, at: datetime) -> Trial:
     for one in members:
         one.owed, one.week = 0.0, None
         one.last_turn_at = at - 2 * MONTH + timedelta(seconds=served.get(one.pk, len(first)))
-    off = TimeOff.objects.filter(last__gte=workspace.local(at - MONTH).date(), first__lte=begins(workspace, at))
+    off = TimeOff.objects.filter(last__gte=workspace.local(at - MONTH).date())
     rotation = Rotation(members, list(off), rules, workspace)
     bands = fit_bands([one.lead for one in handoffs])
     trial = Trial()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,8 +10,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.db.models import CharField, Value
-from django.db.models.functions import Concat
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,7 +20,7 @@ from funnel.handoff import passing
 from funnel.handoff.card import WhyNow, touches_of
 from funnel.handoff.clock import LATELY, Clock, late_first_contacts
 from funnel.handoff.models import Handoff, Outcome
-from funnel.handoff.routing import absence, begins
+from funnel.handoff.routing import Rotation, Rules, absence
 from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
@@ -38,7 +36,7 @@ from funnel.overview.rows import (
     minutes_until,
 )
 from funnel.scoring.models import Basis
-from funnel.templatetags.words import day, duration, lateness, plural
+from funnel.templatetags.words import duration, lateness, plural
 from funnel.workspaces.asking import Asked, together
 from funnel.workspaces.models import SELLERS, Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Refusal
@@ -93,7 +91,14 @@ PEOPLE = Asked(
 
 
 def waits(
-    open_: list[Any], grades: Grades, member: Member, people: list[Member], *, at: datetime, workspace: Workspace
+    open_: list[Any],
+    grades: Grades,
+    member: Member,
+    people: list[Member],
+    off: Sequence[TimeOff],
+    *,
+    at: datetime,
+    workspace: Workspace,
 ) -> list[Wait]:
     """What a row says of each of these."""
     return [
@@ -104,7 +109,7 @@ def waits(
             [person for person in people if person.pk != one.offered_to_id] if member.leads_others else [],
             one.offered_to_id == member.pk or (one.offered_to_id is None and member.role in SELLERS),
             one.promised_at if one.promised_at < at <= one.due_at else None,
-            one.leaves_on(at, workspace),
+            one.leaves_on(off, at, workspace),
         )
         for one in open_
     ]
@@ -128,14 +133,9 @@ def reasons_to_go(leads: list[Lead], basis: Basis, grades: Grades, *, workspace:
     return rows
 
 
-def counted(at: datetime, worked: date, workspace: Workspace) -> Counts:
-    """What the page counts, and whom a go would reach: how many each holds, how many wait for them, who is away
-    from when on.
-
-    `worked` is the day on which a lead that is handed over now is worked.
-    """
+def counted(at: datetime) -> Counts:
+    """What the page counts, and whom a go would reach: how many each holds, how many wait for them."""
     open_ = Handoff.objects.open()
-    off = TimeOff.objects.filter(first__lte=worked, last__gte=workspace.local(at).date())
     some = Lead.objects.filter(waits_since__isnull=False).order_by("waits_since").values("pk")[:COUNTED]
     return tally(
         {
@@ -144,7 +144,6 @@ def counted(at: datetime, worked: date, workspace: Workspace) -> Counts:
             "silent": (late_first_contacts(at), ""),
             "go": (Lead.objects.filter(pk__in=some), ""),
             "held": (Lead.objects.filter(holder__isnull=False, stage__in=SALES), "holder"),
-            "away": (off, Concat("member", Value(" "), "first", output_field=CharField())),
         }
     )
 
@@ -174,18 +173,10 @@ def _promised(going: list[dict[str, Any]], workspace: Workspace, at: datetime) -
     return {clock.of(row["grade"][0])["due_at"] for row in going}
 
 
-def _away(counts: Mapping[str, int]) -> dict[UUID, date]:
-    """From which day on each is away who is, the earliest of several."""
-    rows = (key.split() for key in sorted(counts, reverse=True))
-    return {UUID(pk): date.fromisoformat(first) for pk, first in rows}
-
-
-def _gets_none(one: Member, away: Mapping[UUID, date], today: date, worked: date) -> str:
+def _beside(one: Member, rotation: Rotation) -> str:
     """Why somebody who takes leads gets none by turn now; blank where they may."""
-    if (first := away.get(one.pk)) is not None:
-        return "Away" if first <= today else f"Away from {day(first)}"
-    if not one.works_on(worked):
-        return f"Doesn’t work on {worked:%A}s"
+    if away := rotation.away.get(one.pk):
+        return f"{away[:1].upper()}{away[1:]}"
     return "" if one.weekly_leads else "Takes none by turn"
 
 
@@ -204,17 +195,15 @@ def _page(
     more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
     (basis,), people = together([(BASIS, []), (PEOPLE, [])])
     by = {"basis": basis, "at": at}
-    waiting = Handoff.objects.open().with_lead().with_promise().with_absence()
+    waiting = Handoff.objects.open().with_lead().with_promise()
     open_, following = listed(asked, waiting, "due_at", kind="handoffs.waits", after=more, size=WAITING, **by)
     returned = Handoff.objects.filter(given_back_at__gte=at - LATELY)
     returned = returned.select_related("lead__source", "lead__holder__user", "reason", "closed_by__user")
     back, given_following = listed(
         asked, returned, "-given_back_at", kind="handoffs.given", after=given_more, size=GIVEN, **by
     )
-    worked = begins(workspace, at)
-    counts = counted(at, worked, workspace)
+    counts = counted(at)
     offers, held_by = (_by_member(counts[name]) for name in ("offers", "held"))
-    away, today = _away(counts["away"]), workspace.local(at).date()
     go_count = counts["go"].get("", 0)
     ready = Lead.objects.filter(waits_since__isnull=False)
     leads = listed(asked, ready, "waits_since", kind="go", size=GOING, **by)[0] if go_count else []
@@ -226,11 +215,13 @@ def _page(
     ids = [one.lead_id for one in (*open_, *back, *silent)] + [lead.pk for lead in (*leads, *held)]
     grades = grades_of(ids, **by)
     going = reasons_to_go(leads, basis, grades, workspace=workspace, at=at)
+    takers = [one for one in people if one.takes_leads]
+    rotation = Rotation.of(takers, at, Rules([]), workspace)
     return render(
         request,
         "funnel/overview/handoffs.html",
         {
-            "rows": waits(open_, grades, member, people, at=at, workspace=workspace),
+            "rows": waits(open_, grades, member, people, rotation.off, at=at, workspace=workspace),
             "next_url": asked.query(after=following) if following else "",
             "count": sum(offers.values()),
             "late": counts["late"].get("", 0),
@@ -247,10 +238,10 @@ def _page(
                     "name": one.name,
                     "holds": held_by.get(one.pk, 0),
                     "waits": offers.get(one.pk, 0),
-                    "gets_none": _gets_none(one, away, today, worked),
+                    "beside": _beside(one, rotation),
                 }
-                for one in people
-                if one.takes_leads and go_count
+                for one in takers
+                if go_count
             ],
             "silent": [
                 (

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import phonenumbers
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, Subquery
 from django.http import Http404, HttpRequest
 
 from funnel.handoff.actions import may_bring_back
 from funnel.handoff.clock import SPOKEN, first_contact
-from funnel.handoff.models import Handoff, Way
+from funnel.handoff.models import Handoff, Outcome, Way
 from funnel.handoff.reasons import OFFERED
 from funnel.handoff.wayback import promise, whereabouts
 from funnel.leads import known
@@ -31,7 +31,7 @@ from funnel.overview.paging import beyond, cursor, read
 from funnel.overview.rows import minutes_left
 from funnel.templatetags.words import short_day
 from funnel.workspaces.asking import Asked
-from funnel.workspaces.models import Member, Role
+from funnel.workspaces.models import Member, Role, TimeOff
 from funnel.workspaces.roles import may
 from funnel.workspaces.slots import slot
 
@@ -50,8 +50,16 @@ HANDOFFS = Asked(
     lambda lead: (
         Handoff.objects.filter(lead__in=[lead])
         .select_related("offered_to__user", "closed_by__user", "reason")
-        .with_absence()
         .order_by("-opened_at")[:20]
+    ),
+    UUID,
+)
+# When whoever it waits for goes away. A day is not the same everywhere; what is past is left out where it is read.
+OFF = Asked(
+    lambda lead: TimeOff.objects.filter(
+        member__offers__lead__in=[lead],
+        member__offers__outcome=Outcome.OPEN,
+        first__gte=ExpressionWrapper(F("member__offers__opened_at") - timedelta(days=1), DateTimeField()),
     ),
     UUID,
 )
@@ -78,7 +86,7 @@ ALSO_HERE = Asked(
 )
 # What the lead's page asks at once, and which of it the desk does too; the rest is plugged in.
 THERE = (HANDOFFS, SPOKEN, story.EVENTS, SCORE, SUPPRESSED)
-EVERYTHING = (*THERE, CONSENTS, SUSPECTS, ALSO_HERE)
+EVERYTHING = (*THERE, OFF, CONSENTS, SUSPECTS, ALSO_HERE)
 
 
 def ask_at_once(request: HttpRequest, lead: Lead, several: Iterable[Asked]) -> None:
@@ -177,7 +185,7 @@ def page(request: HttpRequest, lead: Any) -> dict[str, Any]:
         if handoffs and lead.holder_id
         else None,
         "minutes_left": minutes_left(waiting, at=at, workspace=workspace) if waiting else None,
-        "leaves_on": waiting.leaves_on(at, workspace) if waiting else None,
+        "leaves_on": waiting.leaves_on(known.of(lead, OFF), at, workspace) if waiting else None,
         "latest": waiting or (handoffs[0] if handoffs else None),
         "passed": next((one.data for one in reversed(marks) if "route" in one.data), None) if lead.holder else None,
         "given_back": [one for one in handoffs if one.given_back_at],

@@ -1,7 +1,6 @@
 """The page of handoffs through the door: who waits, giving to somebody else, the go, what was given back."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -9,13 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from funnel.handoff import actions as handoff
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
-from funnel.handoff.routing import begins
-from funnel.leads.actions import touch
 from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail.models import Message
 from funnel.mail.sending import text_of
-from funnel.people.away import close, come_back, take_off
+from funnel.people.away import take_off
 from funnel.templatetags.words import day
 from funnel.workspaces.models import Member
 from tests.conftest import make_member
@@ -31,18 +28,6 @@ def waiting(rep, gate):
         (lead,) = came(rep, at, "Ann Bell")
         handoff.open_for([lead], why={lead.pk: "Asked for a roof check"}, workspace=rep.workspace, at=at)
     return lead
-
-
-@pytest.fixture
-def ready(rep, gate, work):
-    """Three leads that were over the line two days ago."""
-    with gate(rep) as at:
-        leads = came(rep, at, "Ada One", "Ben Two", "Cleo Three", occurred_at=at - timedelta(days=2))
-        for lead in leads:
-            for _ in range(3):
-                touch(lead, "form", at=at, occurred_at=at - timedelta(days=2))
-    work()
-    return leads
 
 
 def open_one(gate, lead):
@@ -141,6 +126,17 @@ def test_of_whom_a_lead_waits_for_and_who_is_away_when_it_is_due_that_is_said(wa
     assert f"You are away from {day(today + timedelta(days=2))}" in browse(rep).get(pages[1]).content.decode()
 
 
+def test_of_several_times_off_the_next_to_begin_is_the_one_by_which_it_goes_on(waiting, viewer, rep, gate, browse):
+    with gate(rep) as at:
+        today = rep.workspace.local(at).date()
+        Handoff.objects.update(due_at=at + timedelta(days=3))
+        for ahead in (0, 2):
+            take_off(rep, today + timedelta(days=ahead), today + timedelta(days=ahead), by=rep, at=at)
+    says = f"<bdi>Rita</bdi> is away from {day(today + timedelta(days=2))}: then it goes on."
+    for page in ("/handoffs/", f"/leads/{waiting.pk}/"):
+        assert says in browse(viewer).get(page).content.decode(), page
+
+
 def test_of_what_is_late_what_comes_first_is_told_the_absence_or_that_it_goes_on(waiting, viewer, rep, gate, browse):
     with gate(rep) as at:
         today = rep.workspace.local(at).date()
@@ -157,29 +153,6 @@ def test_of_what_is_late_what_comes_first_is_told_the_absence_or_that_it_goes_on
     shown = client.get("/handoffs/").content.decode()
     assert "is away from" not in shown
     assert "Goes on by itself" in shown
-
-
-def test_who_gets_none_by_turn_is_told_beside_what_each_has(ready, manager, rep, other_rep, owner, gate, browse):
-    third = make_member(rep.workspace, "rep", "Ruth Rep", takes_leads=True)
-    with gate(owner) as at:
-        worked = begins(rep.workspace, at)
-        today = owner.workspace.local(at).date()
-        off = take_off(rep, today, worked, by=owner, at=at)
-        Member.objects.filter(pk=other_rep.pk).update(weekly_leads=0)
-        Member.objects.filter(pk=third.pk).update(days_off=str(worked.weekday()))
-    answer = browse(manager).get("/handoffs/")
-    says = {one["name"]: one["gets_none"] for one in answer.context["loads"]}
-    none = f"Doesn’t work on {worked:%A}s"
-    assert says == {"Rita Rep": "Away", "Otto Rep": "Takes none by turn", "Ruth Rep": none}
-    assert f'Ruth Rep</span><span class="under">{none}</span>' in answer.content.decode()
-    with gate(owner) as at:
-        come_back(off, by=owner, at=at)
-        # Until then the business is closed, so a lead that comes now is worked when the rep has gone.
-        tomorrow = today + timedelta(days=1)
-        close(owner.workspace, today, tomorrow, "Stocktaking", by=owner, at=at)
-        take_off(rep, tomorrow, tomorrow + timedelta(days=9), by=owner, at=at)
-    says = {one["name"]: one["gets_none"] for one in browse(manager).get("/handoffs/").context["loads"]}
-    assert says["Rita Rep"] == f"Away from {day(tomorrow)}"
 
 
 def test_what_was_taken_meanwhile_is_left_alone(waiting, manager, rep, other_rep, gate, browse):
@@ -219,19 +192,6 @@ def test_another_business_finds_nothing_of_it(waiting, ready, outsider, gate, br
     assert open_one(gate, waiting).pk == before.pk
 
 
-def test_the_go_hands_over_those_that_were_left_in(ready, owner, gate, browse):
-    page = browse(owner).get("/handoffs/").content.decode()
-    assert "3 people are over the line" in page
-    assert "Hand over <span data-chosen-number>3</span>" in page
-    answer = browse(owner).post("/handoffs/go/", {"lead": [str(ready[0].pk), str(ready[1].pk)]}, follow=True)
-    assert "2\xa0leads handed over." in answer.content.decode()
-    with gate(owner):
-        assert set(Lead.objects.filter(stage=Stage.READY)) == set(ready[:2])
-        left = Lead.objects.get(pk=ready[2].pk)
-        assert left.waits_since
-        assert left.stage == Stage.NURTURING
-
-
 def test_who_goes_through_a_list_by_score_finds_it_as_it_was(ready, waiting, owner, gate, browse):
     client = browse(owner)
     assert 'action="/handoffs/go/?order=fit&amp;fit=A"' in client.get("/handoffs/?order=fit&fit=A").content.decode()
@@ -242,29 +202,12 @@ def test_who_goes_through_a_list_by_score_finds_it_as_it_was(ready, waiting, own
     assert passed["Location"] == "/handoffs/?order=engagement"
 
 
-def test_a_go_that_finds_nobody_says_that_they_are_in_the_pool(ready, owner, rep, gate, browse):
-    with gate(owner):
-        Member.objects.update(weekly_leads=0)
-    page = browse(owner).post("/handoffs/go/", {"lead": [str(ready[0].pk)]}, follow=True).content.decode()
-    assert "1\xa0lead handed over." in page
-    assert "1 of them went to the pool: nobody takes them by turn now." in page
-
-
 def test_a_reason_that_is_too_long_is_told_and_not_cut(waiting, owner, gate, browse):
     before = open_one(gate, waiting)
     answer = browse(owner).post(f"/handoffs/{before.pk}/pass/", GIVEN | {"to": str(owner.pk), "reason": "x" * 501})
     assert answer.status_code == 422
     assert "Write at most 500 characters; these are 501." in answer.content.decode()
     assert open_one(gate, waiting).pk == before.pk
-
-
-def test_a_go_twice_opens_one(ready, owner, gate, browse):
-    client = browse(owner)
-    for _ in range(2):
-        answer = client.post("/handoffs/go/", {"lead": [str(ready[0].pk)]}, follow=True)
-    assert "did not wait" in answer.content.decode()
-    with gate(owner):
-        assert Handoff.objects.filter(lead=ready[0]).count() == 1
 
 
 def test_what_somebody_has_now_is_the_same_figure_on_handoffs_and_on_people(ready, owner, rep, gate, browse):
@@ -279,19 +222,6 @@ def test_what_somebody_has_now_is_the_same_figure_on_handoffs_and_on_people(read
     rows = {row["member"].name: row for row in client.get("/people/").context["rows"]}
     assert loads["Rita Rep"] == rows["Rita Rep"]["held"] == 1
     assert "and 1 customer<" in client.get("/people/").content.decode()
-
-
-@pytest.mark.parametrize("given", [{}, {"lead": []}])
-def test_a_go_for_nobody_says_so(ready, owner, browse, given):
-    assert "Nobody was chosen" in browse(owner).post("/handoffs/go/", given, follow=True).content.decode()
-
-
-def test_a_go_for_nonsense_or_for_strangers_changes_nothing(ready, owner, gate, browse):
-    client = browse(owner)
-    assert client.post("/handoffs/go/", {"lead": ["nonsense"]}).status_code == 400
-    assert client.post("/handoffs/go/", {"lead": [str(ready[0].pk), str(uuid4())]}).status_code == 404
-    with gate(owner):
-        assert not Handoff.objects.exists()
 
 
 def test_what_was_given_back_stands_with_words_reason_and_what_follows(waiting, rep, viewer, gate, browse):

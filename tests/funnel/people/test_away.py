@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.urls import reverse
 
 from funnel.handoff.models import Handoff, Outcome
+from funnel.handoff.routing import begins
 from funnel.leads.identity import Capture
 from funnel.leads.receiving import receive
 from funnel.people import away
@@ -56,6 +57,62 @@ def test_nobody_away_is_offered_a_lead_and_the_reason_says_so(rep, other_rep, as
         pool = Handoff.objects.open().filter(offered_to=None)
         assert pool.count() == 3, "what waited for the second went on at once, as their day had begun"
         assert pool.get(lead__email="cat@mail.example").route["says"] == "Everybody who takes leads is away."
+
+
+@pytest.fixture
+def closed(rep, gate):
+    """The business is closed today; the day on which a lead that comes now is worked."""
+    with gate(rep) as at:
+        away.close(rep.workspace, today(rep, at), today(rep, at), "Stocktaking", by=rep, at=at)
+        return begins(rep.workspace, at)
+
+
+def test_who_is_here_still_and_goes_before_a_lead_is_worked_is_not_said_to_be_away(
+    rep, other_rep, manager, closed, ask, browse, gate
+):
+    back = closed + timedelta(days=3)
+    with gate(rep) as at:
+        away.take_off(rep, closed, back, by=rep, at=at)
+    ask(rep, "ann")
+    with gate(rep) as at:
+        one = Handoff.objects.get()
+        says = {row["name"]: row["says"] for row in one.route["rows"]}
+        assert one.offered_to == other_rep
+        assert says["Rita Rep"] == f"Is away from {said(closed)}, up to and including {said(back)}."
+    given = {"reason": "They know each other", "to": str(rep.pk)}
+    page = browse(manager).post(f"/handoffs/{one.pk}/pass/", given, follow=True).content.decode()
+    assert f"Rita Rep is away from {said(closed)}, up to and including {said(back)}." in page
+    with gate(rep) as at:
+        one = Handoff.objects.open().get()
+    browse(manager).post(f"/handoffs/{one.pk}/pass/", given | {"to": ""})
+    with gate(rep) as at:
+        says = f"Everybody who is here now and on {said(closed)} has had this one already."
+        assert Handoff.objects.open().get().route["says"].endswith(says)
+        away.take_off(other_rep, closed, back, by=other_rep, at=at)
+    ask(rep, "ben")
+    with gate(rep):
+        one = Handoff.objects.open().get(lead__email="ben@mail.example")
+        assert one.route["says"] == f"Everybody who takes leads is away now or on {said(closed)}."
+
+
+def test_times_off_with_no_working_day_between_are_told_as_one(rep, other_rep, closed, ask, gate):
+    friday = closed + timedelta(days=4 - closed.weekday())
+    with gate(rep) as at:
+        for first, last in ((today(rep, at), friday), (3, 7), (11, 12)):
+            days = [one if isinstance(one, date) else friday + timedelta(days=one) for one in (first, last)]
+            away.take_off(rep, *days, by=rep, at=at)
+    ask(rep)
+    with gate(rep):
+        says = {row["name"]: row["says"] for row in Handoff.objects.get().route["rows"]}
+    assert says["Rita Rep"] == f"Is away, up to and including {said(friday + timedelta(days=7))}."
+
+
+def test_somebody_else_s_time_off_is_not_told_of_those_who_take_leads(owner, marketer, ask, gate):
+    with gate(owner) as at:
+        away.take_off(marketer, today(owner, at), today(owner, at), by=owner, at=at)
+    ask(owner)
+    with gate(owner):
+        assert Handoff.objects.get().route["says"] == "Nobody takes leads at the moment."
 
 
 def test_what_waits_goes_to_somebody_else_when_the_time_off_begins_and_not_before(rep, other_rep, ask, gate, work):

@@ -1,0 +1,83 @@
+"""Those who are over the line and wait for a go."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from funnel.handoff.models import Handoff
+from funnel.handoff.routing import begins
+from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
+from funnel.people.away import close, come_back, take_off
+from funnel.templatetags.words import day
+from funnel.workspaces.models import Member
+from tests.conftest import make_member
+
+
+def test_the_go_hands_over_those_that_were_left_in(ready, owner, gate, browse):
+    page = browse(owner).get("/handoffs/").content.decode()
+    assert "3 people are over the line" in page
+    assert "Hand over <span data-chosen-number>3</span>" in page
+    answer = browse(owner).post("/handoffs/go/", {"lead": [str(ready[0].pk), str(ready[1].pk)]}, follow=True)
+    assert "2\xa0leads handed over." in answer.content.decode()
+    with gate(owner):
+        assert set(Lead.objects.filter(stage=Stage.READY)) == set(ready[:2])
+        left = Lead.objects.get(pk=ready[2].pk)
+        assert left.waits_since
+        assert left.stage == Stage.NURTURING
+
+
+def test_a_go_that_finds_nobody_says_that_they_are_in_the_pool(ready, owner, rep, gate, browse):
+    with gate(owner):
+        Member.objects.update(weekly_leads=0)
+    page = browse(owner).post("/handoffs/go/", {"lead": [str(ready[0].pk)]}, follow=True).content.decode()
+    assert "1\xa0lead handed over." in page
+    assert "1 of them went to the pool: nobody takes them by turn now." in page
+
+
+def test_a_go_twice_opens_one(ready, owner, gate, browse):
+    client = browse(owner)
+    for _ in range(2):
+        answer = client.post("/handoffs/go/", {"lead": [str(ready[0].pk)]}, follow=True)
+    assert "did not wait" in answer.content.decode()
+    with gate(owner):
+        assert Handoff.objects.filter(lead=ready[0]).count() == 1
+
+
+def test_who_gets_none_by_turn_is_told_beside_what_each_has(ready, manager, rep, other_rep, owner, gate, browse):
+    third = make_member(rep.workspace, "rep", "Ruth Rep", takes_leads=True)
+    with gate(owner) as at:
+        worked = begins(rep.workspace, at)
+        today = owner.workspace.local(at).date()
+        off = take_off(rep, today, worked, by=owner, at=at)
+        Member.objects.filter(pk=other_rep.pk).update(weekly_leads=0)
+        Member.objects.filter(pk=third.pk).update(days_off=str(worked.weekday()))
+    answer = browse(manager).get("/handoffs/")
+    says = {one["name"]: one["beside"] for one in answer.context["loads"]}
+    none = f"Doesn’t work on {worked:%A}s"
+    away = f"Is away, up to and including {day(worked)}"
+    assert says == {"Rita Rep": away, "Otto Rep": "Takes none by turn", "Ruth Rep": none}
+    assert f'Ruth Rep</span><span class="under">{none}</span>' in answer.content.decode()
+    with gate(owner) as at:
+        come_back(off, by=owner, at=at)
+        # Until then the business is closed, so a lead that comes now is worked when the rep has gone.
+        tomorrow = today + timedelta(days=1)
+        close(owner.workspace, today, tomorrow, "Stocktaking", by=owner, at=at)
+        take_off(rep, tomorrow, tomorrow + timedelta(days=9), by=owner, at=at)
+    says = {one["name"]: one["beside"] for one in browse(manager).get("/handoffs/").context["loads"]}
+    last = tomorrow + timedelta(days=9)
+    assert says["Rita Rep"] == f"Is away from {day(tomorrow)}, up to and including {day(last)}"
+
+
+@pytest.mark.parametrize("given", [{}, {"lead": []}])
+def test_a_go_for_nobody_says_so(ready, owner, browse, given):
+    assert "Nobody was chosen" in browse(owner).post("/handoffs/go/", given, follow=True).content.decode()
+
+
+def test_a_go_for_nonsense_or_for_strangers_changes_nothing(ready, owner, gate, browse):
+    client = browse(owner)
+    assert client.post("/handoffs/go/", {"lead": ["nonsense"]}).status_code == 400
+    assert client.post("/handoffs/go/", {"lead": [str(ready[0].pk), str(uuid4())]}).status_code == 404
+    with gate(owner):
+        assert not Handoff.objects.exists()
