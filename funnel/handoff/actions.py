@@ -13,7 +13,7 @@ from django.db.models import Exists
 from funnel.handoff.card import WhyNow, reason_card, touches_of
 from funnel.handoff.clock import Clock, goes_on_at
 from funnel.handoff.models import GiveBackReason, Handoff, Outcome
-from funnel.handoff.routing import Rotation, fit_bands, known_members
+from funnel.handoff.routing import Rotation, by_arrival, fit_bands, known_members
 from funnel.handoff.wayback import way_of
 from funnel.leads.identity import Refused
 from funnel.leads.models import Company, Lead
@@ -55,7 +55,7 @@ def open_for(
     """
     ids = [lead.pk for lead in leads]
     busy = {lead_id for (lead_id,) in OPEN.rows(ids)}
-    leads = sorted((lead for lead in leads if lead.pk not in busy), key=lambda lead: (lead.received_at, lead.pk))
+    leads = by_arrival(lead for lead in leads if lead.pk not in busy)
     if not leads:
         return []
     rotation, known = Rotation.locked(at, workspace), known_members(leads)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from funnel.handoff.models import Handoff, Outcome, RoutingRule
 from funnel.leads.models import Company, FieldDefinition, Lead
 from funnel.scoring.models import LeadScore
 from funnel.templatetags.words import day
-from funnel.workspaces.asking import Asked
+from funnel.workspaces.asking import Asked, together
 from funnel.workspaces.hours import spans
 from funnel.workspaces.models import Member, TeamMember, TimeOff, Workspace
 from funnel.workspaces.slots import slot
@@ -253,6 +254,19 @@ def begins(workspace: Workspace, at: datetime) -> date:
     return workspace.local(next(spans(workspace, at))[0]).date()
 
 
+def by_arrival(leads: Iterable[Lead]) -> list[Lead]:
+    """The leads in the order in which they are handed over."""
+    return sorted(leads, key=lambda lead: (lead.received_at, lead.pk))
+
+
+def shares(rotation: Rotation, leads: Sequence[Lead], bands: Mapping[UUID, str]) -> Counter[UUID | None]:
+    """How many of these each would get, were they handed over now, None being the pool; nothing is stored."""
+    known = known_members(leads)
+    rotation.rules.read(leads)
+    routes = (rotation.route(lead, known=known[lead.pk], fit_band=bands.get(lead.pk, "")) for lead in by_arrival(leads))
+    return Counter(member.pk if member else None for member, _ in routes)
+
+
 def known_members(leads: Sequence[Lead]) -> dict[UUID, list[Known]]:
     """Who goes before rules and turns for each lead, one after the other, and why: who looks after this customer, had
     the latest deal with this person or spoke with them, or holds the company."""
@@ -265,9 +279,10 @@ def known_members(leads: Sequence[Lead]) -> dict[UUID, list[Known]]:
     for plugged in slot("dealt_with"):
         for lead_id, member_id in plugged(list(found)).items():
             found[lead_id].setdefault(member_id, "{name} had a deal with this person.")
-    for lead_id, member_id in dict(EARLIER.rows(list(found))).items():
+    companies = list({lead.company_id for lead in leads if lead.company_id})
+    earlier, held = (dict(rows) for rows in together([(EARLIER, [list(found)]), (HELD, [companies])]))
+    for lead_id, member_id in earlier.items():
         found[lead_id].setdefault(member_id, "{name} had this person before.")
-    held = dict(HELD.rows(list({lead.company_id for lead in leads if lead.company_id})))
     for lead in leads:
         if lead.company_id in held:
             found[lead.pk].setdefault(held[lead.company_id], "{name} has this company.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,11 +17,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from funnel.handoff import actions as handoff
-from funnel.handoff import passing
+from funnel.handoff import passing, turns
 from funnel.handoff.card import WhyNow, touches_of
 from funnel.handoff.clock import LATELY, Clock, late_first_contacts
 from funnel.handoff.models import Handoff, Outcome
-from funnel.handoff.routing import Rotation, Rules, absence
+from funnel.handoff.routing import RULES, Rotation, Rules, absence, shares
 from funnel.handoff.wayback import whereabouts
 from funnel.leads.models import Lead
 from funnel.leads.stages import SALES, Stage
@@ -174,10 +175,13 @@ def _promised(going: list[dict[str, Any]], workspace: Workspace, at: datetime) -
 
 
 def _beside(one: Member, rotation: Rotation) -> str:
-    """Why somebody who takes leads gets none by turn now; blank where they may."""
+    """Why somebody who takes leads gets none by turn now, or gets more than their share by the go that was tried."""
     if away := rotation.away.get(one.pk):
         return f"{away[:1].upper()}{away[1:]}"
-    return "" if one.weekly_leads else "Takes none by turn"
+    if not one.weekly_leads:
+        return "Takes none by turn"
+    over = one.pk in rotation.moved and one.week_turns > one.weekly_leads
+    return f"Then by turn {turns.had(one)}" if over else ""
 
 
 @require_safe
@@ -193,7 +197,7 @@ def _page(
     at, member, workspace = request.at, request.member, request.workspace
     asked, may_go = Choice.of(request.GET), may(member, "leads.go")
     more, given_more = request.GET.get("after", ""), request.GET.get("given", "")
-    (basis,), people = together([(BASIS, []), (PEOPLE, [])])
+    (basis,), people, rules = together([(BASIS, []), (PEOPLE, []), (RULES, [])])
     by = {"basis": basis, "at": at}
     waiting = Handoff.objects.open().with_lead().with_promise()
     open_, following = listed(asked, waiting, "due_at", kind="handoffs.waits", after=more, size=WAITING, **by)
@@ -215,8 +219,9 @@ def _page(
     ids = [one.lead_id for one in (*open_, *back, *silent)] + [lead.pk for lead in (*leads, *held)]
     grades = grades_of(ids, **by)
     going = reasons_to_go(leads, basis, grades, workspace=workspace, at=at)
-    takers = [one for one in people if one.takes_leads]
-    rotation = Rotation.of(takers, at, Rules([]), workspace)
+    takers, tried = [one for one in people if one.takes_leads], bool(may_go and leads)
+    rotation = Rotation.of(takers, at, Rules(rules if tried else []), workspace)
+    would = shares(rotation, leads, {pk: grade[0] for pk, grade in grades.items()}) if tried else {}
     return render(
         request,
         "funnel/overview/handoffs.html",
@@ -238,11 +243,13 @@ def _page(
                     "name": one.name,
                     "holds": held_by.get(one.pk, 0),
                     "waits": offers.get(one.pk, 0),
+                    "would": would.get(one.pk, 0),
                     "beside": _beside(one, rotation),
                 }
                 for one in takers
                 if go_count
             ],
+            "would_pool": would.get(None, 0),
             "silent": [
                 (
                     one,
@@ -281,6 +288,14 @@ def _back(request: Any) -> HttpResponse:
     return redirect(reverse("handoffs") + Choice.of(request.GET).query())
 
 
+def _to_whom(opened: Sequence[Handoff]) -> str:
+    """To whom these went, as the end of a sentence; what is in the pool is told apart."""
+    got = Counter(one.offered_to for one in opened if one.offered_to is not None).most_common()
+    if len(got) == 1 and got[0][1] == len(opened):
+        return f" to {got[0][0].name}"
+    return f": {', '.join(f'{many:,} to {one.name}' for one, many in got)}" if got else ""
+
+
 @require_POST
 @allow("leads.go")
 def handoffs_go(request: Any) -> HttpResponse:
@@ -294,7 +309,7 @@ def handoffs_go(request: Any) -> HttpResponse:
     opened = handoff.go(chosen, by=request.member, workspace=request.workspace, at=request.at)
     gone = len(chosen) - len(opened)
     if opened:
-        messages.success(request, f"{plural(len(opened), 'lead')} handed over.")
+        messages.success(request, f"{plural(len(opened), 'lead')} handed over{_to_whom(opened)}.")
     if pool := sum(one.offered_to_id is None for one in opened):
         messages.warning(request, f"{pool:,} of them went to the pool: nobody takes them by turn now.")
     if gone:

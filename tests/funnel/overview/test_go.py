@@ -1,4 +1,4 @@
-"""Those who are over the line and wait for a go."""
+"""Those who are over the line and wait for a go: what it would do is said before, and what it did after."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -20,7 +20,7 @@ def test_the_go_hands_over_those_that_were_left_in(ready, owner, gate, browse):
     assert "3 people are over the line" in page
     assert "Hand over <span data-chosen-number>3</span>" in page
     answer = browse(owner).post("/handoffs/go/", {"lead": [str(ready[0].pk), str(ready[1].pk)]}, follow=True)
-    assert "2\xa0leads handed over." in answer.content.decode()
+    assert "2\xa0leads handed over to Rita Rep." in answer.content.decode()
     with gate(owner):
         assert set(Lead.objects.filter(stage=Stage.READY)) == set(ready[:2])
         left = Lead.objects.get(pk=ready[2].pk)
@@ -81,3 +81,45 @@ def test_a_go_for_nonsense_or_for_strangers_changes_nothing(ready, owner, gate, 
     assert client.post("/handoffs/go/", {"lead": [str(ready[0].pk), str(uuid4())]}).status_code == 404
     with gate(owner):
         assert not Handoff.objects.exists()
+
+
+def went(client, leads):
+    """What the go for these says."""
+    return client.post("/handoffs/go/", {"lead": [str(one.pk) for one in leads]}, follow=True).content.decode()
+
+
+def test_what_each_would_get_is_said_before_the_go_and_after_it_what_each_got(
+    ready, rep, other_rep, manager, viewer, gate, browse
+):
+    with gate(rep):
+        Member.objects.filter(pk=other_rep.pk).update(weekly_leads=5)
+    client = browse(manager)
+    shown = client.get("/handoffs/")
+    assert {one["name"]: one["would"] for one in shown.context["loads"]} == {"Rita Rep": 2, "Otto Rep": 1}
+    assert 'Would get<span class="under">of these 3</span>' in shown.content.decode()
+    assert "Would get" not in browse(viewer).get("/handoffs/").content.decode()
+    with gate(rep):
+        assert not Member.objects.exclude(last_turn_at=None).exists(), "only the go itself counts as their turn"
+    assert "3\xa0leads handed over: 2 to Rita Rep, 1 to Otto Rep." in went(client, ready)
+    with gate(rep):
+        assert Handoff.objects.filter(offered_to=rep).count() == 2
+
+
+def test_that_somebody_would_get_more_than_their_share_is_said_before(ready, rep, manager, gate, browse):
+    with gate(rep) as at:
+        today = rep.workspace.local(at).date()
+        Member.objects.filter(pk=rep.pk).update(week=today - timedelta(days=today.weekday()), week_turns=15)
+    client = browse(manager)
+    beside = '<span class="under">Then by turn 18 this week, more than their share of 10</span>'
+    assert beside in client.get("/handoffs/").content.decode()
+    assert "3\xa0leads handed over to Rita Rep." in went(client, ready)
+
+
+def test_how_many_would_go_to_the_pool_is_said_before(ready, rep, manager, gate, browse):
+    with gate(rep):
+        Member.objects.update(weekly_leads=0)
+    client = browse(manager)
+    shown = client.get("/handoffs/")
+    assert [one["would"] for one in shown.context["loads"]] == [0]
+    assert '<td class="num">0</td><td class="num">3</td></tr></tbody>' in shown.content.decode()
+    assert "3 of them went to the pool" in went(client, ready)

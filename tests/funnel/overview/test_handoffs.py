@@ -237,7 +237,7 @@ def test_what_was_given_back_stands_with_words_reason_and_what_follows(waiting, 
     assert "Nobody waits to be taken." in page
 
 
-@pytest.mark.parametrize(("address", "most"), [("/handoffs/", 15), ("/handoffs/?order=engagement", 17)])
+@pytest.mark.parametrize(("address", "most"), [("/handoffs/", 18), ("/handoffs/?order=engagement", 18)])
 def test_ten_rows_in_each_list_cost_no_more_queries_than_one(address, most, rep, manager, gate, browse, work):
     gone = make_member(rep.workspace, "rep", "Gone Rep")
 
