@@ -28,6 +28,7 @@ await build({
     { in: join(here, "scripts", "board.js"), out: "board" },
     { in: join(here, "scripts", "theme.js"), out: "theme" },
     { in: join(here, "scripts", "frame.js"), out: "frame" },
+    { in: join(here, "scripts", "zone.js"), out: "zone" },
     { in: join(here, "styles", "app.css"), out: "app" },
     { in: join(here, "styles", "public.css"), out: "public" },
     { in: join(here, "styles", "rooms.css"), out: "rooms" },

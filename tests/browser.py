@@ -48,13 +48,15 @@ def chromium() -> Iterator[Browser]:
 class Window:
     """One person's browser, and everything in it that a person would call broken."""
 
-    def __init__(self, browser: Browser, home: str, *, phone: bool = False, js: bool = True) -> None:
+    def __init__(
+        self, browser: Browser, home: str, *, phone: bool = False, js: bool = True, zone: str = "Europe/London"
+    ) -> None:
         self.home, self.troubles = home, []  # type: str, list[str]
         # Pages whose answer is meant to be a refusal: the console names their status as an error.
         self.refused: set[str] = set()
         self.context: BrowserContext = browser.new_context(
             base_url=home, viewport=PHONE if phone else WIDE, color_scheme="light",  # type: ignore[arg-type]
-            java_script_enabled=js, locale="en-GB", timezone_id="Europe/London", reduced_motion="reduce",
+            java_script_enabled=js, locale="en-GB", timezone_id=zone, reduced_motion="reduce",
             has_touch=phone,
         )  # fmt: skip
         self.context.set_default_timeout(PATIENCE)

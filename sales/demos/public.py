@@ -1,4 +1,4 @@
-"""The door for people who book a meeting: free times, and one POST. No cookie, no script."""
+"""The door for people who book a meeting: free times, and one POST. No cookie, and no need of a script."""
 
 from __future__ import annotations
 
@@ -84,7 +84,6 @@ def _since(request: HttpRequest) -> date | None:
 
 def _times(visit: Visit, *, since: date | None = None, status: int = 200, **also: Any) -> HttpResponse:
     found = visit.offer(since)
-    zone = visit.zone.key
     context = {
         **about(visit),
         "days": [
@@ -99,7 +98,6 @@ def _times(visit: Visit, *, since: date | None = None, status: int = 200, **also
         ],
         "first": found.first and {"at": _stamp_of(found.first), "when": when(found.first)},
         "later": found.later,
-        "zone": zone,
         "zone_says": _zone_says(visit.zone, visit.at),
         "zones": zone_choices(visit.at),
         "moves": visit.moves,
@@ -183,13 +181,12 @@ def _confirm(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _book(visit: Visit, starts_at: datetime, typed: dict[str, str], once: UUID) -> Demo:
-    zone = "" if visit.zone.key == visit.workspace.time_zone else visit.zone.key
     words = typed.get("note", "")
     if (moves := visit.moves) is not None:
         free = meetings.is_free(visit.page, starts_at, workspace=visit.workspace, at=visit.at, besides=moves)
         if not free:
             raise demos.Taken("This time is not free any more.")
-        changes: dict[str, Any] = {"starts_at": starts_at, "zone": zone}
+        changes: dict[str, Any] = {"starts_at": starts_at, "zone": visit.zone.key}
         if words:
             changes["words"] = words
         return demos.move(moves, changes, by=None, at=visit.at)
@@ -200,7 +197,7 @@ def _book(visit: Visit, starts_at: datetime, typed: dict[str, str], once: UUID) 
         at=visit.at,
         typed=typed,
         lead=visit.demo.lead if visit.demo else None,
-        zone=zone,
+        zone=visit.zone.key,
         words=words,
         pk=once,
     )
@@ -218,12 +215,10 @@ def _ask(visit: Visit, starts_at: datetime, form: WhoForm, *, status: int = 200)
         "starts": starts_at,
         "ends": starts_at + (timedelta(minutes=visit.page.minutes)),
         "at": _stamp_of(starts_at),
-        "zone": visit.zone.key,
         "zone_words": zone_words(visit.zone.key),
         "shown": _stamp(visit.token, visit.at),
         "masked": mailed_to(visit),
         "moves": visit.moves,
-        "times_path": visit.times_path,
     }
     return render("public/booking_confirm.html", context, visit.workspace, status=status)
 

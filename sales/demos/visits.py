@@ -48,6 +48,8 @@ class Visit:
     workspace: Workspace
     at: datetime
     zone: ZoneInfo
+    # Nobody has said so far by which clock they read times.
+    zone_guessed: bool
     demo: Demo | None = None
 
     @property
@@ -94,8 +96,8 @@ def by_page(request: HttpRequest, token: str) -> Iterator[Visit]:
         workspace = found.workspace
         if not found.is_open or not found.member.active:
             raise Trouble(410, "Nobody can be booked here at the moment.", workspace)
-        with _clock(request, workspace) as zone:
-            yield Visit(token, found, workspace, at, zone)
+        with _clock(request, workspace) as clock:
+            yield Visit(token, found, workspace, at, *clock)
 
 
 @contextmanager
@@ -109,8 +111,8 @@ def by_meeting(request: HttpRequest, token: str) -> Iterator[Visit]:
         if page is None:
             # Whoever it was with has left; what is to be seen of it needs no times.
             page = BookingPage(member=demo.holder, title=demo.title, place=demo.place, is_open=False, created_at=at)
-        with _clock(request, workspace, demo.zone) as zone:
-            yield Visit(token, page, workspace, at, zone, demo)
+        with _clock(request, workspace, demo.zone) as clock:
+            yield Visit(token, page, workspace, at, *clock, demo)
 
 
 def _demo(token: str) -> Demo:
@@ -125,13 +127,18 @@ def _demo(token: str) -> Demo:
 
 
 @contextmanager
-def _clock(request: HttpRequest, workspace: Workspace, own: str = "") -> Iterator[ZoneInfo]:
-    """The visitor's clock: the one they chose, else the one they booked by, else the business's."""
-    name = request.POST.get("zone") or request.GET.get("zone") or own or workspace.time_zone
-    if name not in zones() and name != workspace.time_zone:
+def _clock(request: HttpRequest, workspace: Workspace, own: str = "") -> Iterator[tuple[ZoneInfo, bool]]:
+    """The visitor's clock, and whether nobody chose it, so that the browser may be asked (zone.js).
+
+    The one they chose, else the one they booked by, else the one that their browser goes by, else the business's.
+    """
+    chosen = request.POST.get("zone") or request.GET.get("zone") or ""
+    if chosen and chosen not in zones() and chosen not in (own, workspace.time_zone):
         raise Trouble(400, "We don’t know this time zone.", workspace)
+    here = request.GET.get("here", "")
+    name = chosen or own or (here if here in zones() else workspace.time_zone)
     with timezone.override(ZoneInfo(name)):
-        yield ZoneInfo(name)
+        yield ZoneInfo(name), not (chosen or own) and request.method in ("GET", "HEAD")
 
 
 def not_too_often(request: HttpRequest, token: str) -> None:
@@ -159,6 +166,8 @@ def about(visit: Visit) -> dict[str, Any]:
         "place": demo.place if demo else page.place,
         "base": visit.base,
         "times_path": visit.times_path,
+        "zone": visit.zone.key,
+        "zone_guessed": visit.zone_guessed,
     }
 
 

@@ -270,6 +270,31 @@ def test_what_somebody_sees_who_books_a_meeting_moves_it_and_cancels_it(window):
     assert visitor.context.cookies() == []
 
 
+def test_a_visitor_from_elsewhere_reads_times_on_their_own_clock_at_once(window):
+    rep, near, far, without = window("rep"), window(), window(zone="America/New_York"), window(js=False)
+    booking = linked(rep.page, "/sales/booking/", r"/b/[^/]+/")
+    for one in (near, far, without):
+        one.seen = []
+        one.context.on("request", lambda asked, seen=one.seen: seen.append(asked.url) if "/b/" in asked.url else None)
+        one.page.goto(booking)
+        one.page.get_by_text("Times are for").wait_for()
+    assert "Times are for London" in near.page.content()
+    assert "Times are for London" in without.page.content()
+    assert (len(near.seen), len(without.seen)) == (1, 1)
+    page = far.page
+    page.get_by_text("Times are for New York").wait_for()
+    assert far.seen[1:] == [f"{far.home}{booking}?here=America%2FNew_York"]
+    assert page.locator("a.time").count() > 0
+    page.goto(f"{booking}?here=Asia/Tokyo")
+    page.get_by_text("Times are for New York").wait_for()
+    page.get_by_text("Times are for").click()
+    page.get_by_label("Show times for").select_option("Europe/Berlin")
+    page.get_by_role("button", name="Show these times").click()
+    page.get_by_text("Times are for Berlin").wait_for()
+    page.get_by_role("link", name="Later days").click()
+    page.get_by_text("Times are for Berlin").wait_for()
+
+
 def test_on_a_phone_what_decides_lies_under_the_thumb(window):
     one = window("rep", phone=True)
     page = one.page

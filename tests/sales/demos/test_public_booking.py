@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count, pairwise
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.core import signing
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -31,39 +30,14 @@ from sales.demos import booking
 from sales.demos.models import BookingPage, Demo, DemoState
 from sales.demos.slots import offer
 from tests.racing import race
-from tests.sales.demos.conftest import HALF, slot
+from tests.sales.demos.conftest import HALF, NIA, send, slot, stamped
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def page(rep, gate):
-    with gate(rep) as at:
-        made = booking.page_of(rep, at=at)
-        return booking.change_page(made, {"title": "Site visit", "place": "At your roof"}, by=rep, at=at)
-
-
-WORDS = count()
-
-
-def stamped(token, *, ago=5000):
-    moment = int(timezone.now().timestamp() * 1000) - ago
-    return signing.Signer(salt=f"booking:{token}").sign(f"{moment}.{next(WORDS)}")
 
 
 def address(html, which="confirm"):
     """The first link of a page that leads to a time."""
     return re.search(rf'href="(/[bm]/[^"]+/{which}/[^"]*)"', html)[1].replace("&amp;", "&")
-
-
-def send(page_or_token, at, client=None, **typed):
-    token = getattr(page_or_token, "token", page_or_token)
-    where = "b" if isinstance(page_or_token, BookingPage) else "m"
-    posted = {"at": at.astimezone(UTC).isoformat(), "shown": stamped(token), **typed}
-    return (client or Client()).post(f"/{where}/{token}/confirm/", posted)
-
-
-NIA = {"name": "Nia Beddoes", "email": "nia@clunforge.example", "note": "The dog is kind"}
 
 
 def test_a_visitor_chooses_a_time_and_books_it_with_one_post(page, rep, gate, work, mail_works):

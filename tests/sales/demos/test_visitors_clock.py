@@ -1,0 +1,65 @@
+"""A visitor reads times on their own clock: the one that they chose, else the one that their browser goes by."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from sales.demos.models import Demo
+from tests.sales.demos.conftest import NIA, send, slot
+
+pytestmark = pytest.mark.django_db
+ASKS = re.compile(r'<script src="[^"]*zone[^"]*" data-shown="([^"]+)"></script>')
+YORK = "America/New_York"
+
+
+def shown(path, **given):
+    return Client().get(path, given).content.decode()
+
+
+def asks(html):
+    """Of which clock the browser is asked whether it is its own; nothing where it isn't asked."""
+    return (found := ASKS.search(html)) and found[1]
+
+
+def test_the_browser_is_asked_only_while_nobody_has_said_by_which_clock(page, rep, demo_of):
+    demo = demo_of(rep)
+    for path in (page.path, demo.path, f"{demo.path}times/"):
+        assert asks(shown(path)) == "Europe/London", path
+        assert asks(shown(path, zone="Europe/London")) is None, "who chose it by hand keeps it"
+        assert asks(shown(path, zone=YORK)) is None
+        assert asks(shown(path, here=YORK)) == YORK, "a link that was passed on is read on another clock"
+    assert "Times are for New York" in shown(page.path, here=YORK)
+    assert "zone=America%2FNew_York" in shown(page.path, here=YORK), "the pages that follow stay with it"
+    assert "New York time" in shown(demo.path, here=YORK)
+
+
+@pytest.mark.parametrize("odd", ["Mars/Olympus", "Etc/GMT+5", "../etc/passwd", "Europe/London\x00", "x" * 300])
+def test_a_clock_of_the_browser_that_we_do_not_know_changes_nothing(page, odd):
+    assert "Times are for London" in shown(page.path, here=odd)
+
+
+def test_who_chose_a_clock_and_books_keeps_it(page, rep, gate):
+    with gate(rep) as at:
+        when = slot(rep, at)
+    for zone, town in ((YORK, "New York"), ("Europe/London", "London")):
+        booked = send(page, when, **NIA, zone=zone).url.partition("?")[0]
+        for path in (booked, f"{booked}times/"):
+            html = shown(path, here="Asia/Tokyo")
+            assert asks(html) is None, path
+            assert town in html, path
+        with gate(rep):
+            assert Demo.objects.booked().get().zone == zone
+        Client().post(f"{booked}cancel/")
+
+
+def test_a_refused_cancelling_stays_on_the_visitors_clock_and_asks_for_no_other_page(rep, demo_of):
+    demo = demo_of(rep)
+    assert f'name="zone" value="{YORK}"' in shown(demo.path, here=YORK)
+    answer = Client().post(f"{demo.path}cancel/", {"why": "Not now. " * 40, "zone": YORK})
+    assert answer.status_code == 422
+    assert "New York time" in answer.content.decode()
+    without = Client().post(f"{demo.path}cancel/", {"why": "Not now. " * 40})
+    assert asks(without.content.decode()) is None, "what was typed would be lost"
