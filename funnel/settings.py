@@ -321,9 +321,8 @@ _LEAD_PANELS = [
 ]  # fmt: skip
 # What both ask of a lead at once; the panels take it from there (see funnel/leads/known.py).
 _DESK_ASKS = [
-    "funnel.overview.questions.ASKED", "sales.queue.pane.TASKS", "sales.qualification.actions.QUESTIONS",
-    "sales.deals.page.DEALS", "sales.negotiation.page.QUOTES", "sales.demos.panel.DEMOS",
-    "marketing.nurture.panel.OPEN",
+    "funnel.overview.questions.ASKED", "sales.qualification.actions.QUESTIONS", "sales.negotiation.page.QUOTES",
+    "sales.queue.pane.TASKS", "sales.deals.page.DEALS", "sales.demos.panel.DEMOS", "marketing.nurture.panel.OPEN",
 ]  # fmt: skip
 _DESK_PANELS = [
     "funnel.overview.questions.desk_panel", "sales.demos.panel.desk_panel", "sales.qualification.views.desk_panel",
@@ -371,18 +370,19 @@ SLOTS: dict[str, list[str]] = {
     "facts": _FACTS,
     # (request, lead): a panel of the lead's page, {"side", "template", "context", "actions"}, or None.
     "lead_panels": _LEAD_PANELS,
-    # Queries by a lead's id, of funnel.workspaces.asking.Asked, that its page asks in one statement for the panels.
+    # Queries by a lead's id, of funnel.workspaces.asking.Asked, that page and desk ask in one statement for the panels.
     "lead_asks": [*_DESK_ASKS, "marketing.nurture.panel.LATEST"],
+    "desk_asks": _DESK_ASKS,
     # (member, at): what other rooms of sales plan, as sales.queue.desk.Planned.
     "desk_rows": ["sales.demos.fallen.desk_rows", "sales.demos.panel.desk_rows"],
     # (request, lead): what stands under the lead on the desk, {"template", "context"}, or None.
     "desk_panels": _DESK_PANELS,
-    # The same for the desk.
-    "desk_asks": _DESK_ASKS,
     # (request, deal): a panel of the deal's page, {"template", "context"}, or None.
     "deal_panels": ["sales.negotiation.page.deal_panel"],
     # (deal): what an accepted quote comes to, {"amount", "currency", "says"}, or None.
     "won_for": ["sales.negotiation.page.won_for"],
+    # (spans, workspace, at): what is booked in each of some spans of days; see funnel/people/away_views.py.
+    "booked_on": ["sales.demos.days_off.booked_on"],
     # (member, successor or None, at): after the leads of somebody who leaves went to others.
     "member_leaves": _MEMBER_LEAVES,
     # (lead, reason, by, at): inside the verb that gives a locked lead back to marketing, or sets it aside.

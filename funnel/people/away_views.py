@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from funnel.templatetags.words import day, plural
 from funnel.workspaces.models import SELLERS, Member, TimeOff, Workspace
 from funnel.workspaces.refusals import Refusal
 from funnel.workspaces.roles import allow
+from funnel.workspaces.slots import slot
 
 
 class DaysForm(forms.Form):
@@ -38,6 +40,26 @@ class DaysForm(forms.Form):
         self.add_error(refusal.extra.get("field", "first"), refusal.sentence)
 
 
+def booked_on(
+    spans: Sequence[tuple[Member | None, date, date]], workspace: Workspace, at: datetime
+) -> list[list[dict[str, Any]]]:
+    """What is booked in each span of days, a member's or everybody's: SLOTS["booked_on"].
+
+    Each answers {"who", "when", "with", "url"} of what it has, span by span.
+    """
+    found = [plugged(spans, workspace=workspace, at=at) for plugged in slot("booked_on")]
+    return [[one for each in found for one in each[place]] for place in range(len(spans))]
+
+
+def still_booked(member: Member | None, first: date, last: date, *, workspace: Workspace, at: datetime) -> str:
+    """What is to be said once days are taken on which something is booked; it stands on the page by name."""
+    (booked,) = booked_on([(member, first, last)], workspace, at)
+    if not booked:
+        return ""
+    stays, them = ("is booked then, and stays", "it") if len(booked) == 1 else ("are booked then, and stay", "them")
+    return f" {plural(len(booked), 'demo')} {stays} until somebody moves or cancels {them}."
+
+
 class TimeOffForm(DaysForm):
     """Who is away; one's own page asks only for the days."""
 
@@ -49,7 +71,7 @@ class TimeOffForm(DaysForm):
     def __init__(self, *args: Any, whose: Member | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("auto_id", "off-%s")
         super().__init__(*args, **kwargs)
-        self.whose = whose
+        self.whose, self.booked = whose, ""
         if whose is not None:
             del self.fields["member"]
         else:
@@ -57,24 +79,32 @@ class TimeOffForm(DaysForm):
             self.fields["member"].queryset = members  # type: ignore[attr-defined]
 
     def save(self, *, by: Member, at: datetime) -> bool:
-        """Enter the time off; False with a sentence at its field where it can't be."""
+        """Enter the time off; False with a sentence at its field where it can't be.
+
+        What is booked on these days says `booked`.
+        """
         if not self.is_valid():
             return False
         try:
             with transaction.atomic():
-                away.take_off(self.whose or self.cleaned_data["member"], by=by, at=at, **self.days())
+                made = away.take_off(self.whose or self.cleaned_data["member"], by=by, at=at, **self.days())
         except Refusal as refusal:
             self.refused(refusal)
             return False
+        self.booked = still_booked(made.member, made.first, made.last, workspace=by.workspace, at=at)
         return True
 
 
 def to_come(workspace: Workspace, at: datetime, member: Member | None = None) -> list[TimeOff]:
-    """Who is or will be away, the next one first; of one member if one is named."""
+    """Who is or will be away, the next one first, with what is `booked` then; of one member if one is named."""
     today = workspace.local(at).date()
     found = TimeOff.objects.filter(last__gte=today, member__active=True).select_related("member__user")
     found = found.order_by("first", "id")
-    return list(found.filter(member=member) if member else found)
+    rows = list(found.filter(member=member) if member else found)
+    spans = [(one.member, one.first, one.last) for one in rows]
+    for one, booked in zip(rows, booked_on(spans, workspace, at), strict=True):
+        one.booked = booked
+    return rows
 
 
 @require_POST
@@ -175,11 +205,12 @@ def holidays(request: HttpRequest) -> HttpResponse:
                 status = refusal.status
             else:
                 said = _closed(workspace, made) if made else _closed_already(workspace, was, **form.days())
-                messages.success(request, said)
+                messages.success(request, said + still_booked(None, **form.days(), workspace=workspace, at=at))
                 return redirect("holidays")
     today = timezone.localtime(at).date()
-    days = [(date.fromisoformat(day), name) for day, name in workspace.closed.items()]
-    context = {"form": form, "days": [one for one in days if one[0] >= today]}
+    days = [(one, name) for on, name in workspace.closed.items() if (one := date.fromisoformat(on)) >= today]
+    booked = booked_on([(None, one, one) for one, _ in days], workspace, at)
+    context = {"form": form, "days": [(*one, stands) for one, stands in zip(days, booked, strict=True)]}
     return render(request, "funnel/people/holidays.html", context, status=status)
 
 

@@ -53,7 +53,7 @@ def me(request: HttpRequest) -> HttpResponse:
             return redirect("me")
     off = TimeOffForm(request.POST if which == "off" else None, whose=member)
     if which == "off" and off.save(by=member, at=request.at):  # type: ignore[attr-defined]
-        messages.success(request, "Entered. Nobody gives you leads on these days.")
+        messages.success(request, f"Entered. Nobody gives you leads on these days.{off.booked}")
         return redirect(reverse("me") + "#off")
     days = WorkingDaysForm(request.POST if which == "days" else None, whose=member)
     if which == "days" and member.role in SELLERS and days.save(by=member, at=request.at):  # type: ignore[attr-defined]

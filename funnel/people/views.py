@@ -199,7 +199,9 @@ def add_time_off(request: HttpRequest) -> HttpResponse:
     off = TimeOffForm(request.POST)
     if not off.save(by=request.member, at=request.at):  # type: ignore[attr-defined]
         return _page(request, status=422, off=off)
-    messages.success(request, f"Entered. {off.cleaned_data['member'].name} is given no leads on these days.")
+    messages.success(
+        request, f"Entered. {off.cleaned_data['member'].name} is given no leads on these days.{off.booked}"
+    )
     return redirect(reverse("people") + "#off")
 
 

@@ -45,7 +45,7 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
     found = list(mine.filter(starts_at__gte=begin, starts_at__lt=end).order_by("starts_at", "id")[:MOST])
     waiting = list(mine.undecided(at).filter(starts_at__lt=begin)[:MOST])
     away = _away(found, monday)
-    rows = [row_of(one, member, at) | {"away": (one.holder_id, calendar_day(one.starts_at)) in away} for one in found]
+    rows = [row_of(one, member, at) | {"off": _off(one, away, workspace)} for one in found]
     days = [
         {"day": day, "rows": list(group)}
         for day, group in groupby(rows, key=lambda row: calendar_day(row["demo"].starts_at))
@@ -68,6 +68,12 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
         "today": today,
         "no_mail": SimpleLazyObject(partial(why_none, workspace)),
     }
+
+
+def _off(demo: Demo, away: set[tuple[Any, date]], workspace: Workspace) -> str:
+    """Why nobody would be there for it."""
+    on = calendar_day(demo.starts_at)
+    return "Closed that day" if on in workspace.holidays else "Away that day" if (demo.holder_id, on) in away else ""
 
 
 def _away(found: list[Demo], monday: date) -> set[tuple[Any, date]]:
