@@ -31,6 +31,9 @@ from sales.demos.models import BookingPage, Demo, DemoState
 from sales.queue.desk import MOST, WITH_FACE, Planned
 
 SHOWN = 20
+# Its link leads to a new time.
+FELL = (DemoState.MISSED, DemoState.CANCELLED)
+AT_SALES = (*SALES, Stage.READY, Stage.CUSTOMER)
 # Who misses two demos is likelier to be won back by marketing than by a third appointment.
 ENOUGH = 2
 
@@ -78,7 +81,7 @@ def row_of(demo: Demo, member: Member, at: datetime) -> dict[str, Any]:
         "may_change": may_act and is_open,
         "may_decide": may_act and began and demo.state != DemoState.CANCELLED,
         "me": demo.holder_id == member.pk,
-        "link": settings.PUBLIC_URL + demo.path if may_act and (may_move or demo.state == DemoState.MISSED) else "",
+        "link": settings.PUBLIC_URL + demo.path if may_act and (may_move or demo.state in FELL) else "",
     }
 
 
@@ -109,18 +112,25 @@ def _give_back(member: Member, lead: Lead, found: Sequence[Demo], at: datetime) 
 def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     """The panel "Demos" of the lead's page: SLOTS["lead_panels"]."""
     context = demos_of(request, lead) | {"next": reverse("lead", args=[lead.pk]) + "#demos"}
-    at_sales = lead.stage in (*SALES, Stage.READY, Stage.CUSTOMER)
-    if not (context["coming"] or context["gone"] or (context["may_book"] and at_sales)):
+    if not (context["coming"] or context["gone"] or (context["may_book"] and lead.stage in AT_SALES)):
         return None
     return {"side": "left", "template": "sales/_demos_panel.html", "context": context, "actions": []}
 
 
 def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
-    """What is to come with the lead, under it on the desk: SLOTS["desk_panels"]."""
+    """What is to come with the lead, or the demo that fell through, under it on the desk: SLOTS["desk_panels"]."""
     context = demos_of(request, lead) | {"next": f"{reverse('sales:desk')}?lead={lead.pk}#lead"}
-    if not (context["coming"] or context["give_back"]):
+    at_sales = lead.stage in AT_SALES and not context["coming"]
+    context["fell"] = _fell(context["gone"]) if at_sales else None
+    if not (context["coming"] or context["give_back"] or context["fell"]):
         return None
     return {"template": "sales/_demos_desk.html", "context": context}
+
+
+def _fell(gone: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The demo of which the last word was that it does not take place, if there was no other word since."""
+    last = max(gone, key=lambda row: row["demo"].decided_at or row["demo"].starts_at, default=None)
+    return last if last is not None and last["demo"].state != DemoState.HELD else None
 
 
 BOOKED = Asked(
