@@ -76,7 +76,7 @@ def _says(demo: Any) -> str:
     if demo.state == DemoState.MISSED:
         return f"Did not come to the {of}. {THEN}"
     said = f": “{demo.reason.rstrip('.')}”" if demo.reason else ""
-    return f"{demo.by} cancelled the {of}{said}. {THEN}" if demo.by else f"Cancelled the {of}{said}. {THEN}"
+    return f"{demo.by or 'The lead'} cancelled the {of}{said}. {THEN}"
 
 
 def _when(demo: Demo, at: datetime) -> str:

@@ -83,7 +83,7 @@ def test_what_the_lead_cancelled_stands_under_today_with_its_words(rep, cancelle
         demo.refresh_from_db()
         at = rep.workspace.local(demo.decided_at)
         on = day_time(rep.workspace.local(demo.starts_at))
-    what = f"Cancelled the demo of {on}: “We have no budget this year”. Call, or book again"
+    what = f"The lead cancelled the demo of {on}: “We have no budget this year”. Call, or book again"
     assert rows(rep) == [("Today", "Ann Bell", what, f"Since {at:%H:%M}")]
 
 
@@ -255,7 +255,7 @@ def test_whom_nobody_has_spoken_to_since_the_handoff_is_called_first_by_when_it_
     browse(rep).post(reverse("sales:call", args=[lead.pk]), {"outcome": "no_answer"})
     assert [title for title, *_ in rows(rep)] == ["Without a next step"]
     cancelled(rep, lead=lead, days=9)
-    assert [(title, what[:9]) for title, _, what, _ in rows(rep)] == [("Today", "Cancelled")]
+    assert [(title, what[:18]) for title, _, what, _ in rows(rep)] == [("Today", "The lead cancelled")]
 
 
 def test_a_desk_that_stands_open_hears_of_it(rep, demo_of, browse, client):
@@ -264,11 +264,11 @@ def test_a_desk_that_stands_open_hears_of_it(rep, demo_of, browse, client):
     news = f"{reverse('sales:news')}?lead={demo.lead_id}&have="
     client.post(f"{demo.path}cancel/", {"why": "No"})
     came = tab.get(news + have, headers={"HX-Request": "true"})
-    assert "Cancelled the demo of" in came.content.decode()
+    assert "The lead cancelled the demo of" in came.content.decode()
     tab.post(reverse("sales:call", args=[demo.lead_id]), {"outcome": "spoke"})
     have = re.search(r"have=(\w+)", came.content.decode())[1]
     gone = tab.get(news + have, headers={"HX-Request": "true"})
-    assert (gone.status_code, "Cancelled the demo of" in gone.content.decode()) == (200, False)
+    assert (gone.status_code, "The lead cancelled the demo of" in gone.content.decode()) == (200, False)
 
 
 def test_the_desk_asks_as_much_for_ten_as_for_one(rep, cancelled, browse):
@@ -277,7 +277,7 @@ def test_the_desk_asks_as_much_for_ten_as_for_one(rep, cancelled, browse):
         tab.get(reverse("sales:desk"))
         with CaptureQueriesContext(connection) as seen:
             page = tab.get(reverse("sales:desk")).content.decode()
-        return len(seen), page.count("Cancelled the demo")
+        return len(seen), page.count("cancelled the demo")
 
     cancelled(rep, name="A Bell")
     one, many = questions()
