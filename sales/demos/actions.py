@@ -32,6 +32,8 @@ from sales.demos.models import MEETING, Demo, DemoState
 # A reminder comes a day before; who books later than that is reminded an hour before.
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LONGEST, FAR = timedelta(hours=12), timedelta(days=366 * 2)
+# What stands in no calendar: where nothing else changed, nobody is told that a meeting moved.
+QUIET = {"before", "words", "zone"}
 
 
 class Taken(Refusal):
@@ -119,10 +121,10 @@ def book(
 
 @transaction.atomic
 def move(demo: Demo, changes: dict[str, Any], *, by: Member | None, at: datetime, past: bool = False) -> Demo:
-    """Change starts_at, ends_at, place, title, before or holder of a booked demo; nobody else may have been faster.
+    """Change a booked demo: when, where, with whom, or what of it is QUIET; nobody else may have been faster.
 
-    Without ends_at it keeps its length. What to prepare stands on the lead's page alone: nobody is told that a meeting
-    moved where nothing else changed. Raises Refused, Taken, NotBooked, NotYourDemo or CantDemo.
+    Without ends_at it keeps its length. With `past` it may begin at a moment that has passed. Raises Refused, Taken,
+    NotBooked, NotYourDemo or CantDemo.
     """
     now = locked(demo, by)
     _still_booked(now)
@@ -139,7 +141,7 @@ def move(demo: Demo, changes: dict[str, Any], *, by: Member | None, at: datetime
         raise NotYourDemo("Only an owner or a manager gives a demo to somebody else.")
     if {"starts_at", "ends_at", "holder"} & set(was):
         reserve(now.holder, now.starts_at, now.ends_at, past=now.ends_at <= at, besides=now, by=by)
-    heard = set(was) != {"before"}
+    heard = not set(was) <= QUIET
     _change(now, *was, "wall", at=at, heard=heard, by=by)
     if not heard:
         return now

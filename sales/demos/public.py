@@ -177,7 +177,8 @@ def _confirm(request: HttpRequest, visit: Visit) -> HttpResponse:
     except Refusal as refusal:
         form.add_error(None, refusal.sentence)
         return _ask(visit, starts_at, form, status=refusal.status)
-    return HttpResponseRedirect(f"{demo.path}?booked=1", status=303)
+    told = visit.moves is None or demo.sequence != visit.moves.sequence
+    return HttpResponseRedirect(f"{demo.path}?booked=1" if told else demo.path, status=303)
 
 
 def _book(visit: Visit, starts_at: datetime, typed: dict[str, str], once: UUID) -> Demo:

@@ -111,9 +111,11 @@ def move(request: HttpRequest, pk: UUID) -> HttpResponse:
             if stays == (start["before"], demo.title, demo.holder):
                 # What the rep's page says is kept with the demo only once that can't say it any more.
                 del changes["before"]
+            at = request.at  # type: ignore[attr-defined]
             try:
                 with transaction.atomic():
-                    now = verbs.move(demo, changes, by=member, at=request.at)  # type: ignore[attr-defined]
+                    # What runs now is moved as what is to come.
+                    now = verbs.move(demo, changes, by=member, at=at, past=changes["ends_at"] > at)
             except Refusal as refusal:
                 status = _refused(form, refusal)
             else:

@@ -172,11 +172,7 @@ def test_a_demo_that_runs_now_is_booked_and_then_said_to_have_been_held(rep, cat
     with gate(rep) as at:
         starts = at.replace(second=0, microsecond=0) - timedelta(minutes=10)
     form, given = reverse("sales:demo-book", args=[lead.pk]), typed(rep, starts)
-    asked = browse(rep).post(form, given)
-    if asked.status_code == 422:
-        found = re.search(r'name="anyway" value="([^"]+)"', asked.content.decode())
-        asked = browse(rep).post(form, given | {"anyway": html.unescape(found[1])})
-    assert asked.status_code == 302
+    assert anyway(browse(rep), form, given).status_code == 302
     with gate(rep):
         demo = Demo.objects.get()
         assert (demo.starts_at, demo.state) == (starts, "booked")
@@ -184,6 +180,26 @@ def test_a_demo_that_runs_now_is_booked_and_then_said_to_have_been_held(rep, cat
     browse(rep).post(reverse("sales:demo-held", args=[demo.pk]), {"version": "1"})
     with gate(rep):
         assert Demo.objects.get().state == "held"
+
+
+def test_a_demo_is_moved_to_a_time_that_runs_now_and_to_none_that_is_over(rep, demo_of, browse, gate):
+    demo = demo_of(rep)
+    where = reverse("sales:demo-move", args=[demo.pk])
+    with gate(rep) as at:
+        starts = at.replace(second=0, microsecond=0) - timedelta(minutes=10)
+    over = anyway(browse(rep), where, typed(rep, starts - timedelta(hours=1)))
+    assert (over.status_code, "This has passed; choose a later time." in text(over)) == (422, True)
+    assert anyway(browse(rep), where, typed(rep, starts)).status_code == 302
+    with gate(rep):
+        demo.refresh_from_db()
+        assert (demo.starts_at, demo.state) == (starts, "booked")
+
+
+def anyway(page, where, given):
+    """Post the form, and once more where it asks."""
+    asked = page.post(where, given)
+    found = re.search(r'name="anyway" value="([^"]+)"', asked.content.decode())
+    return page.post(where, given | {"anyway": html.unescape(found[1])}) if found else asked
 
 
 def test_what_is_left_of_a_demo_that_ended_early_can_be_booked(rep, past_demo, catch, browse, api, gate):

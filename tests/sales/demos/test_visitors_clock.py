@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
+from funnel.mail.models import Message
+from funnel.outbox.models import Event
 from sales.demos.models import Demo
 from tests.sales.demos.conftest import NIA, send, slot
 
@@ -63,3 +66,23 @@ def test_a_refused_cancelling_stays_on_the_visitors_clock_and_asks_for_no_other_
     assert "New York time" in answer.content.decode()
     without = Client().post(f"{demo.path}cancel/", {"why": "Not now. " * 40})
     assert asks(without.content.decode()) is None, "what was typed would be lost"
+
+
+def test_the_same_time_with_other_words_or_on_another_clock_moves_nothing_and_writes_to_nobody(
+    rep, demo_of, gate, work
+):
+    demo = demo_of(rep)
+    work()
+    answer = send(demo.path.split("/")[2], demo.starts_at, zone=YORK, note="The dog is kind")
+    assert answer.url == demo.path, "the page doesn't say that an appointment is sent"
+    work()
+    with gate(rep):
+        now = Demo.objects.get()
+        assert (now.words, now.zone, now.sequence, now.version) == ("The dog is kind", YORK, 0, 2)
+        assert not Event.objects.filter(kind="demo_moved").exists()
+        assert not Message.objects.filter(kind="demo-moved").exists()
+    later = demo.starts_at + timedelta(hours=2)
+    assert send(demo.path.split("/")[2], later, zone=YORK).url == f"{demo.path}?booked=1"
+    work()
+    with gate(rep):
+        assert Message.objects.filter(kind="demo-moved").count() == 1
