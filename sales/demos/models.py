@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from funnel.leads.models import Lead
@@ -55,6 +56,11 @@ class DemoQuerySet(models.QuerySet["Demo"]):
 
     def with_people(self) -> DemoQuerySet:
         return self.select_related("lead", "holder__user")
+
+    def with_preparing(self) -> DemoQuerySet:
+        """Each with what the lead is to `prepare`, as booking.prepare_for says it of one."""
+        page = BookingPage.objects.filter(member=OuterRef("holder"), title=OuterRef("title")).values("before")
+        return self.annotate(prepare=Coalesce("before", Subquery(page)))
 
 
 class Demo(TenantRow):

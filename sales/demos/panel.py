@@ -9,8 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Case, OuterRef, Subquery, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -27,7 +26,7 @@ from funnel.templatetags.words import calendar_day, clock_time, day, day_time, p
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
-from sales.demos.models import BookingPage, Demo, DemoState
+from sales.demos.models import Demo, DemoState
 from sales.queue.desk import MOST, WITH_FACE, Planned
 
 SHOWN = 20
@@ -38,14 +37,15 @@ AT_SALES = (*SALES, Stage.READY, Stage.CUSTOMER)
 ENOUGH = 2
 
 
-def _with_preparing(lead: UUID) -> Any:
-    """The demos, each with what the lead is to prepare, as booking.prepare_for says it of one."""
-    page = BookingPage.objects.filter(member=OuterRef("holder"), title=OuterRef("title")).values("before")
-    found = Demo.objects.filter(lead__in=[lead]).select_related("holder__user")
-    return found.annotate(prepare=Coalesce("before", Subquery(page))).order_by("-starts_at", "-id")[:SHOWN]
-
-
-DEMOS = Asked(_with_preparing, UUID)
+DEMOS = Asked(
+    lambda lead: (
+        Demo.objects.filter(lead__in=[lead])
+        .select_related("holder__user")
+        .with_preparing()
+        .order_by("-starts_at", "-id")[:SHOWN]
+    ),
+    UUID,
+)
 
 
 def demos_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
     monday = monday_of(request.GET.get("week", ""), today)
     begin, end = (datetime.combine(day, time(), workspace.zone) for day in (monday, monday + WEEK))
     mine = Demo.objects.with_people() if everybody else Demo.objects.with_people().filter(holder=member)
-    found = list(mine.filter(starts_at__gte=begin, starts_at__lt=end).order_by("starts_at", "id")[:MOST])
+    inside = mine.with_preparing().filter(starts_at__gte=begin, starts_at__lt=end)
+    found = list(inside.order_by("starts_at", "id")[:MOST])
     waiting = list(mine.undecided(at).filter(starts_at__lt=begin)[:MOST])
     away = _away(found, monday)
     rows = [row_of(one, member, at) | {"off": _off(one, away, workspace)} for one in found]

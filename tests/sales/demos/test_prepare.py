@@ -108,7 +108,8 @@ def test_the_end_of_a_line_is_one_sign_however_it_is_sent(rep, booked, browse, g
 
 def test_the_rep_reads_it_beside_the_demo_whether_it_was_kept_or_the_page_says_it(rep, booked, browse, gate):
     says = f"To prepare: <bdi>{BILLS}</bdi>"
-    places = (reverse("lead", args=[booked.lead_id]), f"{reverse('sales:desk')}?lead={booked.lead_id}")
+    week = f"{reverse('sales:demos')}?week={rep.workspace.local(booked.starts_at).date()}"
+    places = (reverse("lead", args=[booked.lead_id]), f"{reverse('sales:desk')}?lead={booked.lead_id}", week)
     for kept, shows in ((BILLS, True), (None, True), ("", False)):
         with gate(rep):
             Demo.objects.update(before=kept)
@@ -116,4 +117,4 @@ def test_the_rep_reads_it_beside_the_demo_whether_it_was_kept_or_the_page_says_i
             assert (says in browse(rep).get(page).content.decode()) == shows, (kept, page)
     with gate(rep):
         Demo.objects.update(before=None, title="Another kind")
-    assert "To prepare" not in browse(rep).get(places[0]).content.decode()
+    assert not any("To prepare" in browse(rep).get(page).content.decode() for page in places)
