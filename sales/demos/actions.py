@@ -242,7 +242,7 @@ def _decided(demo: Demo) -> str:
     last = told.select_related("actor__user").order_by("-id").first()
     who = f", by {last.actor.name}" if last is not None and last.actor is not None else ""
     said = f"This demo was noted as {demo.state} already on {day(local.date())}, {local:%H:%M}{who}."
-    return f"{said} To change it, open it again."
+    return f"{said} Press the button once more to change it."
 
 
 # ── what the verbs share ─────────────────────────────────────────────────

@@ -47,13 +47,16 @@ class NoteForm(forms.Form):
     note = LinesField(label="Note", max_length=4000, required=False, widget=forms.Textarea({"rows": 4}))
 
 
-def again(request: HttpRequest, demo: Demo, form: forms.Form, *, does: str) -> HttpResponse:
-    """Ask once more with what was typed; `does` is what the button does."""
+def again(request: HttpRequest, demo: Demo, form: forms.Form, *, does: str, status: int = 422) -> HttpResponse:
+    """Ask once more with what was typed; `does` is what the button does.
+
+    Who reads that somebody else was faster (409) has seen the demo as it is, and may say otherwise.
+    """
     context = {
         "demo": demo,
         "form": form,
         "does": does,
         "next": way_back(request) or reverse("lead", args=[demo.lead_id]) + "#demos",
-        "version": request.POST.get("version", ""),
+        "version": demo.version if status == 409 else request.POST.get("version", ""),
     }
-    return render(request, "sales/demo_say.html", context, status=422)
+    return render(request, "sales/demo_say.html", context, status=status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -137,9 +139,8 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Cancel a demo; the lead is told, with the reason."""
     demo = _demo(request, pk)
     form = saying.ReasonForm(request.POST)
-    if not form.is_valid():
-        return saying.again(request, demo, form, does="Cancel the demo")
-    verbs.cancel(demo, by=_member(request), at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
+    if refused := _try(request, demo, form, verbs.cancel, does="Cancel the demo"):
+        return refused
     told = _told(_workspace(request), f"{demo.lead} is told by mail.", f"tell {demo.lead} yourself.")
     return _done(request, f"Cancelled. {told}", demo)
 
@@ -150,9 +151,8 @@ def held(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say that a demo was held."""
     demo = _demo(request, pk)
     form = saying.NoteForm(request.POST)
-    if not form.is_valid():
-        return saying.again(request, demo, form, does="It was held")
-    verbs.held(demo, by=_member(request), at=request.at, seen=_seen(request), **form.cleaned_data)  # type: ignore[attr-defined]
+    if refused := _try(request, demo, form, verbs.held, does="It was held", seen=_seen(request)):
+        return refused
     return _done(request, "Noted: it was held.", demo)
 
 
@@ -162,10 +162,9 @@ def missed(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say that the lead did not come."""
     demo = _demo(request, pk)
     form = saying.NoteForm(request.POST)
-    if not form.is_valid():
-        return saying.again(request, demo, form, does="They did not come")
     before = Demo.objects.filter(lead=demo.lead, state="missed").exclude(pk=demo.pk).exists()
-    verbs.no_show(demo, by=_member(request), at=request.at, seen=_seen(request), **form.cleaned_data)  # type: ignore[attr-defined]
+    if refused := _try(request, demo, form, verbs.no_show, does="They did not come", seen=_seen(request)):
+        return refused
     yourself = "ask them for another time yourself."
     if demos_of(request, Lead.objects.select_related("holder").get(pk=demo.lead_id))["give_back"]:
         then = "This was not the first time; you can give the lead back."
@@ -274,6 +273,20 @@ def _seen(request: HttpRequest) -> int:
     """The version of the demo that the form was drawn with; a form that doesn’t say is taken for an old one."""
     said = request.POST.get("version", "")
     return int(said) if said.isascii() and said.isdecimal() and len(said) < 10 else 0
+
+
+def _try(
+    request: HttpRequest, demo: Demo, form: Form, verb: Callable[..., Demo], *, does: str, **also: Any
+) -> HttpResponse | None:
+    """Do what was asked, or ask once more with what was typed, which is lost neither way."""
+    if form.is_valid():
+        try:
+            verb(demo, by=_member(request), at=request.at, **also, **form.cleaned_data)  # type: ignore[attr-defined]
+        except (verbs.Decided, verbs.NotBooked, verbs.NotYet) as refusal:
+            form.add_error(None, refusal.sentence)
+            return saying.again(request, demo, form, does=does, status=refusal.status)
+        return None
+    return saying.again(request, demo, form, does=does)
 
 
 def _told(workspace: Workspace, by_mail: str, instead: str) -> str:

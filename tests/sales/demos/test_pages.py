@@ -206,7 +206,9 @@ def test_an_older_page_does_not_overwrite_what_was_said_meanwhile_and_a_fresh_on
     refused = say("missed", old, note="Nobody there")
     assert refused.status_code == 409
     assert "noted as held already on" in text(refused)
-    assert f"by {owner.name}. To change it, open it again." in text(refused)
+    assert f"by {owner.name}. Press the button once more to change it." in text(refused)
+    assert ">\nNobody there</textarea>" in refused.content.decode(), "what was typed is still there"
+    assert f'name="version" value="{drawn()}"' in text(refused), "who has read it may say otherwise"
     assert say("held", old, note="Another note").status_code == 409
     assert say("held", old).status_code == 302, "the same said twice is no error"
     work()
