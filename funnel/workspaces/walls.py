@@ -86,9 +86,11 @@ def _policy(cursor: Any, table: str, there: set[str]) -> None:
         return
     cursor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
     cursor.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
+    # Asked apart, or a plan that is kept would be made for the size of the workspace that was open then: what suits a
+    # small one goes through every row of a large one, each time.
     cursor.execute(
         f'CREATE POLICY baton_workspace ON "{table}" USING'
-        " (workspace_id = nullif(current_setting('baton.workspace', true), '')::uuid)"
+        " (workspace_id = (SELECT nullif(current_setting('baton.workspace', true), '')::uuid))"
     )
 
 

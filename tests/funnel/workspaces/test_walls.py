@@ -19,6 +19,7 @@ from funnel.leads.identity import Capture
 from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.outbox.models import Event
+from funnel.outbox.statistics import look_at
 from funnel.scoring.models import Basis, LeadScore, RuleVersion, ScorePoint
 from funnel.workspaces.gate import tenant
 from funnel.workspaces.ids import uuid7
@@ -174,6 +175,47 @@ def test_no_reference_of_many_rows_leaves_their_workspace(leads, owner, outsider
             **({"basis__in": bases} if model is LeadScore else {"rule__in": ["r0", "r2"]})
         ).exists()
         model.objects.bulk_create(rows())
+
+
+@pytest.mark.postgres
+def test_what_a_connection_keeps_of_a_small_business_does_not_go_through_all_of_a_large_one(
+    transactional_db, owner, gate, request
+):
+    def points(member, events, at):
+        version = RuleVersion.objects.get()
+        for event in events:
+            told = {"workspace": member.workspace, "lead_id": event.lead_id, "version": version, "rule": "read"}
+            yield ScorePoint(**told, event=event, cause=event, points=1, day=at.date(), occurred_at=at)
+
+    def came(member, at):
+        (got,) = receive(member.workspace, [Capture(email="a@one.example")], at=at)
+        return Event.objects.filter(lead=got.lead)
+
+    def read():
+        """So many events this connection has read by an index or without."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'funnel_event'"
+            )
+            return cursor.fetchone()[0]
+
+    with gate(owner) as at:
+        first = came(owner, at)[0]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO funnel_event (workspace_id, lead_id, kind, data, occurred_at, recorded_at)"
+                " SELECT %s, %s, 'page_view', '{}', %s, %s FROM generate_series(1, 50000)",
+                [owner.workspace.pk, first.lead_id, at, at],
+            )
+    look_at(Event)
+    # A second one begins, and the plan is made now.
+    outsider = request.getfixturevalue("outsider")
+    with gate(outsider) as at:
+        ScorePoint.objects.bulk_create(points(outsider, came(outsider, at), at))
+    with gate(owner) as at:
+        many, before = list(Event.objects.filter(kind="page_view")[:100]), read()
+        ScorePoint.objects.bulk_create(points(owner, many, at))
+        assert read() - before < 500, "each is found by its key"
 
 
 @pytest.mark.postgres
