@@ -54,7 +54,6 @@ def forms(request: Any) -> HttpResponse:
         "rows": [(one, numbers.get(one.pk, {})) for one in shown],
         "next_url": f"?after={more}" if more else "",
         "may_change": may(request.member, "campaigns.change"),
-        "held": sum(one.get("held", 0) for one in numbers.values()),
     }
     return render(request, "marketing/forms.html", context)
 
