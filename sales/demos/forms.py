@@ -74,7 +74,9 @@ class DemoForm(forms.Form):
     holder: forms.ModelChoiceField[Member] = forms.ModelChoiceField(
         label="With", queryset=Member.objects.none(), empty_label=None
     )
-    done = StepChoice(label="Done with this", queryset=Task.objects.none(), empty_label="No step", required=False)
+    done = StepChoice(
+        label="Next step that is done with it", queryset=Task.objects.none(), empty_label="None", required=False
+    )
 
     def __init__(
         self, *args: Any, workspace: Workspace, by: Member, steps: QuerySet[Task] | None = None, **kwargs: Any
