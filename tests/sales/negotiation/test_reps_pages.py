@@ -57,6 +57,7 @@ def test_a_rep_makes_a_quote_from_the_leads_page_and_a_deal_is_open(catch, rep, 
     assert "Quote for <bdi>Ann Bell</bdi>" in page
     assert "Send the quote to <bdi>Ann Bell</bdi>?" in page
     assert "Sending sets it to" not in page, "there is no line yet"
+    assert "£0.00 net" not in client.get(reverse("lead", args=[lead.pk])).content.decode()
     with gate(rep):
         assert Deal.objects.get().stage == "qualified"
         assert Quote.objects.get().name == ""
