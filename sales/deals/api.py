@@ -26,7 +26,7 @@ from sales.deals.models import OPEN, Deal, DealStage
 AMOUNT = Text(20, "A decimal with at most the currency’s digits, like 1200.50; null while nobody knows.", numbers=True)
 CURRENCY = Text(3, "ISO 4217, like EUR; the business’s own unless said.")
 DEAL = {
-    "title": Text(200, "What it is about; the lead’s name unless said."),
+    "title": Text(200, "What it is about; unless said what the lead wants, else their name."),
     "amount": AMOUNT,
     "currency": CURRENCY,
     "holder": Text(254, "Whose deal it is, by e-mail: an owner’s or manager’s key may name anybody who sells or sold."),
