@@ -179,3 +179,21 @@ def test_a_worker_that_dies_before_it_is_through_tells_each_person_of_each_lead_
         people, leads = (owner.email, manager.email), Lead.objects.values_list("name", flat=True)
         assert told("handoff", owner.workspace) == Counter((who, name) for who in people for name in leads)
         assert Member.objects.count() == 2
+
+
+def test_where_nobody_else_is_left_the_pages_and_the_letter_had_said_that_it_goes_to_the_pool(
+    come, rep, manager, browse, gate, work
+):
+    says = "to somebody else, or to the pool"
+    for client, page in ((browse(rep), "/me/"), (browse(manager), "/people/")):
+        assert f"goes at once {says}</p>" in client.get(page).content.decode()
+    come(1)
+    work()
+    with gate(rep):
+        one = Handoff.objects.get()
+    for moment in (one.remind_at, one.due_at, one.reroute_at):
+        work(at=moment + MINUTE)
+    with gate(rep):
+        letter = Message.objects.get(kind="handoff-late")
+        assert f"If nobody decides, it goes {says}." in text_of(letter, rep.workspace)
+        assert Handoff.objects.open().get().offered_to is None
