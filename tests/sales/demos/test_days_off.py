@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from funnel.templatetags.words import day_time
+from funnel.workspaces.models import TimeOff
 from sales.demos.models import Demo
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +107,14 @@ def test_the_pages_ask_as_much_for_many_days_as_for_one(owner, rep, demo_of, bro
         take(demo_of(rep, f"Lead {ahead}", days=ahead))
     assert [asked(place) for place in places] == one
     assert len(booked(page.get(places[0]))) == 9
+
+
+def test_many_times_off_are_no_longer_a_question_than_the_database_takes(owner, rep, other_rep, demo_of, browse, gate):
+    ann, ben = demo_of(rep), demo_of(other_rep, "Ben Bell", hour=11, days=14)
+    with gate(owner) as at:
+        TimeOff.objects.bulk_create(
+            TimeOff(workspace=owner.workspace, member=member, first=day, last=day, made_at=at)
+            for member, demo in ((rep, ann), (other_rep, ben))
+            for day in (day_of(demo) + timedelta(days=2 * ahead) for ahead in range(500))
+        )
+    assert booked(browse(owner).get(reverse("people"))) == [f"Ann Bell, {when(ann)}", f"Ben Bell, {when(ben)}"]
