@@ -282,7 +282,7 @@ def _try(
     if form.is_valid():
         try:
             verb(demo, by=_member(request), at=request.at, **also, **form.cleaned_data)  # type: ignore[attr-defined]
-        except (verbs.Decided, verbs.NotBooked, verbs.NotYet) as refusal:
+        except (verbs.Decided, verbs.NotBooked, verbs.NotYet, verbs.Taken) as refusal:
             form.add_error(None, refusal.sentence)
             return saying.again(request, demo, form, does=does, status=refusal.status)
         return None

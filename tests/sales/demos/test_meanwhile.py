@@ -51,3 +51,18 @@ def test_what_cannot_be_said_any_more_is_refused_with_what_was_typed(
     assert refused.status_code == 409
     assert says in text(refused)
     assert "A word of mine</textarea>" in text(refused)
+
+
+def test_a_note_stays_where_another_demo_took_the_time_of_one_that_was_missed(rep, past_demo, browse, gate):
+    demo = past_demo(rep)
+    with gate(rep) as at:
+        demos.no_show(demo, by=rep, at=at)
+    other = past_demo(rep, "Ben Bell")
+    with gate(rep):
+        sent = {"note": "They came late", "version": Demo.objects.get(pk=demo.pk).version}
+    refused = browse(rep).post(reverse("sales:demo-held", args=[demo.pk]), sent)
+    assert refused.status_code == 409
+    assert f"with {other.lead}." in text(refused)
+    assert "They came late</textarea>" in text(refused)
+    with gate(rep):
+        assert Demo.objects.get(pk=demo.pk).state == "missed"
