@@ -123,3 +123,15 @@ def test_how_many_would_go_to_the_pool_is_said_before(ready, rep, manager, gate,
     assert [one["would"] for one in shown.context["loads"]] == [0]
     assert '<td class="num">0</td><td class="num">3</td></tr></tbody>' in shown.content.decode()
     assert "3 of them went to the pool" in went(client, ready)
+
+
+def test_where_nobody_takes_leads_all_are_said_to_go_to_the_pool(ready, manager, gate, browse):
+    with gate(manager):
+        Member.objects.update(takes_leads=False)
+    client = browse(manager)
+    beside = 'The pool<span class="under">Nobody is left who gets them</span></th>'
+    assert (
+        f'{beside}<td class="num">–</td><td class="num">0</td><td class="num">3</td>'
+        in client.get("/handoffs/").content.decode()
+    )
+    assert "3 of them went to the pool" in went(client, ready)
