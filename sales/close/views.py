@@ -63,7 +63,8 @@ def lost(request: HttpRequest, pk: UUID) -> HttpResponse:
         ended = actions.lose(deal, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _sheet(request, deal, "lost", form, refusal)
-    until = form.cleaned_data["until"]
+    # Where somebody had ended it before, their word stands and no day was promised.
+    until = form.cleaned_data["until"] if ended.decided_at == request.at else None  # type: ignore[attr-defined]
     return _done(request, deal, f"The {deal.named} has ended.{_called_again(ended.lead, until) if until else ''}")
 
 

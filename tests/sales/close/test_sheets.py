@@ -121,6 +121,20 @@ def test_who_loses_a_deal_with_a_promised_day_reads_on_which_day_they_come_back(
     assert "The deal with Dan Bell has ended.<" in lose(dan, "")
 
 
+def test_who_loses_what_a_colleague_has_lost_meanwhile_reads_of_no_day_that_nobody_kept(
+    rep, owner, browse, gate, deal_with
+):
+    deal = deal_with(rep)
+    with gate(rep) as at:
+        close.lose(deal, reason=LostReason.objects.get(key="competitor"), by=owner, at=at)
+        before = Lead.objects.get().cool_until
+    body = {"reason": "price", "until": days(30)}
+    page = browse(rep).post(f"/sales/deals/{deal.pk}/lost/", body, follow=True).content.decode()
+    assert "The deal with Ann Bell has ended.<" in page
+    with gate(rep):
+        assert Lead.objects.get().cool_until == before
+
+
 def test_a_loss_ends_the_deal_and_the_promised_day_brings_the_lead_back(rep, browse, gate, deal_with):
     deal, client = deal_with(rep), browse(rep)
     body = {"reason": "competitor", "competitor": "Sunny Roofs", "note": "Cheaper", "until": days(30)}
