@@ -177,8 +177,15 @@ def _confirm(request: HttpRequest, visit: Visit) -> HttpResponse:
     except Refusal as refusal:
         form.add_error(None, refusal.sentence)
         return _ask(visit, starts_at, form, status=refusal.status)
-    told = visit.moves is None or demo.sequence != visit.moves.sequence
+    told = (
+        visit.moves is None or demo.sequence != visit.moves.sequence or _moved_since(visit.moves, visit.token, request)
+    )
     return HttpResponseRedirect(f"{demo.path}?booked=1" if told else demo.path, status=303)
+
+
+def _moved_since(demo: Demo, token: str, request: HttpRequest) -> bool:
+    """Whether the meeting was moved since the page was shown: a button that is pressed twice has done so at first."""
+    return demo.sequence > 0 and demo.updated_at.timestamp() * 1000 > _shown_at(token, request)
 
 
 def _book(visit: Visit, starts_at: datetime, typed: dict[str, str], once: UUID) -> Demo:
@@ -253,8 +260,12 @@ def _stamp(token: str, at: datetime) -> str:
 def _is_script(token: str, request: HttpRequest, at: datetime) -> bool:
     """Whether the trap is filled in, or it came faster than anybody types; a person presses once more."""
     try:
-        shown_at = int(_signer(token).unsign(request.POST.get("shown", "")[:200]).partition(".")[0])
+        since = int(at.timestamp() * 1000) - _shown_at(token, request)
     except (signing.BadSignature, ValueError):
         return True
-    since = int(at.timestamp() * 1000) - shown_at
     return bool(request.POST.get("website", "").strip()) or not TOO_FAST_MS <= since <= SHOWN_MS
+
+
+def _shown_at(token: str, request: HttpRequest) -> int:
+    """When the page was shown from which this comes, in milliseconds; raise BadSignature or ValueError."""
+    return int(_signer(token).unsign(request.POST.get("shown", "")[:200]).partition(".")[0])

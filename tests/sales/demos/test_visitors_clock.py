@@ -11,7 +11,7 @@ from django.test import Client
 from funnel.mail.models import Message
 from funnel.outbox.models import Event
 from sales.demos.models import Demo
-from tests.sales.demos.conftest import NIA, send, slot
+from tests.sales.demos.conftest import NIA, send, slot, stamped
 
 pytestmark = pytest.mark.django_db
 ASKS = re.compile(r'<script src="[^"]*zone[^"]*" data-shown="([^"]+)"></script>')
@@ -86,3 +86,15 @@ def test_the_same_time_with_other_words_or_on_another_clock_moves_nothing_and_wr
     work()
     with gate(rep):
         assert Message.objects.filter(kind="demo-moved").count() == 1
+
+
+def test_who_presses_twice_to_move_a_meeting_reads_both_times_that_it_is_booked(rep, demo_of, gate, work):
+    demo = demo_of(rep)
+    token, later = demo.path.split("/")[2], demo.starts_at + timedelta(hours=2)
+    shown = stamped(token)
+    assert {send(token, later, zone=YORK, shown=shown).url for _ in range(2)} == {f"{demo.path}?booked=1"}
+    work()
+    with gate(rep):
+        assert Message.objects.filter(kind="demo-moved").count() == 1
+        Demo.objects.update(updated_at=demo.updated_at - timedelta(minutes=1))
+    assert send(token, later, zone=YORK).url == demo.path, "another showing of the page moves nothing"
