@@ -16,27 +16,20 @@ from sales.demos.models import Demo
 def booked_on(
     spans: Sequence[tuple[Member | None, date, date]], *, workspace: Workspace, at: datetime
 ) -> list[list[dict[str, Any]]]:
-    """The demos to come in each span of days, the member's or everybody's, by one query: SLOTS["booked_on"]."""
+    """The demos to come in each span of days, the member's or everybody's: SLOTS["booked_on"]."""
     if not spans:
         return []
     inside = [(member, *_moments(first, last, workspace)) for member, first, last in spans]
-    # What lies between them is left out below: so many spans in one condition are more than SQLite takes.
-    found = (
-        Demo.objects.upcoming(at)
-        .with_people()
-        .filter(starts_at__lt=max(end for *_, end in inside), ends_at__gt=min(begin for _, begin, _ in inside))
-    )
-    if all(member for member, *_ in inside):
-        found = found.filter(holder__in={member for member, *_ in inside})
-    demos = list(found)
-    return [
-        [
-            _says(one)
-            for one in demos
-            if one.starts_at < end and one.ends_at > begin and (member is None or one.holder_id == member.pk)
-        ]
+    # So many spans in one condition are more than SQLite takes; what lies between them is left out here.
+    until, since = max(end for *_, end in inside), min(begin for _, begin, _ in inside)
+    rows = Demo.objects.upcoming(at).filter(starts_at__lt=until, ends_at__gt=since)
+    rows = list(rows.values_list("pk", "holder", "starts_at", "ends_at"))
+    found = [
+        [pk for pk, who, starts, ends in rows if starts < end and ends > begin and (not member or who == member.pk)]
         for member, begin, end in inside
     ]
+    demos = Demo.objects.with_people().in_bulk({pk for each in found for pk in each})
+    return [[_says(demos[pk]) for pk in each] for each in found]
 
 
 def _moments(first: date, last: date, workspace: Workspace) -> tuple[datetime, datetime]:
