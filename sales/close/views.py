@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.handoff.models import Way
@@ -48,7 +49,14 @@ def won(request: HttpRequest, pk: UUID) -> HttpResponse:
     except Refusal as refusal:
         return _sheet(request, deal, "won", form, refusal)
     sum_ = money(given["amount"], form.worth["currency"], exact=True)
-    return _done(request, deal, f"Booked: {sum_} from the {deal.named}.")
+    return _done(request, deal, f"Booked: {sum_} from the {deal.named}.{_before_they_came(deal.lead, given)}")
+
+
+def _before_they_came(lead: Lead, given: dict[str, Any]) -> str:
+    """A word on a win before we knew them, which is kept: an old customer, or a slip of the year."""
+    if given["on"] >= (came := timezone.localtime(lead.received_at).date()):
+        return ""
+    return f" {long_day(given['on'])} is before they came to us ({long_day(came)}). If that is a slip, undo it."
 
 
 @allow("deals.change")
@@ -63,8 +71,12 @@ def lost(request: HttpRequest, pk: UUID) -> HttpResponse:
         ended = actions.lose(deal, by=request.member, at=request.at, **form.cleaned_data)  # type: ignore[attr-defined]
     except Refusal as refusal:
         return _sheet(request, deal, "lost", form, refusal)
-    # Where somebody had ended it before, their word stands and no day was promised.
-    until = form.cleaned_data["until"] if ended.decided_at == request.at else None  # type: ignore[attr-defined]
+    given = form.cleaned_data
+    if ended.decided_at != request.at and (ended.lost_reason, ended.note) != (given["reason"], given["note"]):  # type: ignore[attr-defined]
+        # Whoever ended it before has said why; that stands, and no day was promised.
+        messages.warning(request, f"The {ended.named} had ended before: {ended.reason}. What you wrote is not kept.")
+        return go_back(request, reverse("sales:deal", args=[pk]))
+    until = given["until"] if ended.decided_at == request.at else None  # type: ignore[attr-defined]
     return _done(request, deal, f"The {deal.named} has ended.{_called_again(ended.lead, until) if until else ''}")
 
 

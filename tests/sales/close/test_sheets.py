@@ -96,6 +96,20 @@ def test_what_can_t_be_is_said_in_the_sheet_and_nothing_changes(sheet, body, say
     assert (row(gate, deal), booked(gate, rep)) == (before, [])
 
 
+def test_a_win_before_the_lead_came_is_kept_and_said(rep, browse, gate, deal_with):
+    client = browse(rep)
+    with gate(rep) as at:
+        today = rep.workspace.local(at).date()
+
+    def win(deal, on):
+        return client.post(f"/sales/deals/{deal.pk}/won/", {"amount": "5", "on": on}, follow=True).content.decode()
+
+    old, slip = today.replace(year=today.year - 7, day=1), "is before they came to us"
+    page = win(deal_with(rep), old)
+    assert f"{long_day(old)} {slip} ({long_day(today)}). If that is a slip, undo it." in page
+    assert slip not in win(deal_with(rep, "Ben Bell"), today)
+
+
 def test_who_loses_a_deal_with_a_promised_day_reads_on_which_day_they_come_back(rep, browse, gate, deal_with):
     client = browse(rep)
     with gate(rep) as at:
@@ -121,7 +135,7 @@ def test_who_loses_a_deal_with_a_promised_day_reads_on_which_day_they_come_back(
     assert "The deal with Dan Bell has ended.<" in lose(dan, "")
 
 
-def test_who_loses_what_a_colleague_has_lost_meanwhile_reads_of_no_day_that_nobody_kept(
+def test_who_loses_what_a_colleague_has_lost_meanwhile_reads_why_and_that_their_own_words_are_not_kept(
     rep, owner, browse, gate, deal_with
 ):
     deal = deal_with(rep)
@@ -130,9 +144,11 @@ def test_who_loses_what_a_colleague_has_lost_meanwhile_reads_of_no_day_that_nobo
         before = Lead.objects.get().cool_until
     body = {"reason": "price", "until": days(30)}
     page = browse(rep).post(f"/sales/deals/{deal.pk}/lost/", body, follow=True).content.decode()
-    assert "The deal with Ann Bell has ended.<" in page
+    assert "The deal with Ann Bell had ended before: Chose somebody else. What you wrote is not kept.<" in page
     with gate(rep):
         assert Lead.objects.get().cool_until == before
+    again = browse(rep).post(f"/sales/deals/{deal.pk}/lost/", {"reason": "competitor"}, follow=True).content.decode()
+    assert "The deal with Ann Bell has ended.<" in again, "the same said twice is no news"
 
 
 def test_a_loss_ends_the_deal_and_the_promised_day_brings_the_lead_back(rep, browse, gate, deal_with):
