@@ -18,7 +18,7 @@ from funnel.outbox.models import Event
 from funnel.overview.health import worker_hint
 from funnel.templatetags.words import day, money
 from funnel.workspaces.asking import Asked
-from funnel.workspaces.models import Member
+from funnel.workspaces.models import Member, Workspace
 from funnel.workspaces.roles import may
 from sales.deals.board import may_change
 from sales.deals.models import Deal
@@ -121,10 +121,17 @@ def sending(request: HttpRequest, version: QuoteVersion, form: SendForm | None =
         "send": form or SendForm(version=version, at=at),
         "no_mail": why_none(workspace),
         "mail_late": bool(hint and hint["late"]),
+        "missing": _missing(workspace),
         "has_lines": version.lines.exists(),
         "total": money(version.total, version.quote.currency, exact=True),
         "sums": _totals(reckon(list(version.ordered_lines())), version.quote.currency),
     }
+
+
+def _missing(workspace: Workspace) -> str:
+    """What a quote should say of the business and can't yet."""
+    parts = (("address", workspace.address), ("tax number", workspace.tax_number))
+    return " and ".join(name for name, there in parts if not there)
 
 
 def shown(request: HttpRequest, version: QuoteVersion) -> dict[str, Any]:

@@ -147,8 +147,8 @@ def send(request: HttpRequest, pk: UUID) -> HttpResponse:
     if by_mail and not none:
         messages.success(request, f"{sent.quote.name} is on its way to {sent.sent_to}.{step}")
         return redirect("sales:quote", pk)
-    how = f"{none}: copy the link and pass it on." if none else "Copy the link and pass it on."
-    messages.success(request, f"Sent. {how}{step}")
+    how = f"{none}: copy" if none else "Copy"
+    messages.success(request, f"{sent.quote.name} can be read now. {how} the link and pass it on.{step}")
     return redirect(reverse("sales:quote", args=[pk]) + "#link")
 
 

@@ -58,7 +58,7 @@ def test_a_quote_that_is_sent(why, rep, drafted, browse):
             follow=True,
         )
     )
-    assert (f"Sent. {why}: copy the link and pass it on." in sent) is bool(why)
+    assert (f" can be read now. {why}: copy the link and pass it on." in sent) is bool(why)
     assert ("is on its way to ann@bell.example." in sent) is not bool(why)
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from funnel.workspaces.models import Workspace
 from sales.close import actions as close
 from sales.deals.models import LostReason
 from sales.negotiation.models import QuoteVersion, State
@@ -88,3 +89,20 @@ def test_a_draft_whose_deal_is_lost_says_so_wherever_it_stands_and_cannot_be_sen
     assert (says in kept, "Dear Ann, as we saw" in kept) == (True, True)
     with gate(rep):
         assert QuoteVersion.objects.get().state == State.DRAFT
+
+
+@pytest.mark.parametrize("who", ["rep", "owner"])
+def test_the_last_look_names_what_a_quote_should_say_of_the_business(who, drafted, rep, owner, browse):
+    version = drafted(rep)
+    client = browse({"rep": rep, "owner": owner}[who])
+
+    def sheet():
+        page = client.get(reverse("sales:quote", args=[version.quote_id])).content.decode()
+        return page[page.index('id="send-t"') :]
+
+    assert "Your address and tax number will not stand on it." in sheet()
+    assert ("Enter it first" in sheet()) is (who == "owner")
+    Workspace.objects.filter(pk=rep.workspace.pk).update(address="1 High Street")
+    assert "Your tax number will not stand on it." in sheet()
+    Workspace.objects.filter(pk=rep.workspace.pk).update(tax_number="GB 123")
+    assert "will not stand on it" not in sheet()
