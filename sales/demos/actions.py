@@ -93,7 +93,8 @@ def book(
         _may_book(lead, holder, by)
     reserve(holder, starts_at, ends_at, past=gone_by, by=by)
     deal = _advance(lead, holder, by=by, at=at, occurred_at=starts_at if gone_by else None)
-    pk = pk or uuid7()
+    # Who booked by a clock of their own before reads what a rep books by it too.
+    pk, earlier = pk or uuid7(), Demo.objects.filter(lead=lead).order_by("-id").values_list("zone", flat=True)
     demo = Demo(
         pk=pk,
         workspace_id=lead.workspace_id,
@@ -105,7 +106,7 @@ def book(
         place=place,
         starts_at=starts_at,
         ends_at=ends_at,
-        zone=zone,
+        zone=zone or earlier.first() or "",
         wall=wall_of(starts_at, lead.workspace.time_zone),
         words=words,
         before=before,

@@ -98,3 +98,18 @@ def test_who_presses_twice_to_move_a_meeting_reads_both_times_that_it_is_booked(
         assert Message.objects.filter(kind="demo-moved").count() == 1
         Demo.objects.update(updated_at=demo.updated_at - timedelta(minutes=1))
     assert send(token, later, zone=YORK).url == demo.path, "another showing of the page moves nothing"
+
+
+def test_who_moves_a_meeting_types_nothing_and_may_be_as_fast_as_they_like(rep, demo_of):
+    demo = demo_of(rep)
+    token, later = demo.path.split("/")[2], demo.starts_at + timedelta(hours=2)
+    assert send(token, later, shown=stamped(token, ago=0)).url == f"{demo.path}?booked=1"
+    assert send(token, demo.starts_at, shown=stamped(token, ago=0), website="x").status_code == 422
+
+
+def test_a_rep_books_by_the_clock_that_the_lead_booked_by_before(rep, demo_of, gate):
+    first = demo_of(rep)
+    assert first.zone == ""
+    send(first.path.split("/")[2], first.starts_at + timedelta(hours=2), zone=YORK)
+    assert demo_of(rep, lead=first.lead, hour=15).zone == YORK
+    assert demo_of(rep, "Ben Bell", hour=16).zone == ""
