@@ -64,6 +64,12 @@ def test_once_somebody_spoke_to_them_it_says_when_and_how_soon(taken, rep, brows
         assert "speak to them by" not in page
 
 
+def test_of_a_customer_nobody_is_told_to_speak_to_them_for_the_first_time(taken, rep, browse, gate):
+    with gate(rep) as at:
+        close.win(deals.open_deal(taken, by=rep, at=at, amount=100), by=rep, at=at)
+    assert "speak to them by" not in browse(rep).get(reverse("lead", args=[taken.pk])).content.decode()
+
+
 def test_who_had_the_latest_deal_with_somebody_gets_them_again(gate, rep, other_rep, work):
     with gate(rep) as at:
         (got,) = receive(rep.workspace, [Capture(email="ann@mail.example")], at=at)
