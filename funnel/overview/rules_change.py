@@ -216,7 +216,7 @@ def _done(
 ) -> HttpResponse:
     """Do what ends the draft, but not with another draft than was seen; of what is on its way the page itself tells.
 
-    What was typed into a form that is refused stays in it.
+    What was typed into a form that is refused stays in it; where nothing was, a sentence is enough.
     """
     _rules(request)
     try:
@@ -224,7 +224,7 @@ def _done(
             raise Refusal(OVERTAKEN)
         basis = verb()
     except Refusal as refusal:
-        if form is not None:
+        if form is not None and form.cleaned_data["why"]:
             form.add_error(None, str(refusal))
             return rules_page(request, form)
         messages.error(request, str(refusal))
