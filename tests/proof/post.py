@@ -128,8 +128,9 @@ class Post:
         if self.differs is not None:
             raise self.differs
         with self.gate():
-            left = Effect.objects.filter(lane=Lane.MAIL, state=State.DUE, leased_until=None, due_at__lte=self.now)
-            if not left.exists():
+            left = Effect.objects.filter(lane=Lane.MAIL, state=State.DUE, due_at__lte=self.now)
+            # Whoever died has a lease for a while; one that died before, and whose lease is over, had no turn yet.
+            if not left.exclude(leased_until__gt=self.now).exists():
                 for one in lost:
                     one.state = "unknown"
                 for one in barred:
