@@ -40,7 +40,7 @@ ENOUGH = 2
 DEMOS = Asked(
     lambda lead: (
         Demo.objects.filter(lead__in=[lead])
-        .select_related("holder__user")
+        .select_related("holder__user", "deal")
         .with_preparing()
         .order_by("-starts_at", "-id")[:SHOWN]
     ),
@@ -128,9 +128,12 @@ def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
 
 
 def _fell(gone: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The demo of which the last word was that it does not take place, if there was no other word since."""
+    """The demo of an open deal of which the last word was that it does not take place, if none came since."""
     last = max(gone, key=lambda row: row["demo"].decided_at or row["demo"].starts_at, default=None)
-    return last if last is not None and last["demo"].state != DemoState.HELD else None
+    if last is None or last["demo"].state == DemoState.HELD:
+        return None
+    deal = last["demo"].deal
+    return last if deal is not None and deal.is_open else None
 
 
 BOOKED = Asked(

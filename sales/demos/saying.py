@@ -47,8 +47,10 @@ class NoteForm(forms.Form):
     note = LinesField(label="Note", max_length=4000, required=False, widget=forms.Textarea({"rows": 4}))
 
 
-def again(request: HttpRequest, demo: Demo, form: forms.Form, *, does: str, status: int = 422) -> HttpResponse:
-    """Ask once more with what was typed; `does` is what the button does.
+def again(
+    request: HttpRequest, demo: Demo, form: forms.Form, *, does: str, status: int = 422, may: bool = True
+) -> HttpResponse:
+    """Ask once more with what was typed; `does` is what the button does, if it `may` be pressed again at all.
 
     Who reads that somebody else was faster (409) has seen the demo as it is, and may say otherwise.
     """
@@ -56,6 +58,7 @@ def again(request: HttpRequest, demo: Demo, form: forms.Form, *, does: str, stat
         "demo": demo,
         "form": form,
         "does": does,
+        "may": may,
         "next": way_back(request) or reverse("lead", args=[demo.lead_id]) + "#demos",
         "version": demo.version if status == 409 else request.POST.get("version", ""),
     }

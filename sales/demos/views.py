@@ -284,7 +284,8 @@ def _try(
             verb(demo, by=_member(request), at=request.at, **also, **form.cleaned_data)  # type: ignore[attr-defined]
         except (verbs.Decided, verbs.NotBooked, verbs.NotYet, verbs.Taken) as refusal:
             form.add_error(None, refusal.sentence)
-            return saying.again(request, demo, form, does=does, status=refusal.status)
+            may = not isinstance(refusal, verbs.NotBooked)
+            return saying.again(request, demo, form, does=does, status=refusal.status, may=may)
         return None
     return saying.again(request, demo, form, does=does)
 

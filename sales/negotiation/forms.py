@@ -33,6 +33,8 @@ PARTS = ("what", "more", "quantity", "price", "less", "tax", "product")
 CALLED = {"what": "what it is", "more": "more about it", "price": "unit price"}
 # How often a rate stands in the list that is offered; more would be no help.
 RATES = 8
+# A rate that nobody has said is not taken for none.
+NO_RATE = "Say the rate; write 0 where there is none."
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Row:
     errors: dict[str, str] = field(default_factory=dict)
     line: LineDraft | None = None
     net: str = ""
+    tax_name: str = "tax"
 
     @property
     def number(self) -> int:
@@ -51,23 +54,29 @@ class Row:
 
     def wrong(self) -> list[tuple[str, str, str]]:
         """Each part that can't be read, what it is called, and what is wrong with it."""
-        return [(name, CALLED.get(name, name), says) for name, says in self.errors.items()]
+        called = CALLED | {"tax": self.tax_name}
+        return [(name, called.get(name, name), says) for name, says in self.errors.items()]
 
     @property
     def is_blank(self) -> bool:
         """A row that nobody wrote into."""
         return not (self.typed["what"] or self.typed["more"] or self.typed["price"])
 
-    def read(self, currency: str, products: dict[str, Product], country: str) -> None:
+    def read(self, currency: str, products: dict[str, Product], workspace: Workspace) -> None:
         """Read it, or say what is wrong."""
+        country, self.tax_name = workspace.country, tax_name(workspace)
         given: dict[str, int] = {}
         for name, into, what, usual in (
             ("quantity", read_quantity, "the quantity", "1"),
             ("less", read_percent, "the percentage", "0"),
-            ("tax", read_percent, "the percentage", "0"),
+            ("tax", read_percent, "the percentage", ""),
         ):
+            said = self.typed[name].rstrip("% ") or usual
+            if not said:
+                self.errors[name] = NO_RATE
+                continue
             try:
-                given[name] = read_typed(self.typed[name].rstrip("% ") or usual, country, into, what, "2.5")
+                given[name] = read_typed(said, country, into, what, "2.5")
             except ValueError as wrong:
                 self.errors[name] = str(wrong)
         try:
@@ -120,12 +129,15 @@ def typed_rows(posted: QueryDict, *, without: int | None = None) -> list[Row]:
 
 
 def _usual_tax() -> str:
+    """The rate that most products have, else that of the line written last; blank while nobody has said one."""
     rates = Product.objects.values_list("tax_rate").annotate(many=Count("pk")).order_by("-many", "tax_rate")
-    return percent_text(rates[0][0]) if rates else "0"
+    lines = QuoteLine.objects.order_by("-version", "-position").values_list("tax_rate")
+    found = rates.first() or lines.first()
+    return percent_text(found[0]) if found else ""
 
 
 def new_row(place: int, currency: str, country: str, product: Product | None = None, *, tax: str = "") -> Row:
-    """A row to write into, or one of a product; without a rate it has the one that most products have."""
+    """A row to write into, or one of a product; without a rate it has the usual one."""
     typed = dict.fromkeys(PARTS, "") | {"quantity": "1", "tax": tax if product or tax else _usual_tax()}
     if product is not None:
         price = next((one.amount for one in product.prices.all() if one.currency == currency), None)
@@ -258,7 +270,7 @@ class ProductForm(forms.Form):
     tax_rate = forms.CharField(
         max_length=10,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"required": "Say the rate; write 0 where there is none."},
+        error_messages={"required": NO_RATE},
     )
 
     def __init__(self, *args: Any, workspace: Workspace, product: Product | None = None, **also: Any) -> None:

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 
 from funnel.leads import known
 from funnel.leads.models import Lead
+from funnel.leads.stages import Stage
 from funnel.mail.actions import why_none
 from funnel.outbox.models import Event
 from funnel.overview.health import worker_hint
@@ -30,6 +31,7 @@ from sales.negotiation.listing import is_soon, left
 from sales.negotiation.models import Product, Quote, QuoteLine, QuoteVersion, State
 from sales.negotiation.paper import headline
 from sales.negotiation.reckoning import Totals, net_of, reckon
+from sales.qualification import actions as qualification
 
 SHOWN, OFFERED = 20, 300
 
@@ -205,8 +207,16 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
         "lead": lead if makes else None,
         "deal": open_deals[0] if len(open_deals) == 1 else None,
         "deals": open_deals if len(open_deals) > 1 else [],
+        "lacks": unqualified(lead) if makes and not open_deals else "",
     }
     return {"side": "right", "template": "sales/_quotes_panel.html", "context": context}
+
+
+def unqualified(lead: Lead) -> str:
+    """What is missing before a lead in conversation is qualified, as a deal that is opened makes them; in words."""
+    if lead.stage != Stage.WORKING:
+        return ""
+    return qualification.in_words(qualification.missing(qualification.standing(lead)))
 
 
 def desk_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:

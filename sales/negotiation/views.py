@@ -60,10 +60,16 @@ def add(request: HttpRequest, pk: UUID) -> HttpResponse:
 @allow("deals.change")
 @require_POST
 def add_with(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Begin a quote for a lead: for its open deal, else for a new one; of several a person chooses."""
+    """Begin a quote for a lead: for its open deal, else for a new one; of several a person chooses.
+
+    A new one makes a lead in conversation qualified; where answers are missing, a person says so.
+    """
     lead: Lead = get_object_or_404(Lead.objects.visible_to(_member(request)).select_related("holder__user"), pk=pk)
     if Deal.objects.open().changeable_by(_member(request)).filter(lead=lead).count() > 1:
         messages.warning(request, f"{lead} has several open deals. Choose the one that the quote is for.")
+        return redirect(reverse("lead", args=[pk]) + "#quotes")
+    if "anyway" not in request.POST and (lacks := page.unqualified(lead)):
+        messages.warning(request, f"{lead} is not qualified yet: {lacks}. Nothing is opened.")
         return redirect(reverse("lead", args=[pk]) + "#quotes")
     deal = deals.advance(lead, DealStage.QUALIFIED, by=_member(request), at=request.at)  # type: ignore[attr-defined]
     return _begin(request, deal)
@@ -98,7 +104,7 @@ def write(request: HttpRequest, pk: UUID) -> HttpResponse:
     for place, row in enumerate(rows):
         row.place = place
         if not row.is_blank:
-            row.read(form.chosen, products, workspace.country)
+            row.read(form.chosen, products, workspace)
     if do not in ("save", "send"):
         return _draft(request, version, form=form, rows=_some(rows, form.chosen, workspace.country))
     written = [row for row in rows if not row.is_blank]
@@ -196,7 +202,8 @@ def discard(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Throw a draft away."""
     version = _own(request, pk)
     actions.discard(version, by=_member(request))
-    messages.success(request, "The draft is thrown away.")
+    stays = " Its deal stays open." if version.number == 1 and version.quote.deal.is_open else ""
+    messages.success(request, f"The draft is thrown away.{stays}")
     if version.number > 1:
         return redirect("sales:quote", pk)
     return redirect("sales:deal", version.quote.deal_id)

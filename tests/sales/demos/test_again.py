@@ -7,6 +7,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from sales.close import actions as close
 from sales.demos import actions as demos
 
 pytestmark = pytest.mark.django_db
@@ -57,3 +58,11 @@ def test_who_may_not_book_with_the_lead_is_offered_nothing(rep, other_rep, owner
         demos.cancel(demo, by=None, at=at)
     for member, may in ((other_rep, False), (owner, True)):
         assert (AGAIN in pane(member, demo), demo.path in pane(member, demo)) == (may, may), member
+
+
+def test_once_its_deal_is_won_nothing_is_to_be_booked_again(rep, demo_of, pane, gate):
+    demo = demo_of(rep)
+    with gate(rep) as at:
+        demos.cancel(demo, by=None, at=at)
+        close.win(demo.deal, by=rep, at=at, amount=100_00)
+    assert pane(rep, demo) == ""

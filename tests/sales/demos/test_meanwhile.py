@@ -51,6 +51,8 @@ def test_what_cannot_be_said_any_more_is_refused_with_what_was_typed(
     assert refused.status_code == 409
     assert says in text(refused)
     assert "A word of mine</textarea>" in text(refused)
+    form = re.search(r'<form class="stacked mid".*?</form>', text(refused), re.DOTALL)[0]
+    assert "<button" not in form, "it would be refused again"
 
 
 def test_a_note_stays_where_another_demo_took_the_time_of_one_that_was_missed(rep, past_demo, browse, gate):

@@ -201,20 +201,6 @@ def test_a_product_brings_its_price_and_a_line_can_go(drafted, owner, rep, brows
         assert client.post(write, typed(version, {}, do=nonsense, **{"from-list": "x"})).status_code == 200
 
 
-def test_a_line_of_ones_own_begins_with_the_rate_that_most_products_have(drafted, owner, rep, browse, gate):
-    page = reverse("sales:quote", args=[drafted(rep, lines=[]).quote_id])
-
-    def begins() -> str:
-        (field,) = re.findall(r'<input[^>]*name="tax-0"[^>]*>', browse(rep).get(page).content.decode())
-        return re.search(r'value="([^"]*)"', field)[1]
-
-    assert begins() == "0"
-    with gate(owner) as at:
-        for name, rate in (("Battery", 20_000), ("Panel", 20_000), ("Book", 5_000)):
-            pricelist.add(Product(name=name, tax_rate=rate), {"GBP": 100}, by=owner, at=at)
-    assert begins() == "20"
-
-
 def test_a_change_makes_the_next_version_and_a_draft_can_be_thrown_away(sent, rep, browse, gate):
     version = sent(rep)
     client = browse(rep)
