@@ -61,7 +61,9 @@ def tenant(workspace: Workspace | UUID, *, write: bool = False) -> Iterator[date
 # Waiting writers of SQLite sleep for up to 100 ms between two looks, so beside a busy worker a page's turn never comes.
 # Here the threads of a process queue, and processes look at a file’s lock after a moment, then every few milliseconds.
 _turn = threading.Lock()
+_mine = threading.local()
 SHORTEST, LOOK = 0.0002, 0.004
+BEGINS = ("BEGIN", "INSERT", "UPDATE", "DELETE")
 
 
 @contextmanager
@@ -73,6 +75,13 @@ def writing() -> Iterator[None]:
     if not settings.SQLITE:
         yield
         return
+    with _queued(), transaction.atomic(durable=True):
+        yield
+
+
+@contextmanager
+def _queued() -> Iterator[None]:
+    """Have this thread's turn among all writers; raise OperationalError when it doesn't come in time."""
     patience = settings.DATABASES["default"]["OPTIONS"]["timeout"]
     until = time.monotonic() + patience
     # All of it: a machine that slept since the line above would have less than nothing left, which is refused.
@@ -91,12 +100,31 @@ def writing() -> Iterator[None]:
                         raise OperationalError("database is locked") from None
                     time.sleep(pause)
                     pause = min(LOOK, pause * 2)
-            with transaction.atomic(durable=True):
-                yield
+            _mine.turn = True
+            yield
         finally:
+            _mine.turn = False
             os.close(queue)
     finally:
         _turn.release()
+
+
+def have_queue(connection: Any, **_signal: Any) -> None:
+    """Have all that a new connection writes queue."""
+    if in_turn not in connection.execute_wrappers:
+        connection.execute_wrappers.append(in_turn)
+
+
+def in_turn(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """Have what is written outside a gate queue too, on SQLite: a session, a sign-up, when a key was used last.
+
+    Only its beginning waits here; who comes after it waits for its end by SQLite's own ways, alone.
+    """
+    begun = context["connection"].in_atomic_block or getattr(_mine, "turn", False)
+    if begun or not sql.startswith(BEGINS):
+        return execute(sql, params, many, context)
+    with _queued():
+        return execute(sql, params, many, context)
 
 
 def enter(workspace_id: UUID) -> datetime:
