@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -51,9 +51,21 @@ def booked_on(
     return [[one for each in found for one in each[place]] for place in range(len(spans))]
 
 
+def booked_off(member: Member, at: datetime) -> list[dict[str, Any]]:
+    """What is booked with a member on weekdays on which they don't work, as far ahead as anybody books."""
+    today = member.workspace.local(at).date()
+    days = [today + timedelta(days=ahead) for ahead in range(away.FAR.days)]
+    spans = [(member, one, one) for one in days if not member.works_on(one)]
+    return [one for each in booked_on(spans, member.workspace, at) for one in each]
+
+
 def still_booked(member: Member | None, first: date, last: date, *, workspace: Workspace, at: datetime) -> str:
     """What is to be said once days are taken on which something is booked; it stands on the page by name."""
     (booked,) = booked_on([(member, first, last)], workspace, at)
+    return _stays(booked)
+
+
+def _stays(booked: Sequence[dict[str, Any]]) -> str:
     if not booked:
         return ""
     stays, them = ("is booked then, and stays", "it") if len(booked) == 1 else ("are booked then, and stay", "them")
@@ -131,11 +143,14 @@ class WorkingDaysForm(forms.Form):
         open_on = [(str(day), LONG[day]) for day, hours in enumerate(whose.workspace.hours) if hours]
         kwargs["initial"] = {"days": [day for day, _ in open_on if day not in whose.days_off]}
         super().__init__(*args, **kwargs)
-        self.whose = whose
+        self.whose, self.booked = whose, ""
         self.fields["days"].choices = open_on  # type: ignore[attr-defined]
 
     def save(self, *, by: Member, at: datetime) -> bool:
-        """Keep the days; False with a sentence at them where they can't be."""
+        """Keep the days; False with a sentence at them where they can't be.
+
+        What is booked on the others says `booked`.
+        """
         if not self.is_valid():
             return False
         try:
@@ -144,6 +159,7 @@ class WorkingDaysForm(forms.Form):
         except Refusal as refusal:
             self.add_error("days", refusal.sentence)
             return False
+        self.booked = _stays(booked_off(self.whose, at))
         return True
 
 
@@ -155,9 +171,10 @@ def working_days(request: HttpRequest, pk: UUID) -> HttpResponse:
     one: Member = get_object_or_404(sellers, pk=pk)
     form = WorkingDaysForm(request.POST if request.method == "POST" else None, whose=one)
     if form.is_bound and form.save(by=request.member, at=request.at):  # type: ignore[attr-defined]
-        messages.success(request, f"Saved. {one.name} is given no leads on other days.")
-        return redirect("people")
-    return render(request, "funnel/people/days.html", {"one": one, "form": form}, status=422 if form.errors else 200)
+        messages.success(request, f"Saved. {one.name} is given no leads on other days.{form.booked}")
+        return redirect("working-days", one.pk) if form.booked else redirect("people")
+    context = {"one": one, "form": form, "booked": booked_off(one, request.at)}  # type: ignore[attr-defined]
+    return render(request, "funnel/people/days.html", context, status=422 if form.errors else 200)
 
 
 class HolidayForm(DaysForm):

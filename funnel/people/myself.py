@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from funnel.people import keys
 from funnel.people.actions import audit
-from funnel.people.away_views import TimeOffForm, WorkingDaysForm, to_come
+from funnel.people.away_views import TimeOffForm, WorkingDaysForm, booked_off, to_come
 from funnel.people.door import closes_without_store
 from funnel.workspaces import limits
 from funnel.workspaces.models import SELLERS, Member
@@ -57,7 +57,7 @@ def me(request: HttpRequest) -> HttpResponse:
         return redirect(reverse("me") + "#off")
     days = WorkingDaysForm(request.POST if which == "days" else None, whose=member)
     if which == "days" and member.role in SELLERS and days.save(by=member, at=request.at):  # type: ignore[attr-defined]
-        messages.success(request, "Saved. Nobody gives you leads on other days.")
+        messages.success(request, f"Saved. Nobody gives you leads on other days.{days.booked}")
         return redirect(reverse("me") + "#days")
     wrong = name.errors or password.errors or off.errors or days.errors
     context = {
@@ -66,6 +66,7 @@ def me(request: HttpRequest) -> HttpResponse:
         "off": off,
         "days": days,
         "sells": member.role in SELLERS,
+        "booked": booked_off(member, request.at) if member.role in SELLERS else [],  # type: ignore[attr-defined]
         "time_off": to_come(member.workspace, request.at, member),  # type: ignore[attr-defined]
     }
     return render(request, "funnel/people/me.html", context, status=422 if wrong else 200)

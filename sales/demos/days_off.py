@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
-from funnel.templatetags.words import day_time
-from funnel.workspaces.models import Member, Workspace
+from funnel.templatetags.words import calendar_day, day_time
+from funnel.workspaces.models import Member, TimeOff, Workspace
 from sales.demos.models import Demo
 
 
@@ -30,6 +31,25 @@ def booked_on(
     ]
     demos = Demo.objects.with_people().in_bulk({pk for each in found for pk in each})
     return [[_says(demos[pk]) for pk in each] for each in found]
+
+
+def why_nobody(demos: Sequence[Demo], workspace: Workspace) -> dict[UUID, str]:
+    """Why nobody would be there for each of the demos, blank where somebody is; one query, and none without a demo."""
+    if not demos:
+        return {}
+    on = {one.pk: calendar_day(one.starts_at) for one in demos}
+    holders = {one.holder_id for one in demos}
+    rows = TimeOff.objects.filter(member__in=holders, first__lte=max(on.values()), last__gte=min(on.values()))
+    away = list(rows.values_list("member", "first", "last"))
+
+    def says(demo: Demo) -> str:
+        day = on[demo.pk]
+        if day in workspace.holidays:
+            return "Closed that day"
+        off = any(member == demo.holder_id and first <= day <= last for member, first, last in away)
+        return "Away that day" if off or not demo.holder.works_on(day) else ""
+
+    return {one.pk: says(one) for one in demos}
 
 
 def _moments(first: date, last: date, workspace: Workspace) -> tuple[datetime, datetime]:

@@ -26,6 +26,7 @@ from funnel.templatetags.words import calendar_day, clock_time, day, day_time, p
 from funnel.workspaces.asking import Asked
 from funnel.workspaces.models import Member
 from funnel.workspaces.roles import may
+from sales.demos.days_off import why_nobody
 from sales.demos.models import Demo, DemoState
 from sales.queue.desk import MOST, WITH_FACE, Planned
 
@@ -56,9 +57,10 @@ def demos_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
     for one in found:
         one.lead = lead
     rows = [row_of(one, member, at) for one in found]
+    off = why_nobody([row["demo"] for row in rows if row["open"] and not row["over"]], member.workspace)
     return {
         "lead": lead,
-        "coming": [row for row in reversed(rows) if row["open"]],
+        "coming": [row | {"off": off.get(row["demo"].pk)} for row in reversed(rows) if row["open"]],
         "gone": [row for row in rows if not row["open"]],
         "may_book": may_book(member, lead),
         "give_back": _give_back(member, lead, found, at),
@@ -160,15 +162,18 @@ def desk_rows(member: Member, at: datetime) -> list[Planned]:
     # Where there isn't room for all, today's stand there, and then those that are over without a word.
     turn = Case(When(ends_at__lte=at, then=1), When(starts_at__lt=midnight, then=0), default=2)
     found = Demo.objects.booked().filter(holder=member).select_related("lead").order_by(turn, "starts_at", "id")
-    shown = found.only("title", "place", "starts_at", "ends_at", *WITH_FACE)[:MOST]
-    return [Planned(one.starts_at, one.lead, *_stands(one, at)) for one in shown]
+    shown = list(found.only("title", "place", "starts_at", "ends_at", *WITH_FACE)[:MOST])
+    for one in shown:
+        one.holder = member
+    off = why_nobody([one for one in shown if one.ends_at > at], member.workspace)
+    return [Planned(one.starts_at, one.lead, *_stands(one, at, off.get(one.pk, ""))) for one in shown]
 
 
-def _stands(demo: Demo, at: datetime) -> tuple[str, str, str]:
+def _stands(demo: Demo, at: datetime, off: str) -> tuple[str, str, str]:
     on, today, hour = calendar_day(demo.starts_at), calendar_day(at), clock_time(demo.starts_at)
     if demo.ends_at <= at:
         return f"How did it go? {demo.title}", "late", hour if on == today else f"{day(demo.starts_at)} {hour}"
-    what = f"{demo.title}, {demo.place}" if demo.place else demo.title
+    what = ": ".join(filter(None, (off, f"{demo.title}, {demo.place}" if demo.place else demo.title)))
     if on <= today:
         return what, "today", hour
     if on == today + timedelta(days=1):

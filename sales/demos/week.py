@@ -12,7 +12,8 @@ from django.utils.functional import SimpleLazyObject
 
 from funnel.mail.actions import why_none
 from funnel.templatetags.words import calendar_day, plural, short_day
-from funnel.workspaces.models import Member, TimeOff, Workspace
+from funnel.workspaces.models import Member, Workspace
+from sales.demos.days_off import why_nobody
 from sales.demos.models import Demo, DemoState
 from sales.demos.panel import row_of
 
@@ -45,8 +46,8 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
     inside = mine.with_preparing().filter(starts_at__gte=begin, starts_at__lt=end)
     found = list(inside.order_by("starts_at", "id")[:MOST])
     waiting = list(mine.undecided(at).filter(starts_at__lt=begin)[:MOST])
-    away = _away(found, monday)
-    rows = [row_of(one, member, at) | {"off": _off(one, away, workspace)} for one in found]
+    off = why_nobody(found, workspace)
+    rows = [row_of(one, member, at) | {"off": off[one.pk]} for one in found]
     days = [
         {"day": day, "rows": list(group)}
         for day, group in groupby(rows, key=lambda row: calendar_day(row["demo"].starts_at))
@@ -69,21 +70,3 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
         "today": today,
         "no_mail": SimpleLazyObject(partial(why_none, workspace)),
     }
-
-
-def _off(demo: Demo, away: set[tuple[Any, date]], workspace: Workspace) -> str:
-    """Why nobody would be there for it."""
-    on = calendar_day(demo.starts_at)
-    return "Closed that day" if on in workspace.holidays else "Away that day" if (demo.holder_id, on) in away else ""
-
-
-def _away(found: list[Demo], monday: date) -> set[tuple[Any, date]]:
-    """The days of this week on which somebody who has a demo is away or doesn't work."""
-    if not found:
-        return set()
-    rows = TimeOff.objects.filter(
-        member__in={one.holder_id for one in found}, first__lt=monday + WEEK, last__gte=monday
-    ).values_list("member", "first", "last")
-    days = [monday + timedelta(days=ahead) for ahead in range(7)]
-    off = {(member, day) for member, first, last in rows for day in days if first <= day <= last}
-    return off | {(one.holder_id, day) for one in found for day in days if not one.holder.works_on(day)}

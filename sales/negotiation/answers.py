@@ -84,7 +84,8 @@ def accept(version: QuoteVersion, *, signed: str, at: datetime) -> QuoteVersion:
     _tell(now, event, "accepted", what=what, at=at, words="", who=signed)
     context = {
         "version": str(now.pk), "quote": now.quote.name, "number": now.number, "title": now.title, "signed": signed,
-        "total": seen["total"], "tax_name": seen["tax_name"], "on": at.isoformat(), "digest": now.digest,
+        "total": seen["total"], "tax_name": seen["tax_name"], "on": at.isoformat(), "place": seen["place"],
+        "digest": now.digest,
     }  # fmt: skip
     mail.queue(
         "quote-accepted", to_lead=deal.lead, by=deal.holder, address=now.sent_to, event=event, at=at, context=context

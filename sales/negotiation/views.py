@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST
 
+from funnel.handoff.wayback import nobody_works
 from funnel.leads.identity import Refused
 from funnel.leads.models import Lead
 from funnel.mail.actions import why_none
@@ -174,7 +175,7 @@ def _remind(request: HttpRequest, version: QuoteVersion, form: SendForm, when: s
             queue.move(planned, step, by=by, at=at)
     except Refusal:
         return ""
-    return f" Next: call on {day(form.days[when])}."
+    return f" Next: call on {day(form.days[when])}.{nobody_works(lead.workspace, step.due_at)}"
 
 
 @allow("deals.change")

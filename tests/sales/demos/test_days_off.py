@@ -118,3 +118,33 @@ def test_many_times_off_are_no_longer_a_question_than_the_database_takes(owner, 
             for day in (day_of(demo) + timedelta(days=2 * ahead) for ahead in range(500))
         )
     assert booked(browse(owner).get(reverse("people"))) == [f"Ann Bell, {when(ann)}", f"Ben Bell, {when(ben)}"]
+
+
+def test_a_weekday_on_which_somebody_stops_working_names_the_demos_on_it(owner, rep, other_rep, demo_of, browse):
+    ann, ben = demo_of(rep), demo_of(rep, "Ben Bell", days=14)
+    demo_of(rep, "Cat Bell", days=10)
+    demo_of(other_rep, "Dan Bell", hour=11)
+    assert day_of(ann).weekday() == day_of(ben).weekday()
+    rest = {"days": [day for day in range(5) if day != day_of(ann).weekday()]}
+    own = browse(rep).post(reverse("me"), {"which": "days", **rest}, follow=True)
+    assert "2 demos are booked then, and stay until somebody moves or cancels them." in text(own)
+    assert booked(own) == [f"Ann Bell, {when(ann)}", f"Ben Bell, {when(ben)}"]
+    theirs = browse(owner).post(reverse("working-days", args=[rep.pk]), rest, follow=True)
+    assert booked(theirs) == booked(own), "the owner reads them where they chose the days"
+    everyday = browse(owner).post(reverse("working-days", args=[rep.pk]), {"days": range(5)}, follow=True)
+    assert "booked then" not in text(everyday)
+
+
+@pytest.mark.parametrize(("off", "says"), [("holiday", "Closed that day"), ("time off", "Away that day"), ("", "")])
+def test_a_demo_on_a_day_off_says_so_on_the_desk_and_on_the_leads_page(off, says, owner, rep, demo_of, browse):
+    demo = demo_of(rep)
+    on = {"first": day_of(demo).isoformat()}
+    if off == "holiday":
+        browse(owner).post(reverse("holidays"), on)
+    elif off:
+        browse(owner).post(reverse("time-off-add"), {"member": rep.pk, **on})
+    desk = text(browse(rep).get(reverse("sales:desk"), {"lead": str(demo.lead_id)}))
+    page = text(browse(rep).get(reverse("lead", args=[demo.lead_id])))
+    every = ("Closed that day", "Away that day")
+    assert [each for each in every if f"{each}: Meeting" in desk] == [each for each in every if each in page]
+    assert [each for each in every if each in page] == ([says] if says else [])

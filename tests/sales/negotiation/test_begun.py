@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
 
 from funnel.leads.models import Lead
+from funnel.templatetags.words import day
 from sales.deals.models import Deal
 from sales.negotiation import pricelist
 from sales.negotiation.models import Product, Quote, QuoteVersion
@@ -52,6 +54,7 @@ def test_with_whom_is_not_qualified_a_quote_is_made_only_once_somebody_has_said_
     assert stands(gate, lead) == ("qualified", 1, 1)
     with gate(rep):
         quote = Quote.objects.get()
+    assert "£0.00" not in client.get(reverse("sales:quotes"), {"is": "drafts"}).content.decode()
     gone = client.post(reverse("sales:quote-discard", args=[quote.pk]), follow=True).content.decode()
     assert "The draft is thrown away. Its deal stays open." in gone
 
@@ -97,3 +100,13 @@ def test_a_line_of_ones_own_begins_with_the_rate_of_most_products_else_with_the_
         for name, rate in (("Battery", 20_000), ("Panel", 20_000), ("Book", 5_000)):
             pricelist.add(Product(name=name, tax_rate=rate), {"GBP": 100}, by=owner, at=at)
     assert begins() == "20"
+
+
+def test_a_call_about_the_quote_on_a_day_that_is_closed_says_so(drafted, owner, rep, browse, gate):
+    version = drafted(rep)
+    with gate(rep) as at:
+        on = (rep.workspace.local(at) + timedelta(days=3)).date()
+    browse(owner).post(reverse("holidays"), {"first": on.isoformat()})
+    send = reverse("sales:quote-send", args=[version.quote_id])
+    page = browse(rep).post(send, {"to": "", "remind": "soon"}, follow=True).content.decode()
+    assert f"Next: call on {day(on)}. Nobody works on {day(on)}" in page
