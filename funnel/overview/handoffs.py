@@ -184,6 +184,14 @@ def _beside(one: Member, rotation: Rotation) -> str:
     return f"Then by turn {turns.had(one)}" if over else ""
 
 
+def _left_in(request: Any, leads: list[Lead]) -> list[Lead]:
+    """Those of the leads shown whom a go would reach: all of them, or only who is ticked by now."""
+    if "ticked" not in request.GET:
+        return leads
+    ticked = set(_ids(request.GET.getlist("lead")))
+    return [lead for lead in leads if lead.pk in ticked]
+
+
 @require_safe
 @allow("read")
 def handoffs(request: Any) -> HttpResponse:
@@ -219,9 +227,9 @@ def _page(
     ids = [one.lead_id for one in (*open_, *back, *silent)] + [lead.pk for lead in (*leads, *held)]
     grades = grades_of(ids, **by)
     going = reasons_to_go(leads, basis, grades, workspace=workspace, at=at)
-    takers, tried = [one for one in people if one.takes_leads], bool(may_go and leads)
-    rotation = Rotation.of(takers, at, Rules(rules if tried else []), workspace)
-    would = shares(rotation, leads, {pk: grade[0] for pk, grade in grades.items()}) if tried else {}
+    takers, left_in = [one for one in people if one.takes_leads], _left_in(request, leads) if may_go else []
+    rotation = Rotation.of(takers, at, Rules(rules if left_in else []), workspace)
+    would = shares(rotation, left_in, {pk: grade[0] for pk, grade in grades.items()}) if left_in else {}
     return render(
         request,
         "funnel/overview/handoffs.html",
@@ -234,6 +242,7 @@ def _page(
             "go_count": go_count,
             "counted": COUNTED,
             "go": going,
+            "left_in": len(left_in),
             "asked": asked,
             "may_go": may_go,
             "may_promise": may(member, "business"),

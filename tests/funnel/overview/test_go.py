@@ -105,6 +105,19 @@ def test_what_each_would_get_is_said_before_the_go_and_after_it_what_each_got(
         assert Handoff.objects.filter(offered_to=rep).count() == 2
 
 
+def test_what_each_would_get_follows_who_is_ticked(ready, rep, other_rep, manager, browse):
+    client = browse(manager)
+    assert 'hx-get="/handoffs/?ticked=yes"' in client.get("/handoffs/").content.decode()
+
+    def would(*leads):
+        shown = client.get("/handoffs/", {"ticked": "yes", "lead": [str(one.pk) for one in leads]})
+        assert f"of these {len(leads)}</span>" in shown.content.decode()
+        return sorted(one["would"] for one in shown.context["loads"])
+
+    assert (would(*ready), would(*ready[:2]), would(ready[2]), would()) == ([1, 2], [1, 1], [0, 1], [0, 0])
+    assert client.get("/handoffs/?ticked=yes&lead=nonsense").status_code == 400
+
+
 def test_that_somebody_would_get_more_than_their_share_is_said_before(ready, rep, manager, gate, browse):
     with gate(rep) as at:
         today = rep.workspace.local(at).date()
