@@ -36,7 +36,7 @@ def _or_dash(write: Callable[..., str]) -> Callable[..., str]:
 
 for _name in ("day", "short_day", "long_day", "day_time", "clock_time", "when"):
     register.filter(_name, _or_dash(getattr(words, _name)))
-for _name in ("duration", "lateness", "span", "number", "percent", "money", "about"):
+for _name in ("duration", "lateness", "span", "number", "percent", "money", "about", "too_long"):
     register.filter(_name, _or_dash(getattr(words, _name)))
 register.filter("initials", words.initials)
 register.simple_tag(words.share, name="share")

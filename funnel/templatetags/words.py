@@ -114,6 +114,13 @@ def lateness(minutes: float) -> str:
     return f"{duration(minutes)} late" if abs(minutes) >= 1 else "late"
 
 
+def too_long(late: int, waiting: int) -> str:
+    """Write how many of those who wait do so too long: "1 of them too long", "all of them …", or "too long already"."""
+    if late < waiting:
+        return f"{number(late)} of them too long"
+    return "too long already" if waiting == 1 else "all of them too long"
+
+
 def span(length: timedelta) -> str:
     """Write a span in its largest unit: "4 seconds", "3 minutes", "5 hours", "22 days"."""
     seconds = max(0, int(length.total_seconds()))

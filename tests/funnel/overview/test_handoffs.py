@@ -50,7 +50,7 @@ def test_a_late_one_says_so(waiting, manager, gate, browse):
     with gate(manager) as at:
         Handoff.objects.update(due_at=at - timedelta(days=3))
     page = browse(manager).get("/handoffs/").content.decode()
-    assert "1 of them too long" in page
+    assert "1 waits to be taken, too long already." in page
     assert " late" in page
 
 

@@ -73,7 +73,7 @@ def test_whoever_was_due_at_closing_time_is_late_before_work_begins_again(rep, o
         rep.workspace.hours = [[["09:00", "17:00"]] if day == open_on else [] for day in range(7)]
         rep.workspace.save(update_fields=["hours"])
     page = browse(owner).get("/").content.decode()
-    assert "1 of them too long" in page
+    assert "1 lead waits to be taken, <em>too long already</em>." in page
     assert "<bdi>Late Ann</bdi> waits for Rita, too long" in page
     assert "1 thing<" in page
 
