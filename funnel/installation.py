@@ -1,5 +1,6 @@
-"""What this installation was started with: folder, address, key, database. A bad value stops the start."""
+"""What this installation was started with: folder, address, key, database, log. A bad value stops the start."""
 
+import logging
 import secrets
 import socket
 from pathlib import Path
@@ -89,3 +90,24 @@ else:
         _options["options"] = " ".join([_options.get("options", ""), *_said]).strip()
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = not SQLITE
+
+
+def without_trace(record: logging.LogRecord) -> bool:
+    """Leave the trace out of a line of the log that says all by itself."""
+    record.exc_info = None
+    return True
+
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {"brief": {"()": "django.utils.log.CallbackFilter", "callback": without_trace}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "loggers": {
+        "baton": {"level": env.str("LOG_LEVEL", default="INFO")},
+        # Strangers send wrong names of hosts all day long.
+        "django.security.DisallowedHost": {"filters": ["brief"]},
+    },
+}

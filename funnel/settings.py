@@ -9,6 +9,7 @@ from funnel.installation import (
     HOST,
     HTTPS,
     KEEP_PLANS,
+    LOGGING,
     PORT,
     PUBLIC,
     PUBLIC_URL,
@@ -17,7 +18,7 @@ from funnel.installation import (
     env,
 )
 
-__all__ = ["DATABASES", "KEEP_PLANS", "PORT", "SECRET_KEY", "SQLITE"]  # they are read from here
+__all__ = ["DATABASES", "KEEP_PLANS", "LOGGING", "PORT", "SECRET_KEY", "SQLITE"]  # they are read from here
 
 REDIS_URL = env.str("REDIS_URL", default="")
 EMAIL_URL = env.str("EMAIL_URL", default="")
@@ -209,15 +210,6 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": True,
 }
 SPECTACULAR_SETTINGS = {"TITLE": "Baton", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
-    "loggers": {"baton": {"level": env.str("LOG_LEVEL", default="INFO")}},
-}
 
 # What happens after what: event kind -> {short name: handler}. Effects are stored under the short name, so that
 # moving code does not strand them. A handler takes (effects, at) of one workspace; see funnel/outbox/drain.py.

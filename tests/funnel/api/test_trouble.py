@@ -113,10 +113,13 @@ def test_a_page_that_the_role_may_not_open_is_a_line_of_the_log_and_an_error_of_
     assert [one.exc_info[0] for one in caplog.records if one.exc_info] == [RuntimeError]
 
 
-def test_a_forged_host_is_400(client, settings):
+def test_a_forged_host_is_400_and_one_line_of_the_log(client, settings, caplog):
     settings.ALLOWED_HOSTS = ["crm.example.com"]
     for path in ("/", "/api/v1/leads/"):
         assert client.get(path, HTTP_HOST="evil.example").status_code == 400
+        told = [one for one in caplog.records if "evil.example" in one.getMessage()]
+        assert [one.exc_info for one in told] == [None]
+        caplog.clear()
 
 
 def test_a_page_that_doesn_t_know_the_method_says_so():
