@@ -14,7 +14,7 @@ from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from funnel.leads.models import Lead
+from funnel.leads.models import FieldDefinition, Lead
 from funnel.outbox.models import Effect
 from funnel.outbox.models import State as Duty
 from funnel.templatetags.words import plural
@@ -120,10 +120,11 @@ def _how(one: Import) -> str:
 def _meanings(one: Import) -> list[tuple[str, str]]:
     """What each column that comes in means, in words."""
     words = {target: label for _, targets in GROUPS for target, label in targets}
+    own = {f"fields.{one.name}": one.label for one in FieldDefinition.objects.all()}
     return [
-        (name, words.get(one.mapping[name], f"Field: {one.mapping[name].removeprefix('fields.')}"))
+        (name, words.get(target) or f"Field “{own.get(target, name)}”")
         for name in one.header
-        if one.mapping.get(name)
+        if (target := one.mapping.get(name))
     ]
 
 

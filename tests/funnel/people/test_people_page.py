@@ -13,6 +13,7 @@ from funnel.handoff import actions as handoff
 from funnel.handoff.models import Handoff
 from funnel.mail.links import invitation_link
 from funnel.mail.models import Message
+from funnel.mail.sending import text_of
 from funnel.workspaces.gate import everywhere
 from funnel.workspaces.models import AuditEntry, Invitation, Member, Role, User
 from tests.conftest import PASSWORD, make_member
@@ -52,6 +53,7 @@ def test_an_invitation_is_mailed_and_its_link_can_be_copied(owner, browse, gate,
     with gate(owner):
         letter = Message.objects.get()
         assert AuditEntry.objects.filter(action="invited", target="new.rep@first.example").exists()
+        assert f"as sales rep to Baton, where {owner.workspace.name} works on" in text_of(letter, owner.workspace)
     assert (letter.kind, letter.to_email) == ("invitation", "new.rep@first.example")
     assert "join" not in str(letter.context)
 

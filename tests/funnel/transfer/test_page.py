@@ -81,6 +81,7 @@ def test_the_columns_of_a_list_are_remembered_for_the_next(desk: Any) -> None:
     first = desk()
     first.upload(people(ALAN, ANN))
     first.choose(to_7="new", blank="Select", v_4_1="lost")
+    assert "<dt><bdi>kWh</bdi></dt><dd><bdi>Field “kWh”</bdi></dd>" in first.page
     second = desk()
     second.upload(people(["9", "Bea", "Cole", "bea@cole.example", "Enquiry", "", "14/03/2019", ""]))
     form = second.client.get(reverse("import", args=[second.pk])).context["form"]
@@ -124,6 +125,7 @@ def test_what_would_happen_is_told_with_reasons_and_examples(desk: Any, gate: An
     with gate(owner):
         assert Lead.objects.get(external_id="10482").email == "alan@corbett.example"
     page = two.page
+    assert "4 rows would make 0 new people and change 1 who is known." in page
     assert "e-mail alan@corbett.example → alan@new.example" in page
     assert "“<bdi>31/02/2021</bdi>”: “31/02/2021”: this day does not exist." in page
     assert "row 4" in page
