@@ -155,6 +155,9 @@ class LeadQuerySet(models.QuerySet["Lead"]):
         if to != Stage.NURTURING:
             values.setdefault("waits_since", None)
             values.setdefault("way_back", None)
+        if to in (*SALES, Stage.CUSTOMER):
+            # Who is with sales, or has bought, waits for no day; a customer's is promised after that.
+            values.setdefault("cool_until", None)
         if to in ARRIVALS:
             moment = Value(occurred_at or at, output_field=models.DateTimeField())
             values[ARRIVALS[to]] = Least(Coalesce(F(ARRIVALS[to]), moment), moment)

@@ -205,7 +205,7 @@ def cancelled_with(deal: Deal, at: datetime) -> list[Demo]:
 
 
 def _took_back(deal: Deal, *, by: Member | None, at: datetime) -> None:
-    """Tell that a win or a loss doesn't count any more; its own entry is voided."""
+    """Tell that a win or a loss doesn't count any more; its own entry is voided, and so is the day that it promised."""
     told = (
         Event.objects.filter(lead=deal.lead_id, kind=f"deal_{deal.stage}", data__deal=str(deal.pk), voided_by=None)
         .order_by("-id")
@@ -215,3 +215,5 @@ def _took_back(deal: Deal, *, by: Member | None, at: datetime) -> None:
         deal.workspace_id, "deal_reopened", at=at, lead_id=deal.lead_id, actor=by,
         data={"deal": str(deal.pk), "title": deal.title, "was": str(deal.stage)}, voids=told,
     )  # fmt: skip
+    if told is not None and (until := told.data.get("until")):
+        Lead.objects.filter(pk=deal.lead_id, cool_until=datetime.fromisoformat(until)).update(cool_until=None)

@@ -15,7 +15,7 @@ from funnel.overview.ranking import Choice, listed
 from funnel.overview.rows import UNKNOWN, basis_in_force, grades_of, next_of
 from funnel.workspaces.models import SELLERS, Member
 from sales.deals.models import Deal, DealStage
-from sales.deals.page import deals_of, may_open
+from sales.deals.page import deals_of
 
 # As many bookings as a person looks through; what is older is one row.
 BOOKED = 50
@@ -98,6 +98,5 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
             "won": sum(one.stage == DealStage.WON for one in deals),
             "open": sum(one.is_open for one in deals),
             "only_own": member.role == "rep",
-            "may_open": may_open(member, lead),
         },
     }

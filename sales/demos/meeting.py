@@ -38,7 +38,7 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
                 return _meeting(visit, booked=False, status=422, why=reason, wrong=wrong)
             with writing():
                 demos.cancel(demo, by=None, at=visit.at, reason=reason)
-    return HttpResponseRedirect(f"/m/{token}/", status=303)
+    return HttpResponseRedirect(f"/m/{token}/#main", status=303)
 
 
 @door

@@ -168,7 +168,7 @@ def _confirm(request: HttpRequest, visit: Visit) -> HttpResponse:
             demo = _book(visit, starts_at, typed, once)
     except demos.Taken:
         if (made := Demo.objects.filter(pk=once).first()) is not None:
-            return HttpResponseRedirect(f"{made.path}?booked=1", status=303)
+            return HttpResponseRedirect(f"{made.path}?booked=1#main", status=303)
         return _just_taken(visit, starts_at, typed)
     except meetings.NotKnown as wrong:
         for name, sentence in wrong.errors.items():
@@ -180,7 +180,8 @@ def _confirm(request: HttpRequest, visit: Visit) -> HttpResponse:
     told = (
         visit.moves is None or demo.sequence != visit.moves.sequence or _moved_since(visit.moves, visit.token, request)
     )
-    return HttpResponseRedirect(f"{demo.path}?booked=1" if told else demo.path, status=303)
+    # A browser would carry the form's own place in the address over.
+    return HttpResponseRedirect(f"{demo.path}{'?booked=1' if told else ''}#main", status=303)
 
 
 def _moved_since(demo: Demo, token: str, request: HttpRequest) -> bool:

@@ -94,5 +94,5 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     if not (context["tasks"] or context["works"]):
         return None
     actions = [{"href": "#log", "label": "Log the call"}] if context["works"] else []
-    context |= {"lead": lead, "next": reverse("lead", args=[lead.pk])}
+    context |= {"lead": lead, "next": reverse("lead", args=[lead.pk]) + "#next"}
     return {"side": "left", "template": "sales/_panel.html", "context": context, "actions": actions}

@@ -79,6 +79,7 @@ class Deals(Letters):
             self.may_enter(person, sale, by)
         if sale.stage == "lost":
             self.owes.append(("quote_unsettle", person.pk, at))
+            self.found_again(person, sale)
         self.owes.append(("quote_settle", person.pk, at))
         sale.before = sale.stage if sale.stage in OPEN else sale.before
         sale.stage, sale.decided_at, sale.made_customer = "won", at, not person.customer
@@ -98,12 +99,12 @@ class Deals(Letters):
             raise No
         if sale.stage == "lost":
             return
-        was = (sale.stage, sale.before, sale.decided_at)
-        sale.before, sale.stage, sale.decided_at = sale.stage, "lost", at
+        was = (sale.stage, sale.before, sale.decided_at, sale.cool)
+        sale.before, sale.stage, sale.decided_at, sale.cool = sale.stage, "lost", at, cool
         try:
             self.follow(person, sale, by, cool)
         except No:
-            sale.stage, sale.before, sale.decided_at = was
+            sale.stage, sale.before, sale.decided_at, sale.cool = was
             raise
         if until and person.stage == "customer":
             person.cool = until
@@ -122,6 +123,8 @@ class Deals(Letters):
         if person.stage not in SALES:
             self.may_enter(person, sale, by)
         self.owes.append(("quote_unsettle", person.pk, at))
+        if sale.stage == "lost":
+            self.found_again(person, sale)
         sale.stage, sale.before, sale.decided_at, sale.booked = sale.before, "", None, 0
         if sale.made_customer:
             sale.made_customer = False
@@ -130,6 +133,12 @@ class Deals(Letters):
             if others:
                 min(others, key=lambda one: one.decided_at or at).made_customer = True
         self.follow(person, sale, by)
+
+    def found_again(self, person: Person, sale: Sale) -> None:
+        """A loss doesn't count any more, nor does its day."""
+        if sale.cool is not None and person.cool == sale.cool:
+            person.cool = None
+        sale.cool = None
 
     def mine(self, sale: Sale, by: UUID) -> None:
         if sale.holder != by and by not in self.leaders:

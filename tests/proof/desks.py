@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from tests.proof.people import DAY, OPEN, SALES, Demo, Person
+from tests.proof.people import DAY, OPEN, SALES, Away, Demo, Person
 
 # By heading, whom each row is about and what it says.
 Desk = dict[str, list[tuple[UUID, str]]]
@@ -25,9 +25,10 @@ def short(what: str) -> str:
     return next((word for part, word in SHORT.items() if part in what), what)
 
 
-def desk(people: Iterable[Person], who: UUID, at: datetime, zone: ZoneInfo) -> Desk:
+def desk(people: Iterable[Person], away: Iterable[Away], who: UUID, at: datetime, zone: ZoneInfo) -> Desk:
     """The offers, steps and silences of one member at a moment."""
     found: Desk = defaultdict(list)
+    off = [(one.first, one.last) for one in away if one.who == who]
     for person in people:
         if person.offer and person.offer.to in (who, None):
             found["New handoffs"].append((person.pk, ""))
@@ -40,7 +41,9 @@ def desk(people: Iterable[Person], who: UUID, at: datetime, zone: ZoneInfo) -> D
             if demo.ends <= at:
                 found["Late"].append((person.pk, "How did it go? Meeting"))
             else:
-                found[_heading(max(demo.starts, at), at, zone)].append((person.pk, "Meeting"))
+                on = demo.starts.astimezone(zone).date()
+                said = "Away that day: Meeting" if any(first <= on <= last for first, last in off) else "Meeting"
+                found[_heading(max(demo.starts, at), at, zone)].append((person.pk, said))
         fallen = _fallen(person) if sells or (person.holder == who and person.stage in SALES) else None
         is_free = person.holder == who and person.stage in SALES and not (steps or demos)
         taken = [one for one in person.offers if one.outcome == "accepted" and not one.back]

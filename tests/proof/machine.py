@@ -315,7 +315,7 @@ class Beside(Post, RuleBasedStateMachine):
         self._scores()
         self.turn = (self.turn + 1) % (2 * len(self.people))
         for place, who in enumerate(self.people):
-            mine = desk(self.model.people.values(), who.pk, self.now, self.workspace.zone)
+            mine = desk(self.model.people.values(), self.model.away, who.pk, self.now, self.workspace.zone)
             in_turn = self.turn == 2 * place
             if every or in_turn or mine != self.desks.get(who.pk):
                 self._desk(who, mine)

@@ -65,7 +65,7 @@ class Offer:
 
 @dataclass
 class Sale:
-    """One deal; `booked` is what the ledger holds for it."""
+    """One deal; `booked` is what the ledger holds for it, `cool` the day that its loss promised."""
 
     pk: UUID
     holder: UUID
@@ -75,6 +75,7 @@ class Sale:
     before: str = ""
     made_customer: bool = False
     booked: int = 0
+    cool: datetime | None = None
 
 
 @dataclass
@@ -219,5 +220,7 @@ class Person:
             self.holder = None
         if to != "nurturing":
             self.waits, self.way = False, None
+        if to in SALES or to == "customer":
+            self.cool = None
         for name, value in also.items():
             setattr(self, name, value)

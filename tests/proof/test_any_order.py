@@ -20,5 +20,5 @@ EVERY = {
 
 @pytest.mark.once
 def test_whatever_happens_in_whatever_order(db, work):
-    happened = play(10, number=3)
+    happened = play(10)
     assert not EVERY - set(happened), f"never: {EVERY - set(happened)}"

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from funnel.handoff.models import Handoff
+from funnel.handoff import actions as handoff
+from funnel.handoff.models import GiveBackReason, Handoff, Way
 from funnel.leads.models import Lead
 from funnel.ledger.models import Revenue
 from funnel.mail.models import Message
@@ -243,3 +244,28 @@ def test_beside_a_lost_deal_stands_no_step_that_the_leads_page_has_no_more(rep, 
     assert ("Lost on" in shown, "Book the site visit" in shown, "<dt>Next</dt>" in shown) == (True, False, False)
     client.post(f"/sales/deals/{deal.pk}/undo/")
     assert "Book the site visit" in client.get(page).content.decode(), "whoever takes the loss back has it again"
+
+
+@pytest.mark.parametrize("how", ["won after all", "undone and won", "given back and won", "a customer’s, undone"])
+def test_a_promised_day_ends_with_the_loss_or_the_wait_that_it_was_for(how, rep, browse, gate, deal_with, work):
+    deal = deal_with(rep, amount=100)
+    with gate(rep) as at:
+        reason, until = LostReason.objects.get(key="later"), at + timedelta(days=30)
+        if how == "given back and won":
+            why = GiveBackReason.objects.get(way=Way.DATE)
+            handoff.give_back(Lead.objects.get(), reason=why, by=rep, at=at, until=until)
+            deal = deals.open_deal(Lead.objects.get(), by=rep, at=at, amount=100)
+        elif how == "a customer’s, undone":
+            close.win(deal, by=rep, at=at)
+            other = deals.open_deal(Lead.objects.get(), by=rep, at=at, title="Another", amount=100)
+            close.undo(close.lose(other, reason=reason, by=rep, at=at, until=until), by=rep, at=at)
+        else:
+            close.lose(deal, reason=reason, by=rep, at=at, until=until)
+        if how == "undone and won":
+            close.undo(deal, by=rep, at=at)
+        close.win(deal, by=rep, at=at)
+    page = browse(rep).get(f"/leads/{deal.lead_id}/").content.decode()
+    assert "Comes back to sales" not in page.partition('id="timeline"')[0]
+    work(at + timedelta(days=31))
+    with gate(rep):
+        assert not Handoff.objects.filter(outcome="").exists(), "nobody is offered who has bought"

@@ -74,7 +74,7 @@ def test_the_same_time_with_other_words_or_on_another_clock_moves_nothing_and_wr
     demo = demo_of(rep)
     work()
     answer = send(demo.path.split("/")[2], demo.starts_at, zone=YORK, note="The dog is kind")
-    assert answer.url == demo.path, "the page doesn't say that an appointment is sent"
+    assert answer.url == f"{demo.path}#main", "the page doesn't say that an appointment is sent"
     work()
     with gate(rep):
         now = Demo.objects.get()
@@ -82,7 +82,7 @@ def test_the_same_time_with_other_words_or_on_another_clock_moves_nothing_and_wr
         assert not Event.objects.filter(kind="demo_moved").exists()
         assert not Message.objects.filter(kind="demo-moved").exists()
     later = demo.starts_at + timedelta(hours=2)
-    assert send(demo.path.split("/")[2], later, zone=YORK).url == f"{demo.path}?booked=1"
+    assert send(demo.path.split("/")[2], later, zone=YORK).url == f"{demo.path}?booked=1#main"
     work()
     with gate(rep):
         assert Message.objects.filter(kind="demo-moved").count() == 1
@@ -92,18 +92,18 @@ def test_who_presses_twice_to_move_a_meeting_reads_both_times_that_it_is_booked(
     demo = demo_of(rep)
     token, later = demo.path.split("/")[2], demo.starts_at + timedelta(hours=2)
     shown = stamped(token)
-    assert {send(token, later, zone=YORK, shown=shown).url for _ in range(2)} == {f"{demo.path}?booked=1"}
+    assert {send(token, later, zone=YORK, shown=shown).url for _ in range(2)} == {f"{demo.path}?booked=1#main"}
     work()
     with gate(rep):
         assert Message.objects.filter(kind="demo-moved").count() == 1
         Demo.objects.update(updated_at=demo.updated_at - timedelta(minutes=1))
-    assert send(token, later, zone=YORK).url == demo.path, "another showing of the page moves nothing"
+    assert send(token, later, zone=YORK).url == f"{demo.path}#main", "another showing of the page moves nothing"
 
 
 def test_who_moves_a_meeting_types_nothing_and_may_be_as_fast_as_they_like(rep, demo_of):
     demo = demo_of(rep)
     token, later = demo.path.split("/")[2], demo.starts_at + timedelta(hours=2)
-    assert send(token, later, shown=stamped(token, ago=0)).url == f"{demo.path}?booked=1"
+    assert send(token, later, shown=stamped(token, ago=0)).url == f"{demo.path}?booked=1#main"
     assert send(token, demo.starts_at, shown=stamped(token, ago=0), website="x").status_code == 422
 
 
