@@ -56,6 +56,24 @@ def test_a_rule_is_added_read_as_a_sentence_changed_moved_and_removed(said, owne
         assert list(RoutingRule.objects.values_list("name", flat=True)) == ["Radio"]
 
 
+def test_where_a_team_had_more_than_the_others_the_page_says_why(region, owner, rep, other_rep, gate, browse, work):
+    """What only some can get is shared among those, so the turns of the week may lie further apart than a lead."""
+    with gate(owner) as at:
+        team = put_team(None, name="North", members=[rep], by=owner, at=at)
+        asked = [{"field": "fields.region", "is": "one_of", "value": ["North"]}]
+        put_rule(None, name="North", conditions=asked, to=None, team=team, by=owner, at=at)
+        regions = [*["North"] * 3, "South", "South"]
+        people = [
+            Capture(kind="form", email=f"a{number}@b{number}.example", asks=True, fields={"region": one})
+            for number, one in enumerate(regions)
+        ]
+        receive(owner.workspace, people, at=at)
+    work()
+    answer = browse(owner).get(reverse("routing"))
+    assert {one.name: one.week_turns for one in answer.context["in_turn"]} == {"Rita Rep": 4, "Otto Rep": 1}
+    assert "Those that only some can get," in answer.content.decode()
+
+
 @pytest.mark.parametrize("how", ["one_of", "contains"])
 def test_a_comma_is_part_of_a_value_and_read_back_as_it_was_written(how, said, owner, browse, gate):
     with gate(owner) as at:
