@@ -47,7 +47,7 @@ def frame(form: Form) -> str:
     """The form as a frame, in the business's own look, and the script that keeps it as high as what is in it."""
     height, script = height_of(form), f"{settings.PUBLIC_URL}{reverse('public-frame-script')}"
     src, title = escape(f"{address(form)}frame/"), escape(form.title)
-    around = f'<iframe src="{src}" title="{title}" width="100%" height="{height}"></iframe>'
+    around = f'<iframe src="{src}" title="{title}" width="100%" height="{height}" frameborder="0"></iframe>'
     return f'{around}<script src="{escape(script)}" async></script>'
 
 

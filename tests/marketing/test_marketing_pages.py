@@ -170,6 +170,7 @@ def test_the_form_page_may_frame_our_own_form_only(owner: Any, browse: Any, scen
     assert "frame-src 'self'" in answer["Content-Security-Policy"]
     page = answer.content.decode()
     assert "<iframe src=" in page
+    assert "frameborder=" in page, "on their site it looks like a part of the page"
     assert "style=" not in page
 
 
