@@ -168,6 +168,7 @@ def lose_with_lead(lead: Lead, reason: str, *, by: Member, at: datetime) -> None
 def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
     """Take a win or a loss back within a day: the deal stands where it stood, a win's revenue is corrected.
 
+    Where its holder left meanwhile, whoever has the lead goes on with it, else whoever takes it back.
     Raises TooLate or NotYourDeal.
     """
     now = locked(deal, by)
@@ -181,9 +182,11 @@ def undo(deal: Deal, *, by: Member, at: datetime) -> Deal:
     if now.stage == DealStage.WON:
         for booked in Revenue.objects.filter(deal_id=now.pk, corrects=None, corrected_by=None):
             ledger.correct(booked, by=by, at=at)
+    if not now.holder.active:
+        now.holder = now.lead.holder if now.lead.holder is not None and now.lead.holder.active else by
     now.move(
         DealStage(now.stage_before), at=at, by=by, occurred_at=at, closed_at=None, decided_at=None, stage_before="",
-        made_customer=False, reason="", lost_reason=None, competitor="", note="",
+        made_customer=False, reason="", lost_reason=None, competitor="", note="", holder=now.holder,
     )  # fmt: skip
     still = Deal.objects.filter(lead=now.lead, stage=DealStage.WON).order_by("closed_at").first()
     since: dict[str, Any] = {}

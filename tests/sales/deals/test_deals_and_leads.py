@@ -8,6 +8,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from funnel.handoff import actions as handoff
@@ -18,6 +19,7 @@ from funnel.leads.models import Lead
 from funnel.leads.receiving import receive
 from funnel.leads.stages import Stage
 from funnel.ledger.models import Revenue
+from funnel.people import leaving
 from sales.close import actions as close
 from sales.deals import actions as deals
 from sales.deals.models import Deal, DealStage, LostReason
@@ -84,6 +86,26 @@ def test_a_win_that_is_undone_is_as_if_it_had_not_been(lead, rep, gate):
         with pytest.raises(close.TooLate):
             close.undo(deal, by=rep, at=at + timedelta(days=2))
     assert sum(booked(lead, gate)) == 99_00
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_what_is_taken_back_after_its_holder_left_is_held_by_somebody_who_is_here(
+    won, lead, rep, other_rep, owner, gate, browse
+):
+    """Whoever has the customer goes on with the deal; where nobody has the lead, whoever takes it back."""
+    with gate(rep) as at:
+        deal = deals.open_deal(lead, by=rep, at=at, amount=120_00)
+        if won:
+            close.win(deal, by=rep, at=at)
+        else:
+            close.lose(deal, reason=LostReason.objects.first(), by=rep, at=at)
+    with gate(owner) as at:
+        leaving.remove(rep, by=owner, at=at, successor=other_rep)
+    assert browse(owner).post(reverse("sales:deal-undo", args=[deal.pk])).status_code == 302
+    with gate(owner):
+        deal = Deal.objects.get(pk=deal.pk)
+        assert (deal.is_open, deal.holder_id) == (True, (other_rep if won else owner).pk)
+    assert stage(lead, gate) == (Stage.QUALIFIED, deal.holder_id, False)
 
 
 def test_a_second_win_keeps_the_customer_when_the_first_is_undone(lead, rep, gate):
