@@ -30,6 +30,19 @@ def catch(gate: Any) -> Callable[..., Lead]:
 
 
 @pytest.fixture
+def taken(catch: Any, gate: Any) -> Callable[..., Lead]:
+    """Receive one lead that is the member's own, in conversation."""
+
+    def took(member: Member, name: str = "Ann Bell", **capture: Any) -> Lead:
+        lead: Lead = catch(member, name, **capture)
+        with gate(member) as at:
+            lead.move("working", at=at, holder=member)
+        return lead
+
+    return took
+
+
+@pytest.fixture
 def deal_with(catch: Any, gate: Any) -> Callable[..., Deal]:
     """Open a deal of the member's with somebody of this name."""
 

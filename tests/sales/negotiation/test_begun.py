@@ -23,19 +23,6 @@ pytestmark = pytest.mark.django_db
 LACKS = "need is not known, budget is not known, authority is not known, timing is not known"
 
 
-@pytest.fixture
-def taken(catch, gate):
-    """A lead in conversation with the member."""
-
-    def took(member, **also):
-        lead = catch(member, **also)
-        with gate(member) as at:
-            lead.move("working", at=at, holder=member)
-        return lead
-
-    return took
-
-
 def stands(gate, lead):
     with gate(lead.workspace):
         return Lead.objects.get(pk=lead.pk).stage, Deal.objects.count(), Quote.objects.count()

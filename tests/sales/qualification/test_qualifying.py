@@ -17,19 +17,6 @@ KEYS = ("need", "budget", "authority", "timing")
 ALL_MET = {"answers": {key: {"met": True, "note": f"Said of {key}"} for key in KEYS}}
 
 
-@pytest.fixture
-def taken(catch, gate):
-    """A lead that the rep works."""
-
-    def took(member, name="Ann Bell", **also):
-        lead = catch(member, name, **also)
-        with gate(member) as at:
-            lead.move("working", at=at, holder=member)
-            return lead
-
-    return took
-
-
 def rows(gate, lead):
     with gate(lead.workspace):
         answers = {one.question.key: (one.met, one.note) for one in Answer.objects.select_related("question")}
