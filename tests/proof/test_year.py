@@ -78,7 +78,7 @@ WRONG = (
     ("sales.queue.desk._place", lambda task, at: ("tomorrow", ""), "desks", "Late"),
     ("sales.queue.desk._place", lambda task, at: ("later", ""), "desks", "Later"),
     ("sales.demos.fallen.FALLEN.rows", lambda members: [], "desks", "Today"),
-    ("sales.demos.panel._stands", lambda demo, at: ("", "later", ""), "desks", "Late"),
+    ("sales.demos.panel._stands", lambda demo, at, off: ("", "later", ""), "desks", "Late"),
     ("sales.queue.views.DUE", ("Later",), "desks", "to do"),
     ("sales.queue.desk.with_nothing_planned", lambda member: Lead.objects.none(), "desks", "Without a next step"),
 )
