@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.urls import reverse
 
 from funnel.templatetags.words import calendar_day, day_time
-from funnel.workspaces.models import Member, TimeOff, Workspace
+from funnel.workspaces.models import Member, Workspace
 from sales.demos.models import Demo
 
 
@@ -33,23 +32,12 @@ def booked_on(
     return [[_says(demos[pk]) for pk in each] for each in found]
 
 
-def why_nobody(demos: Sequence[Demo], workspace: Workspace) -> dict[UUID, str]:
-    """Why nobody would be there for each of the demos, blank where somebody is; one query, and none without a demo."""
-    if not demos:
-        return {}
-    on = {one.pk: calendar_day(one.starts_at) for one in demos}
-    holders = {one.holder_id for one in demos}
-    rows = TimeOff.objects.filter(member__in=holders, first__lte=max(on.values()), last__gte=min(on.values()))
-    away = list(rows.values_list("member", "first", "last"))
-
-    def says(demo: Demo) -> str:
-        day = on[demo.pk]
-        if day in workspace.holidays:
-            return "Closed that day"
-        off = any(member == demo.holder_id and first <= day <= last for member, first, last in away)
-        return "Away that day" if off or not demo.holder.works_on(day) else ""
-
-    return {one.pk: says(one) for one in demos}
+def why_nobody(demo: Demo, workspace: Workspace) -> str:
+    """Why nobody would be there for a demo of with_away(); blank where somebody is."""
+    day = calendar_day(demo.starts_at)
+    if day in workspace.holidays:
+        return "Closed that day"
+    return "Away that day" if demo.away or not demo.holder.works_on(day) else ""  # type: ignore[attr-defined]
 
 
 def _moments(first: date, last: date, workspace: Workspace) -> tuple[datetime, datetime]:

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, TruncDate
 from django.urls import reverse
 
 from funnel.leads.models import Lead
 from funnel.workspaces.doors import token_for
 from funnel.workspaces.ids import uuid7
-from funnel.workspaces.models import LEADERS, Member
+from funnel.workspaces.models import LEADERS, Member, TimeOff
 from funnel.workspaces.scoping import TenantForeignKey, TenantRow, scoped
 from sales.deals.models import Deal
 
@@ -61,6 +61,11 @@ class DemoQuerySet(models.QuerySet["Demo"]):
         """Each with what the lead is to `prepare`, as booking.prepare_for says it of one."""
         page = BookingPage.objects.filter(member=OuterRef("holder"), title=OuterRef("title")).values("before")
         return self.annotate(prepare=Coalesce("before", Subquery(page)))
+
+    def with_away(self) -> DemoQuerySet:
+        """Each with whether its rep has the day off on which it begins, as `away`."""
+        days = TimeOff.objects.filter(member=OuterRef("holder")).on(OuterRef("begins_on"))
+        return self.annotate(begins_on=TruncDate("starts_at"), away=Exists(days))
 
 
 class Demo(TenantRow):

@@ -43,6 +43,7 @@ DEMOS = Asked(
         Demo.objects.filter(lead__in=[lead])
         .select_related("holder__user", "deal")
         .with_preparing()
+        .with_away()
         .order_by("-starts_at", "-id")[:SHOWN]
     ),
     UUID,
@@ -57,10 +58,13 @@ def demos_of(request: HttpRequest, lead: Lead) -> dict[str, Any]:
     for one in found:
         one.lead = lead
     rows = [row_of(one, member, at) for one in found]
-    off = why_nobody([row["demo"] for row in rows if row["open"] and not row["over"]], member.workspace)
     return {
         "lead": lead,
-        "coming": [row | {"off": off.get(row["demo"].pk)} for row in reversed(rows) if row["open"]],
+        "coming": [
+            row | {"off": "" if row["over"] else why_nobody(row["demo"], member.workspace)}
+            for row in reversed(rows)
+            if row["open"]
+        ],
         "gone": [row for row in rows if not row["open"]],
         "may_book": may_book(member, lead),
         "give_back": _give_back(member, lead, found, at),
@@ -161,12 +165,11 @@ def desk_rows(member: Member, at: datetime) -> list[Planned]:
     midnight = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     # Where there isn't room for all, today's stand there, and then those that are over without a word.
     turn = Case(When(ends_at__lte=at, then=1), When(starts_at__lt=midnight, then=0), default=2)
-    found = Demo.objects.booked().filter(holder=member).select_related("lead").order_by(turn, "starts_at", "id")
-    shown = list(found.only("title", "place", "starts_at", "ends_at", *WITH_FACE)[:MOST])
+    mine = Demo.objects.booked().filter(holder=member).select_related("lead").with_away()
+    shown = mine.only("title", "place", "starts_at", "ends_at", *WITH_FACE).order_by(turn, "starts_at", "id")[:MOST]
     for one in shown:
         one.holder = member
-    off = why_nobody([one for one in shown if one.ends_at > at], member.workspace)
-    return [Planned(one.starts_at, one.lead, *_stands(one, at, off.get(one.pk, ""))) for one in shown]
+    return [Planned(one.starts_at, one.lead, *_stands(one, at, why_nobody(one, member.workspace))) for one in shown]
 
 
 def _stands(demo: Demo, at: datetime, off: str) -> tuple[str, str, str]:

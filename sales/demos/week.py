@@ -43,11 +43,10 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
     monday = monday_of(request.GET.get("week", ""), today)
     begin, end = (datetime.combine(day, time(), workspace.zone) for day in (monday, monday + WEEK))
     mine = Demo.objects.with_people() if everybody else Demo.objects.with_people().filter(holder=member)
-    inside = mine.with_preparing().filter(starts_at__gte=begin, starts_at__lt=end)
+    inside = mine.with_preparing().with_away().filter(starts_at__gte=begin, starts_at__lt=end)
     found = list(inside.order_by("starts_at", "id")[:MOST])
     waiting = list(mine.undecided(at).filter(starts_at__lt=begin)[:MOST])
-    off = why_nobody(found, workspace)
-    rows = [row_of(one, member, at) | {"off": off[one.pk]} for one in found]
+    rows = [row_of(one, member, at) | {"off": why_nobody(one, workspace)} for one in found]
     days = [
         {"day": day, "rows": list(group)}
         for day, group in groupby(rows, key=lambda row: calendar_day(row["demo"].starts_at))
