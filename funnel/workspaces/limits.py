@@ -6,9 +6,9 @@ import functools
 import logging
 import sqlite3
 import threading
-import time
 import zlib
 from hashlib import blake2b
+from time import monotonic, time
 from typing import Any
 
 from django.conf import settings
@@ -30,7 +30,7 @@ def hit(name: str, key: str, limit: int, window: int, *, closed_without_store: b
 
     Without the store everything passes, unless `closed_without_store`: then it raises StoreAway.
     """
-    now = time.time()
+    now = time()
     who = blake2b(f"{name}\0{key}".encode(errors="replace"), digest_size=16).hexdigest()
     # Windows begin at another moment for everybody, or all who wait would come back in the same second.
     place = int(now) + zlib.crc32(who.encode()) % window
@@ -97,7 +97,7 @@ class Breaker:
         if not self._failing:
             return True
         with self._lock:
-            now = time.monotonic()
+            now = monotonic()
             if now < self._away_until:
                 return False
             self._away_until = now + PAUSE
@@ -112,7 +112,7 @@ class Breaker:
     def failed(self, error: Exception) -> None:
         """Begin a pause, and say so once a minute."""
         with self._lock:
-            now = time.monotonic()
+            now = monotonic()
             self._failing, self._away_until = True, now + PAUSE
             if now - self._said < SAY_EVERY:
                 return

@@ -43,7 +43,7 @@ def counting(path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A clock that stands until it is moved."""
     now = [1_800_000_000.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(limits, "time", lambda: now[0])
     return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
