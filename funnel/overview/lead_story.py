@@ -124,8 +124,9 @@ def entries(events: Sequence[Event], way: Way, *, may_void: bool) -> list[Entry]
         if voided is not None:
             entry.is_void = True
             by = voided.actor.name if voided.actor else "A program"
-            why, on = voided.data.get("reason") or "no reason given", short_day(voided.recorded_at)
-            entry.sub.append(format_html("Taken back by <bdi>{}</bdi>, {}: {}", by, on, why))
+            # An undo is asked for no reason.
+            why = f": {reason}" if (reason := voided.data.get("reason")) else ""
+            entry.sub.append(format_html("Taken back by <bdi>{}</bdi>, {}{}", by, short_day(voided.recorded_at), why))
         entry.may_void = may_void and voided is None and (one.kind not in KINDS or one.kind in (*TOUCHES, "received"))
         told.append(entry)
     return told

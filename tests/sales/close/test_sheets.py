@@ -52,6 +52,9 @@ def test_a_win_is_booked_and_taken_back_by_the_button_that_says_so(rep, browse, 
     assert "Undo" in client.get(f"/sales/deals/{deal.pk}/").content.decode()
     client.post(f"/sales/deals/{deal.pk}/undo/")
     assert "Taken back." in client.get(f"/sales/deals/{deal.pk}/").content.decode()
+    told = client.get(f"/leads/{deal.lead_id}/").content.decode()
+    assert f"Taken back by <bdi>{rep.name}</bdi>" in told
+    assert "no reason" not in told
     assert (row(gate, deal)["stage"], sum(booked(gate, rep))) == ("qualified", 0)
 
 
