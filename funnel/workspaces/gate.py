@@ -88,7 +88,7 @@ def _queued() -> Iterator[None]:
     if not _turn.acquire(timeout=patience):
         raise OperationalError("database is locked")
     try:
-        queue = os.open(settings.DATA / "write.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        queue = os.open(f"{connection.settings_dict['NAME']}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             pause = SHORTEST
             while True:
