@@ -26,8 +26,11 @@ def meeting(request: HttpRequest, token: str) -> HttpResponse:
 @door
 def cancel(request: HttpRequest, token: str) -> HttpResponse:
     """Cancel a meeting."""
+    if request.method in ("GET", "HEAD"):
+        # A refused cancellation leaves its own address behind; whoever opens that again wants the meeting.
+        return HttpResponseRedirect(f"/m/{token}/", status=303)
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     not_too_often(request, token)
     with by_meeting(request, token) as visit:
         demo = visit.demo

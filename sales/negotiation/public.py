@@ -88,8 +88,11 @@ def _answered(
     request: HttpRequest, token: str, take: Callable[[QuoteVersion, Any, datetime], Errors | str]
 ) -> HttpResponse:
     """Take an answer in one transaction; what is wrong or came too late is said on the page as it is now."""
+    if request.method in ("GET", "HEAD"):
+        # A refused answer leaves its own address behind; whoever opens that again wants the quote.
+        return _private(HttpResponseRedirect(reverse("public-quote", args=[token]), status=303))
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     _slow_down(request, token)
     workspace_id = behind(token)
     try:

@@ -71,8 +71,13 @@ def test_a_look_changes_nothing_and_leaves_nothing_behind(version, rep, visit, g
             assert answer["X-Robots-Tag"].startswith("noindex")
             assert answer["Referrer-Policy"] == "no-referrer"
             assert "no-store" in answer["Cache-Control"]
+    # After a refused answer these stand in the address bar: whoever opens them again is at the quote.
     for address in ("ask/", "decline/"):
-        assert visit.get(path_of(version) + address).status_code == 405
+        for ask in (visit.get, visit.head):
+            answer = ask(path_of(version) + address)
+            assert (answer.status_code, answer["Location"]) == (303, path_of(version))
+            assert answer["Referrer-Policy"] == "no-referrer"
+        assert visit.put(path_of(version) + address).status_code == 405
     with gate(rep):
         assert (stamp(rep, at), list(QuoteVersion.objects.values()), Event.objects.count()) == before
     page = visit.get(path_of(version)).content.decode()
