@@ -219,6 +219,8 @@ def lines_of(given: list[dict[str, Any]], currency: str) -> list[LineDraft]:
     named = {place: one["product"] for place, one in enumerate(given) if one.get("product")}
     ids = {place: _id(said, f"lines.{place}.product") for place, said in named.items()}
     products = {one.pk: one for one in Product.objects.prefetch_related("prices").filter(pk__in=ids.values())}
+    # As on the page, and asked for only where a line says none.
+    usual = pricelist.usual_rate() if any("tax_rate" not in one and not one.get("product") for one in given) else None
     lines, errors = [], {}
     for place, one in enumerate(given):
         product = products.get(ids[place]) if place in ids else None
@@ -226,11 +228,11 @@ def lines_of(given: list[dict[str, Any]], currency: str) -> list[LineDraft]:
         if place in ids and product is None:
             errors[f"{where}.product"] = "There is no such product."
             continue
-        usual = {price.currency: price.amount for price in product.prices.all()} if product else {}
+        prices = {price.currency: price.amount for price in product.prices.all()} if product else {}
         text = " ".join(one.get("text", "").split()) or (product.name if product else "")
         if not text:
             errors[f"{where}.text"] = "This is needed."
-        price = usual.get(currency)
+        price = prices.get(currency)
         if "unit_price" in one:
             try:
                 price = read_price(one["unit_price"], currency)
@@ -240,6 +242,9 @@ def lines_of(given: list[dict[str, Any]], currency: str) -> list[LineDraft]:
             errors[f"{where}.unit_price"] = f"{product.name} has no price in {currency}."
         elif price is None:
             errors[f"{where}.unit_price"] = "This is needed."
+        rate = one.get("tax_rate", product.tax_rate if product else usual)
+        if rate is None:
+            errors[f"{where}.tax_rate"] = pricelist.NO_RATE
         lines.append(
             LineDraft(
                 text=text,
@@ -247,7 +252,7 @@ def lines_of(given: list[dict[str, Any]], currency: str) -> list[LineDraft]:
                 quantity=one.get("quantity", QUANTITY),
                 unit_price=price or 0,
                 discount=one.get("discount", 0),
-                tax_rate=one.get("tax_rate", product.tax_rate if product else 0),
+                tax_rate=rate or 0,
                 product=product,
             )
         )

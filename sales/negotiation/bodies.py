@@ -86,7 +86,7 @@ LINE = Shape(
         "quantity": Number(read_quantity, "More than 0, with up to 4 digits after the point; 1 unless said."),
         "unit_price": Number(lambda said: said, "Without tax, more than 0, with at most the currency’s digits."),
         "discount": Number(read_percent, "In percent, 0 to 100."),
-        "tax_rate": Number(read_percent, "In percent, 0 to 100."),
+        "tax_rate": Number(read_percent, "In percent, 0 to 100; the product’s, else your usual one, unless said."),
     },
     fixed={
         **dict.fromkeys(("net", "tax"), RECKONED),

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Count
 from django.http import QueryDict
 
 from funnel.leads.identity import Refused, clean_email
@@ -20,6 +19,7 @@ from funnel.workspaces.models import Workspace
 from sales.negotiation.actions import MOST_LINES, LineDraft
 from sales.negotiation.document import tax_name
 from sales.negotiation.models import Product, QuoteLine, QuoteVersion
+from sales.negotiation.pricelist import NO_RATE, usual_rate
 from sales.negotiation.reckoning import (
     net_of,
     percent_text,
@@ -33,8 +33,6 @@ PARTS = ("what", "more", "quantity", "price", "less", "tax", "product")
 CALLED = {"what": "what it is", "more": "more about it", "price": "unit price"}
 # How often a rate stands in the list that is offered; more would be no help.
 RATES = 8
-# A rate that nobody has said is not taken for none.
-NO_RATE = "Say the rate; write 0 where there is none."
 
 
 @dataclass
@@ -129,11 +127,9 @@ def typed_rows(posted: QueryDict, *, without: int | None = None) -> list[Row]:
 
 
 def _usual_tax() -> str:
-    """The rate that most products have, else that of the line written last; blank while nobody has said one."""
-    rates = Product.objects.values_list("tax_rate").annotate(many=Count("pk")).order_by("-many", "tax_rate")
-    lines = QuoteLine.objects.order_by("-version", "-position").values_list("tax_rate")
-    found = rates.first() or lines.first()
-    return percent_text(found[0]) if found else ""
+    """The usual rate as a field holds it; blank while nobody has said one."""
+    found = usual_rate()
+    return "" if found is None else percent_text(found)
 
 
 def new_row(place: int, currency: str, country: str, product: Product | None = None, *, tax: str = "") -> Row:

@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 
 from funnel.workspaces.models import AuditEntry, Member
-from sales.negotiation.models import Product, ProductPrice
+from sales.negotiation.models import Product, ProductPrice, QuoteLine
 
+# A rate that nobody has said is not taken for none.
+NO_RATE = "Say the rate; write 0 where there is none."
 EDITABLE = ("name", "description", "tax_rate", "external_system", "external_id")
 
 
@@ -55,6 +58,14 @@ def archive(product: Product, *, archived: bool, by: Member, at: datetime) -> No
     product.version += 1
     product.save(update_fields=["archived_at", "version"])
     _audit("product archived" if archived else "product offered again", product, by=by, at=at)
+
+
+def usual_rate() -> int | None:
+    """The rate that most products have, else that of the line written last; None while nobody has said one."""
+    rates = Product.objects.values_list("tax_rate").annotate(many=Count("pk")).order_by("-many", "tax_rate")
+    lines = QuoteLine.objects.order_by("-version", "-position").values_list("tax_rate")
+    found: tuple[int, ...] | None = rates.first() or lines.first()
+    return found[0] if found else None
 
 
 def _price(product: Product, prices: Mapping[str, int]) -> None:

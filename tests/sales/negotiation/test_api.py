@@ -190,6 +190,23 @@ def test_a_line_takes_name_price_and_tax_from_its_product(deal, owner, api):
     assert dollars.json()["errors"] == {"lines.0.unit_price": "Roof has no price in USD."}
 
 
+def test_a_line_without_a_rate_takes_the_usual_one_and_where_nobody_has_said_one_it_is_asked_for(
+    deal, owner, api, gate
+):
+    key = api(owner)
+    own = {name: LINE[name] for name in ("text", "quantity", "unit_price")}
+    answer = key.post("quotes/", body(deal, LINE, own))
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert answer.json()["errors"] == {"lines.1.tax_rate": "Say the rate; write 0 where there is none."}
+    with gate(owner):
+        assert not Quote.objects.exists()
+    assert key.post("quotes/", body(deal, LINE | {"tax_rate": "5"})).status_code == 201
+    assert key.post("quotes/", body(deal, own)).json()["lines"][0]["tax_rate"] == "5"
+    key.post("products/", {"name": "Roof", "prices": {"GBP": "100"}, "tax_rate": "20"})
+    lines = key.post("quotes/", body(deal, own, LINE)).json()["lines"]
+    assert [one["tax_rate"] for one in lines] == ["20", "0"]
+
+
 def test_a_list_costs_the_same_for_one_and_for_ten(deal, owner, api):
     key = api(owner)
 
