@@ -120,7 +120,7 @@ def lose(
     """
     now = locked(deal, by)
     if now.stage == DealStage.WON:
-        raise AlreadyWon("This deal is won. Undo that first.")
+        raise AlreadyWon(now.why_closed(at))
     if now.stage == DealStage.LOST:
         return now
     if until is not None and until <= at:

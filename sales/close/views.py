@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -37,6 +37,8 @@ from sales.demos.models import Demo
 def won(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for how much, when and why it was won; then book it."""
     deal = _own(request, pk)
+    if request.method == "GET" and deal.stage == DealStage.WON:
+        return _stays(request, deal)
     form = WonForm(request.POST or None, deal=deal, at=request.at)  # type: ignore[attr-defined]
     if not form.is_valid():
         return _sheet(request, deal, "won", form)
@@ -64,6 +66,8 @@ def _before_they_came(lead: Lead, given: dict[str, Any]) -> str:
 def lost(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask why it was lost, and end it."""
     deal = _own(request, pk)
+    if request.method == "GET" and deal.stage == DealStage.WON:
+        return _stays(request, deal)
     form = LostForm(request.POST or None, workspace=deal.lead.workspace, at=request.at)  # type: ignore[attr-defined]
     if not form.is_valid():
         return _sheet(request, deal, "lost", form)
@@ -109,6 +113,13 @@ def _own(request: HttpRequest, pk: UUID) -> Deal:
     if not may_change(request.member, deal):  # type: ignore[attr-defined]
         raise PermissionDenied(f"This deal is with {deal.holder.name}. You can read it, not change it.")
     return deal
+
+
+def _stays(request: HttpRequest, deal: Deal) -> HttpResponse:
+    """Say on the deal's page why neither sheet opens; a page that asked for the sheet alone goes there."""
+    messages.warning(request, deal.why_closed(request.at))  # type: ignore[attr-defined]
+    page = reverse("sales:deal", args=[deal.pk])
+    return HttpResponse(headers={"HX-Redirect": page}) if request.htmx else redirect(page)  # type: ignore[attr-defined]
 
 
 def _done(request: HttpRequest, deal: Deal, sentence: str) -> HttpResponse:

@@ -185,7 +185,7 @@ def edit(deal: Deal, changes: dict[str, Any], *, by: Member, at: datetime) -> De
     """
     now = locked(deal, by)
     if not now.is_open:
-        raise NotOpen(f"This deal is {now.get_stage_display().lower()}; undo that first.")
+        raise NotOpen(now.why_closed(at))
     holder: Member = changes.get("holder", now.holder)
     takes_over = holder.role in SELLERS and (holder.active or by.leads_others)
     if holder.pk != now.holder_id and not takes_over:

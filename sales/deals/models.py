@@ -145,6 +145,12 @@ class Deal(TenantRow):
         """Until when a win or a loss can be taken back; None for an open deal."""
         return self.decided_at + UNDO_WITHIN if self.decided_at else None
 
+    def why_closed(self, at: datetime) -> str:
+        """Why a deal that has ended takes no change, and what to do instead."""
+        undoes = self.undo_until is not None and at <= self.undo_until
+        way = "Undo that first." if undoes else "Open another deal for what is new."
+        return f"The {self.named} is {self.get_stage_display().lower()}, so it stays as it is. {way}"
+
     def move(self, to: DealStage, *, at: datetime, by: Member | None, occurred_at: datetime, **also: Any) -> bool:
         """Move the deal to a stage, the only way that its stage changes: compare-and-set, with its event.
 

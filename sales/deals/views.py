@@ -149,6 +149,9 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     member, found = _member(request), deal_of(pk)
     if not may_change(member, found):
         raise PermissionDenied(f"This deal is with {found.holder.name}. You can read it, not change it.")
+    if not found.is_open:
+        messages.warning(request, found.why_closed(request.at))  # type: ignore[attr-defined]
+        return redirect("sales:deal", pk)
     form = DealForm(
         request.POST if request.method == "POST" else None,
         workspace=found.lead.workspace, by=member, holder=found.holder, deal=found,

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from funnel.leads.models import Lead
 from sales.deals import actions as deals
@@ -171,6 +172,31 @@ def test_a_deal_is_opened_from_the_lead_s_page_changed_and_seen_there_and_on_the
         assert ("Barn and stable" in text) is ("add" not in page)
     with gate(rep):
         assert Deal.objects.get().amount is None
+
+
+@pytest.mark.parametrize(
+    ("days", "what"), [(0, "Undo that first."), (2, "Open another deal for what is new.")], ids=["today", "long-ago"]
+)
+@pytest.mark.parametrize(("end", "form"), [("won", "edit"), ("lost", "edit"), ("won", "won"), ("won", "lost")])
+def test_a_form_that_an_ended_deal_can_t_take_says_why_instead_of_opening(
+    end, form, days, what, rep, browse, gate, deal_with
+):
+    deal, client = deal_with(rep, amount=100), browse(rep)
+    body = {"won": {"amount": "1", "on": timezone.localdate().isoformat()}, "lost": {"reason": "price"}}
+    client.post(f"/sales/deals/{deal.pk}/{end}/", body[end])
+    with gate(rep) as at:
+        Deal.objects.filter(pk=deal.pk).update(decided_at=at - timedelta(days=days))
+    before, address = row(gate, deal), f"/sales/deals/{deal.pk}/{form}/"
+    answers = [client.get(address, follow=True)]
+    if form == "edit":
+        answers.append(client.post(address, {"title": "Bigger"}, follow=True))
+    else:
+        alone = client.get(address, headers={"hx-request": "true"})
+        assert (alone["HX-Redirect"], alone.content) == (f"/sales/deals/{deal.pk}/", b"")
+    for answer in answers:
+        assert answer.redirect_chain == [(f"/sales/deals/{deal.pk}/", 302)]
+        assert f"The deal with Ann Bell is {end}, so it stays as it is. {what}" in answer.content.decode()
+    assert row(gate, deal) == before
 
 
 def test_a_colleague_s_deal_can_be_read_but_its_forms_are_closed(rep, other_rep, browse, gate, deal_with):
