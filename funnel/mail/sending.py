@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ def _deliver(mail: EmailMultiAlternatives, connection: Any, forbids: Callable[[]
     except NotPublic:
         return Answer(MessageState.QUEUED, "The mail server’s name leads into a private network.", reached=False)
     except (OSError, smtplib.SMTPException) as error:
-        return Answer(MessageState.QUEUED, f"The mail server can’t be reached: {_words(error)}", reached=False)
+        return Answer(MessageState.QUEUED, f"The mail server can’t be reached: {_unreached(error)}", reached=False)
     try:
         if why := forbids():
             return Answer(MessageState.FAILED, why)
@@ -158,8 +159,8 @@ def _deliver(mail: EmailMultiAlternatives, connection: Any, forbids: Callable[[]
         return _refused(error.smtp_code, "The mail server refused this mail", error.smtp_error)
     except ValueError:
         return Answer(MessageState.FAILED, "This address can’t be written on a mail.")
-    except (OSError, smtplib.SMTPException) as error:
-        return Answer(MessageState.UNKNOWN, f"The line broke while it was sent: {_words(error)}")
+    except (OSError, smtplib.SMTPException):
+        return Answer(MessageState.UNKNOWN, "The line broke while it was sent.")
     finally:
         with suppress(OSError, smtplib.SMTPException):
             connection.close()
@@ -178,7 +179,14 @@ def _says_nobody(said: bytes | str) -> bool:
     return found is None or found[1] == "1" or found.groups() == ("2", "1")
 
 
-def _words(error: Exception) -> str:
+def _unreached(error: Exception) -> str:
+    """Why no line to the server came about, in words: its owner looks for what was typed wrong."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})."
+    if isinstance(error, TimeoutError):
+        return "it does not answer in time."
+    if isinstance(error, smtplib.SMTPException | ssl.SSLError):
+        return "something answers there, but not as a mail server with this port and security does."
     return (getattr(error, "strerror", None) or type(error).__name__) + "."
 
 

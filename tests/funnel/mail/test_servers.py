@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -252,3 +253,28 @@ def test_a_server_that_greets_with_421_is_asked_again(owner, sink, letter, work,
         one.refresh_from_db()
         assert one.state == "sent"
     assert len(sink.taken) == 1
+
+
+class Elsewhere(Drip):
+    """What answers at a port that was typed wrong: a web server."""
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError):
+            wire, _ = self.listener.accept()
+            with wire:
+                wire.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.parametrize("security", MailServer.Security.values)
+def test_a_port_where_no_mail_server_answers_is_said_in_words(security, owner, typed, browse, work, gate):
+    elsewhere = Elsewhere()
+    body = typed | {"port": str(elsewhere.port), "security": security}
+    browse(owner).post(reverse("mail-server"), body)
+    work()
+    with gate(owner):
+        says = Message.objects.get(kind="test").error
+    assert says == (
+        "The mail server can’t be reached: something answers there, but not as a mail server with this port and "
+        "security does."
+    )
+    elsewhere.listener.close()
