@@ -1,4 +1,4 @@
-"""What the leads of the last 30 days would have done under these rules; nothing is stored."""
+"""What the handoffs of the last 30 days would have done under these rules; nothing is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 5000
 
 @dataclass(slots=True)
 class Tried:
-    """One lead of the month: to whom it went, to whom it would have gone, and the sentence that decides."""
+    """One handoff of the month: to whom it went, to whom it would have gone, and the sentence that decides."""
 
     handoff: Handoff
     went: Member | None
@@ -54,7 +54,7 @@ class Share:
 
 @dataclass(slots=True)
 class Trial:
-    """The month tried again, lead by lead, and by member."""
+    """The month tried again, one by one, and by member."""
 
     rows: list[Tried] = field(default_factory=list)
     shares: list[Share] = field(default_factory=list)

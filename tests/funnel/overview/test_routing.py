@@ -5,7 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from funnel.handoff.models import Handoff, RoutingRule
+from funnel.handoff import actions as handoff
+from funnel.handoff.models import GiveBackReason, Handoff, RoutingRule
 from funnel.handoff.routing_rules import put_rule, put_team
 from funnel.leads.fields import define
 from funnel.leads.identity import Capture
@@ -192,21 +193,21 @@ def test_a_rule_can_be_tried_on_last_month_before_it_is_saved(said, owner, rep, 
     work()
     answer = browse(owner).post(reverse("routing-add"), said | {"do": "try"})
     assert answer.status_code == 200
-    assert "Of 4 leads handed over in the last 30 days 2 would have gone to somebody else." in answer.content.decode()
+    assert "Of 4 handoffs of the last 30 days 2 would have gone to somebody else." in answer.content.decode()
     assert 'formaction="#trial"' in answer.content.decode(), "what came of it is below a long form"
     with gate(owner):
         assert not RoutingRule.objects.exists()
         assert Handoff.objects.count() == 4
 
 
-@pytest.mark.parametrize(("many", "says"), [(1, "The one lead"), (4, "All 4 leads")])
+@pytest.mark.parametrize(("many", "says"), [(1, "The one handoff"), (4, "All 4 handoffs")])
 def test_last_month_that_would_have_gone_as_it_went_says_so(owner, rep, browse, gate, work, many, says):
     with gate(owner) as at:
         receive(owner.workspace, [Capture(email=f"a{n}@m{n}.example", asks=True) for n in range(many)], at=at)
     work()
     shown = browse(owner).get(reverse("routing-try")).content.decode()
     went = "it went" if many == 1 else "they went"
-    assert f"{says} handed over in the last 30 days would have gone where {went}." in shown
+    assert f"{says} of the last 30 days would have gone where {went}." in shown
 
 
 def test_last_month_opens_by_member_and_lead_by_lead(said, owner, rep, other_rep, viewer, browse, gate, work):
@@ -217,13 +218,28 @@ def test_last_month_opens_by_member_and_lead_by_lead(said, owner, rep, other_rep
     browse(owner).post(reverse("routing-add"), said)
     page = browse(viewer)
     every = page.get(reverse("routing-try")).content.decode()
-    assert "Of 4 leads handed over in the last 30 days 2 would have gone to somebody else." in every
+    assert "Of 4 handoffs of the last 30 days 2 would have gone to somebody else." in every
     assert every.count("Rule “Scotland”: Region is Scotland or Orkney, so it goes to Rita Rep.") == 4
     other = page.get(reverse("routing-try"), {"is": "other"}).content.decode()
     assert other.count("so it goes to Rita Rep.") == 2
     theirs = page.get(reverse("routing-try"), {"who": str(other_rep.pk)}).content.decode()
     assert theirs.count("so it goes to Rita Rep.") == 2
     assert "Otto Rep 2" in theirs
+
+
+def test_who_came_back_counts_with_each_handoff_and_the_words_say_so(owner, rep, browse, gate, work):
+    with gate(owner) as at:
+        (got,) = receive(owner.workspace, [Capture(email="a@m.example", asks=True)], at=at)
+    work()
+    with gate(owner) as at:
+        reason = GiveBackReason.objects.get(key="no-answer")
+        handoff.give_back(got.lead, reason=reason, by=rep, at=at)
+        receive(owner.workspace, [Capture(email="a@m.example", asks=True)], at=at)
+    work()
+    shown = browse(owner).get(reverse("routing-try")).content.decode()
+    assert "All 2 handoffs of the last 30 days would have gone where they went." in shown
+    assert "Each handoff of the last 30 days is given again" in shown
+    assert "who was handed over twice counts twice" in shown
 
 
 def test_teams_are_made_changed_and_taken_away(owner, rep, other_rep, browse, gate):
