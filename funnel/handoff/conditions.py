@@ -59,7 +59,8 @@ def holds(condition: Condition, value: str) -> bool:
     if how in LISTED:
         return (plain(field, value) in {plain(field, one) for one in wanted}) == (how == "one_of")
     if how == "contains":
-        return any(word and word in plain(field, value) for word in (plain(field, one) for one in wanted))
+        words = (scoring.within(field, plain(field, one)) for one in wanted)
+        return any(word and word in plain(field, value) for word in words)
     mine, line = _size(field, value), _size(field, wanted[0])
     if mine is None or line is None or type(mine) is not type(line):
         return False

@@ -89,13 +89,13 @@ def as_kept(text: str, own: FieldDefinition | None) -> str:
 
 
 def as_dialled(text: str, country: str, *, part: bool = False) -> str:
-    """A typed phone number, or `part` of one, as leads have it: 01632 960142 is +441632960142, and 01632 is 1632.
+    """A typed phone number as leads have it: 01632 960142 is +441632960142; of `part` of one only the signs go.
 
     What is no number is left as it is.
     """
     if part:
         signs = re.sub(r"[\s()./-]", "", text)
-        return (signs if signs.startswith("+") else signs.lstrip("0")) if is_dialled(signs) else text
+        return signs if is_dialled(signs) else text
     try:
         return clean_phone(text, country)
     except Refused:
@@ -104,7 +104,12 @@ def as_dialled(text: str, country: str, *, part: bool = False) -> str:
 
 def is_dialled(text: str, *, part: bool = True) -> bool:
     """Whether a text is a phone number as leads have it, or could be `part` of one."""
-    return re.fullmatch(r"\+?\d{1,15}" if part else r"\+\d{5,15}", text, re.ASCII) is not None
+    return re.fullmatch(r"\+?0*[1-9]\d{0,14}" if part else r"\+\d{5,15}", text, re.ASCII) is not None
+
+
+def within(field: str, part: str) -> str:
+    """What is looked for where a field contains `part`: leads' numbers have no 0 before the area code."""
+    return part.lstrip("0") if field == "phone" else part.casefold()
 
 
 def value_of(lead: Lead, field: str) -> Any:
@@ -127,7 +132,7 @@ def holds(rule: Mapping[str, Any], value: Any) -> bool:
     if when == "one_of":
         return text in {str(one).casefold() for one in told or ()}
     if when == "contains":
-        return str(told).casefold() in text
+        return within(rule["field"], str(told)) in text
     if when == "range":
         return _within(told or {}, str(value))
     if when == "business":

@@ -7,9 +7,10 @@ import html
 import pytest
 from django.urls import reverse
 
+from funnel.handoff.conditions import all_hold
 from funnel.handoff.models import RoutingRule
 from funnel.leads.fields import define
-from funnel.leads.models import Company
+from funnel.leads.models import Company, Lead
 from funnel.scoring.models import RuleDraft
 from tests.funnel.overview.test_routing import EMPTY
 
@@ -46,7 +47,7 @@ def rows(owner, api, browse, work):
     [
         ("is", "01632 960142", "Phone is +441632960142"),
         ("one_of", "(01632) 960-143\n0044 1632 960142", "Phone is one of +441632960143, +441632960142"),
-        ("contains", "01632", "Phone contains “1632”"),
+        ("contains", "01632", "Phone contains “01632”"),
         ("contains", "+44 1632", "Phone contains “+441632”"),
         ("contains", "960142", "Phone contains “960142”"),
     ],
@@ -58,7 +59,7 @@ def test_a_phone_number_is_found_as_it_is_dialled_here(rows, when, value, says):
 @pytest.mark.parametrize(
     ("when", "value", "says"),
     [("is", "01632", "“01632” is no whole phone number."), ("contains", "mobile", "Write digits of a phone number"),
-     ("contains", "0", "Write what to compare with")],
+     ("contains", "0", "Write digits of a phone number")],
 )  # fmt: skip
 def test_what_no_phone_number_can_meet_is_told(owner, gate, browse, when, value, says):
     sent = {"field": "phone", "when": when, "value": value, "points": "5"}
@@ -70,11 +71,14 @@ def test_what_no_phone_number_can_meet_is_told(owner, gate, browse, when, value,
 
 
 def test_who_gets_a_lead_is_told_by_a_phone_number_as_it_is_dialled_here(owner, rep, gate, browse):
-    for how, value, kept in (("contains", "01632", "1632"), ("one_of", "01632 960142", "+441632960142")):
+    for how, value, kept in (("contains", "01632", "01632"), ("one_of", "01632 960142", "+441632960142")):
         sent = {"name": how, "field-0": "phone", "is-0": how, "value-0": value, "target": f"member-{rep.pk}"}
         assert browse(owner).post(reverse("routing-add"), EMPTY | sent).status_code == 302
         with gate(owner):
-            assert RoutingRule.objects.get(name=how).conditions[0]["value"] == [kept]
+            rule = RoutingRule.objects.get(name=how)
+            assert rule.conditions[0]["value"] == [kept]
+            assert all_hold(rule.conditions, Lead(phone="+441632960142"), "")
+            assert not all_hold(rule.conditions, Lead(phone="+441633960142"), "")
 
 
 @pytest.mark.parametrize("address", ["ann@mailinator.com", "ann@Ann.MAILINATOR.com"])
