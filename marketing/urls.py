@@ -26,6 +26,7 @@ urlpatterns = [
     path("nurture/<uuid:pk>/stop/", nurture.stop, name="nurture-stop"),
     path("nurture/leads/<uuid:pk>/enroll/", nurture.enroll, name="nurture-enroll"),
     path("nurture/leads/<uuid:pk>/no-mail/", nurture.no_mail, name="nurture-no-mail"),
+    path("nurture/leads/<uuid:pk>/mail-again/", nurture.mail_again, name="nurture-mail-again"),
     path("campaigns/", campaigns.campaigns, name="campaigns"),
     path("campaigns/add/", campaigns.add, name="campaign-add"),
     path("campaigns/<uuid:pk>/", campaigns.campaign, name="campaign"),

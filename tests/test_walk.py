@@ -143,6 +143,7 @@ PAGES: dict[str, tuple[str, set[str], str]] = {
     "marketing:nurture-stop": ("POST", CHANGING, "enrollment"),
     "marketing:nurture-enroll": ("POST", MARKETING, "lead"),
     "marketing:nurture-no-mail": ("POST", CHANGING, "lead"),
+    "marketing:nurture-mail-again": ("POST", CHANGING, "lead"),
     "marketing:campaigns": ("GET", ALL, ""),
     "marketing:campaign-add": ("GET", MARKETING, ""),
     "marketing:campaign": ("GET", ALL, "campaign"),
@@ -303,7 +304,7 @@ def rows(cast, gate, work, settings):
         today = owner.workspace.local(at).date()
         days = {"workspace": owner.workspace, "first": today, "last": today}
         listed = Import.objects.create(
-            workspace=owner.workspace, by=owner, file_name="list.csv", made_at=at, updated_at=at
+            workspace=owner.workspace, by=owner, file_name="l.csv", made_at=at, updated_at=at
         )
         team = put_team(None, name="North", members=[rep], by=owner, at=at)
         rule = put_rule(

@@ -51,10 +51,13 @@ def suppress(workspace_id: UUID, digests: Collection[str], why: Suppression.Why,
 
 
 @transaction.atomic
-def lift(digests: Collection[str]) -> bool:
-    """Take back that somebody unsubscribed, because they say so themselves; a bounce stays. Whether one was there."""
+def lift(digests: Collection[str], *, since: datetime | None = None) -> bool:
+    """Take back that somebody unsubscribed, or only what was kept from mail at `since`; a bounce stays.
+
+    Whether one was there.
+    """
     found = Suppression.objects.filter(digest__in=digests, why=Suppression.Why.UNSUBSCRIBED)
-    return bool(found.delete()[0])
+    return bool((found if since is None else found.filter(at=since)).delete()[0])
 
 
 def agreed_to_mail(lead: Lead) -> bool:

@@ -282,6 +282,12 @@ def _no_more_mail(event: Event, who: SafeString) -> Told:
     return (format_html("{} says that they want no more mail", who) if event.actor else KINDS[event.kind].label), []
 
 
+def _mail_again(event: Event, who: SafeString) -> Told:
+    """They said so by the link in a mail, or one of us undid what was said for them."""
+    undone = format_html("{} took back that they want no more mail", who)
+    return (undone if event.actor else KINDS[event.kind].label), []
+
+
 def _clicked(event: Event, who: SafeString) -> Told:
     said = (event.data.get("mail"), event.data.get("link"))
     return says(event), [format_html("<bdi>{}</bdi>", one) for one in said if one]
@@ -308,6 +314,7 @@ TELLERS: dict[str, Callable[[Event, SafeString], Told]] = {
     "marketing_answered": _answered,
     "email_click": _clicked,
     "unsubscribed": _no_more_mail,
+    "subscribed_again": _mail_again,
     **dict.fromkeys(("nurture_started", "nurture_mailed", "nurture_ended", "nurture_left_out"), _mails),
     **deal_story.TELLERS,
 }

@@ -30,6 +30,8 @@ GOING_ON = Asked(
     UUID,
 )
 MOST, LONGEST_GAP = 5, 90
+# For so long it can be undone that one of us wanted no mail for somebody.
+UNDO_WITHIN = timedelta(days=1)
 WITH_MARKETING = (Stage.NEW, Stage.NURTURING, Stage.LOST)
 
 
@@ -39,6 +41,10 @@ class NoMails(Refusal):
     def __init__(self, sentence: str, why: Stop | None = None) -> None:
         super().__init__(sentence)
         self.why = why
+
+
+class TooLate(Refusal):
+    """An undo after its day, or of what a lead said themselves."""
 
 
 # ── the sequence ──
@@ -261,21 +267,48 @@ def no_mail(lead: Lead, *, by: Member, at: datetime) -> bool:
     Raises NoMails where there is no address yet that could be kept from it.
     """
     lead = Lead.objects.locked([lead.pk])[lead.pk]
-    digests = set(Letter.objects.filter(enrollment__lead=lead).values_list("digest", flat=True))
-    if lead.email:
-        digests.add(digest_of(lead.workspace_id, lead.email))
+    digests = _digests(lead)
     if not digests:
         raise NoMails("They have no e-mail address.", Stop.ADDRESS)
     return _no_more(lead, digests, at=at, by=by)
+
+
+def _digests(lead: Lead) -> set[str]:
+    found = set(Letter.objects.filter(enrollment__lead=lead).values_list("digest", flat=True))
+    return found | ({digest_of(lead.workspace_id, lead.email)} if lead.email else set())
 
 
 def _no_more(lead: Lead, digests: Collection[str], *, at: datetime, by: Member | None = None) -> bool:
     known = Suppression.objects.filter(digest__in=digests).count() == len(digests)
     suppress(lead.workspace_id, digests, Suppression.Why.UNSUBSCRIBED, at=at)
     _end_all(lead, Stop.UNSUBSCRIBED, at=at, by=by)
-    if not known:
-        record(lead.workspace_id, "unsubscribed", at=at, lead_id=lead.pk, actor=by)
+    # After a word of ours theirs is told too: it is no more ours to take back.
+    if not known or (by is None and said_for(lead)):
+        record(
+            lead.workspace_id, "unsubscribed", at=at, lead_id=lead.pk, actor=by, data={"by_hand": True} if by else {}
+        )
     return not known
+
+
+def said_for(lead: Lead) -> Event | None:
+    """What one of us said for the lead on their page, where neither they nor a mail server have said so since."""
+    told = Event.objects.filter(lead=lead, kind__in=Suppression.Why.values).order_by("-id").first()
+    return told if told is not None and told.data.get("by_hand") else None
+
+
+@transaction.atomic
+def mail_again(lead: Lead, *, by: Member, at: datetime) -> bool:
+    """Undo within a day that one of us wanted no mail for the lead; whether mails had stopped with it, which stay so.
+
+    Raises TooLate.
+    """
+    lead = Lead.objects.locked([lead.pk])[lead.pk]
+    told = said_for(lead)
+    fresh = told is not None and at <= told.recorded_at + UNDO_WITHIN
+    if told is None or not (fresh and lift(_digests(lead), since=told.recorded_at)):
+        raise TooLate("This can’t be taken back any more: it was over a day ago, or they said so themselves.")
+    record(lead.workspace_id, "subscribed_again", at=at, lead_id=lead.pk, actor=by)
+    return Enrollment.objects.filter(lead=lead, ended_at=told.recorded_at).exists()
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -57,6 +58,13 @@ def none_after(lead: Lead) -> str:
     return next((why for holds, why in against if holds), "")
 
 
+def _undo_until(lead: Lead, suppressed: Suppression, at: datetime) -> datetime | None:
+    """Until when it can be undone that one of us wanted no mail for the lead; None where it can't."""
+    until = suppressed.at + nurture.UNDO_WITHIN
+    told = nurture.said_for(lead) if at <= until else None
+    return until if told is not None and told.recorded_at == suppressed.at else None
+
+
 def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
     """Whether they get the mails, how many they had, and why no more: SLOTS["lead_panels"].
 
@@ -74,6 +82,7 @@ def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
         why = refused.label if refused else ""
         offers = refused is None and nurture.next_step(lead, 0) is not None
     may_refuse = may_stop and bool(lead.email) and suppressed is None
+    undo_until = _undo_until(lead, suppressed, request.at) if may_stop and suppressed else None
     if latest is None and not (offers or why or suppressed or may_refuse):
         return None
     context = {
@@ -83,6 +92,8 @@ def lead_panel(request: Any, lead: Lead) -> dict[str, Any] | None:
         "last_waits": last_waits,
         "do_not_mail": suppressed,
         "may_refuse": may_refuse,
+        "undo_until": undo_until,
+        "stopped_with_it": bool(suppressed and latest and latest.ended_at == suppressed.at),
         "offers": offers,
         "why": why,
         "may_stop": may_stop and latest is not None and (latest.is_active or last_waits),

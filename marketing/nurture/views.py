@@ -266,8 +266,25 @@ def no_mail(request: Any, pk: UUID) -> HttpResponse:
     """Keep all of marketing's mail from a lead, because they said so to one of us."""
     lead = get_object_or_404(Lead.objects.select_related("workspace"), pk=pk)
     _changes(request, lead)
-    nurture.no_mail(lead, by=request.member, at=request.at)
-    messages.success(request, f"{lead} gets no mail from marketing any more.")
+    new = nurture.no_mail(lead, by=request.member, at=request.at)
+    undo = reverse("marketing:nurture-mail-again", args=[lead.pk]) if new else ""
+    messages.success(request, f"{lead} gets no mail from marketing any more.", extra_tags=undo)
+    return redirect("lead", lead.pk)
+
+
+@require_POST
+@allow("leads.change")
+def mail_again(request: Any, pk: UUID) -> HttpResponse:
+    """Undo that a lead is to get no mail, which was a slip."""
+    lead = get_object_or_404(Lead.objects.select_related("workspace"), pk=pk)
+    _changes(request, lead)
+    try:
+        stopped = nurture.mail_again(lead, by=request.member, at=request.at)
+    except nurture.TooLate as refusal:
+        messages.warning(request, refusal.sentence)
+    else:
+        stay = " The mails that stopped with it stay stopped." if stopped else ""
+        messages.success(request, f"Taken back. Nobody keeps marketing’s mail from {lead} any more.{stay}")
     return redirect("lead", lead.pk)
 
 
