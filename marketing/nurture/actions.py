@@ -303,6 +303,8 @@ def mail_again(lead: Lead, *, by: Member, at: datetime) -> bool:
     Raises TooLate.
     """
     lead = Lead.objects.locked([lead.pk])[lead.pk]
+    if suppression_of(lead.workspace_id, lead.email) is None:
+        raise TooLate("This has been taken back already.")
     told = said_for(lead)
     fresh = told is not None and at <= told.recorded_at + UNDO_WITHIN
     if told is None or not (fresh and lift(_digests(lead), since=told.recorded_at)):

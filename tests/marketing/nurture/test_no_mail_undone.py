@@ -60,7 +60,7 @@ def test_who_set_it_undoes_it_from_the_message_or_the_page_and_both_are_told(way
     assert "Do not mail" not in words
     assert "No mail to this person" in words
     assert kept() == ([], [("unsubscribed", "Mara Marketer"), ("subscribed_again", "Mara Marketer")])
-    browse(marketer).post(back)
+    assert "This has been taken back already." in browse(marketer).post(back, follow=True).content.decode()
     assert len(kept()[1]) == 2, "twice is once"
 
 
