@@ -304,14 +304,13 @@ def rows(cast, gate, work, settings):
         today = owner.workspace.local(at).date()
         days = {"workspace": owner.workspace, "first": today, "last": today}
         listed = Import.objects.create(
-            workspace=owner.workspace, by=owner, file_name="l.csv", made_at=at, updated_at=at
+            workspace=owner.workspace, by=owner, file_name="list.csv", made_at=at, updated_at=at
         )
-        team = put_team(None, name="North", members=[rep], by=owner, at=at)
         rule = put_rule(
             None, name="Radio", conditions=[{"field": "channel", "is": "filled"}], to=rep, team=None, by=owner, at=at
         )
         return {
-            "team": [team.pk],
+            "team": [put_team(None, name="North", members=[rep], by=owner, at=at).pk],
             "routing_rule": [rule.pk],
             "time_off": [TimeOff.objects.create(member=spare, made_at=at, **days).pk],
             "holiday": [_closed(owner, at)],
