@@ -23,9 +23,28 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 document.addEventListener("htmx:sendError", (event) => {
   if (asked(event)) say("Baton can’t be reached. Nothing was changed; try again.");
+  else away();
 });
 document.addEventListener("htmx:timeout", (event) => {
   if (asked(event)) say("Baton takes too long to answer. Look again before you repeat it.");
+  else away();
+});
+
+// A page that asks in vain would go on saying that it is up to date; said once, and beside it until somebody answers.
+let before;
+function away() {
+  if (before) return;
+  const hint = document.querySelector(".worker");
+  before = { hint, content: [...(hint?.childNodes ?? [])], late: hint?.classList.contains("is-late") };
+  hint?.replaceChildren("Baton can’t be reached: this page may be old");
+  hint?.classList.add("is-late");
+  say("Baton can’t be reached. What you see here may be old.");
+}
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!before || !event.detail.xhr?.status) return;
+  before.hint?.replaceChildren(...before.content);
+  before.hint?.classList.toggle("is-late", before.late);
+  before = undefined;
 });
 
 // After "Show more" the focus goes to the first new row; else a keyboard would start again at the top.

@@ -54,10 +54,13 @@ def week_of(request: HttpRequest) -> dict[str, Any]:
     coming = sum(1 for one in found if one.state == DemoState.BOOKED and one.ends_at > at)
     held = sum(1 for one in found if one.state == DemoState.HELD)
     is_this = monday == monday_of("", today)
+    later = mine.filter(state=DemoState.BOOKED, starts_at__gte=end).order_by("starts_at")
     whose = "Everybody’s demos" if everybody else "My demos"
     return {
         "title": f"{whose} this week" if is_this else f"{whose} from {short_day(monday)}",
         "blank_title": "No demos this week" if is_this else f"No demos from {short_day(monday)}",
+        # Where the week is empty, what comes after it is not to be overlooked.
+        "following": None if found else later.first(),
         "days": days,
         "waiting": [row_of(one, member, at) for one in waiting],
         "head": f"{plural(coming, 'demo')} to come, {held} held." if found else "",

@@ -115,7 +115,7 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
             note=given["note"], then=form.step, done=form.settled,
         )  # fmt: skip
     except Refusal as refusal:
-        return _desk(request, pk, status=refusal.status, trouble=refusal.sentence)
+        return _desk(request, pk, status=refusal.status, trouble=refusal.sentence, typed=given["note"])
     then = f" Next: {form.step.what}.{nobody_works(lead.workspace, form.step.due_at)}" if form.step else ""
     return _done(request, f"The call is saved.{then}", pk)
 

@@ -1,17 +1,12 @@
 """What the scripts do, in a real browser and under the product's own policy."""
 
-import contextlib
-import mimetypes
-import re
 import shutil
-from pathlib import Path
 
 import pytest
 
 from funnel.leads.models import FieldDefinition
 from funnel.overview.rules_forms import FitForm
-from tests.browser import PATIENCE
-from tests.pages.conftest import BUILT, ROOT
+from tests.pages.conftest import BUILT, ROOT, becomes
 
 pytestmark = [
     pytest.mark.once,
@@ -19,88 +14,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed"),
     pytest.mark.skipif(not (BUILT / "app.js").exists(), reason="the front end is not built"),
 ]
-HOST = "http://baton.test"
-PAGE = (Path(__file__).parent / "desk.html").read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Open only while this file runs: an open Playwright makes Django take its thread for an asynchronous one."""
-    from playwright.sync_api import sync_playwright
-
-    with (
-        sync_playwright() as play,
-        contextlib.closing(play.chromium.launch(executable_path=shutil.which("chromium"))) as browser,
-    ):
-        yield browser
-
-
-class Site:
-    """Answers from memory what the pages ask for, with the policy of settings.py on every answer."""
-
-    def __init__(self, draw, policy):
-        self.draw, self.policy = draw, policy
-        self.asked, self.answers = [], {}
-        self.context = {"count": 2, "names": ["Daniel", "Judith", "Eleanor"], "name": "Daniel"}
-
-    def __call__(self, route):
-        request = route.request
-        path = request.url.removeprefix(HOST)
-        self.asked.append((request.method, path, request.headers))
-        if path.startswith("/static/"):
-            file = BUILT / path.removeprefix("/static/")
-            route.fulfill(body=file.read_bytes(), content_type=mimetypes.guess_type(file.name)[0] or "font/woff2")
-            return
-        status, body = self.answers.get(path.partition("?")[0], (200, None))
-        if found := re.fullmatch(r"/desk/(\w+)/", path):
-            body = self.draw(PAGE, **self.context | {"name": found[1]})
-        route.fulfill(
-            status=status,
-            body=body or self.draw(PAGE, **self.context),
-            headers={"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": self.policy},
-        )
-
-    def posts(self):
-        return [(path, headers) for method, path, headers in self.asked if method == "POST"]
-
-
-@pytest.fixture
-def site(draw, settings):
-    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    return Site(draw, "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items()))
-
-
-@pytest.fixture
-def open_page(chromium, site):
-    """Open pages in fresh windows; afterwards no window may have logged an error or a breach of the policy."""
-    said, windows = [], []
-
-    def opened(path="/desk/", **options):
-        window = chromium.new_context(base_url=HOST, viewport=options.pop("viewport", None), **options)
-        windows.append(window)
-        window.route("**/*", site)
-        page = window.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(path)
-        return page
-
-    yield opened
-    for window in windows:
-        window.close()
-    refused = ("status of", "Response Status Error")  # a refused request is what some tests are about
-    assert [line for line in said if not any(words in line for words in refused)] == []
-
-
-def becomes(page, expression, wanted, left=PATIENCE // 100):
-    """Wait for a value; Playwright's own waiting evaluates text in the page, which the policy bars."""
-    while page.evaluate(expression) != wanted and left:
-        left -= 1
-        page.wait_for_timeout(100)
-    assert page.evaluate(expression) == wanted
-
-
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 800}
 
@@ -289,6 +202,24 @@ def test_a_failed_request_is_said_and_the_page_stays(open_page, site, status, sa
     page.keyboard.press("t")
     page.wait_for_selector(f".toast-bar:has-text('{said}')")
     assert page.is_visible("[data-key=t]")
+
+
+def test_a_page_that_asks_in_vain_says_so_until_somebody_answers(open_page, site):
+    site.answers["/news/"] = (204, "")
+    page = open_page(viewport=WIDE)
+    page.route("**/news/", lambda route: route.abort("connectionrefused"))
+    page.evaluate(
+        """() => { const poll = document.createElement("div");
+           poll.setAttribute("hx-get", "/news/"); poll.setAttribute("hx-trigger", "every 1s");
+           document.body.append(poll); htmx.process(poll); }"""
+    )
+    hint = "document.querySelector('.worker').textContent.trim()"
+    becomes(page, hint, "Baton can’t be reached: this page may be old")
+    page.wait_for_timeout(1500)
+    assert page.locator(".toast-bar").count() == 1, "it is said once"
+    page.unroute("**/news/")
+    becomes(page, hint, "Up to date, 4 seconds ago")
+    assert page.locator(".worker.is-late").count() == 0
 
 
 def test_the_log_in_page_is_never_put_into_another(open_page, site):

@@ -14,7 +14,7 @@ from funnel.leads.models import Lead
 from funnel.leads.stages import Stage
 from funnel.mail.models import Message
 from funnel.people import away
-from funnel.templatetags.words import when
+from funnel.templatetags.words import long_day, when
 from funnel.workspaces.models import Workspace
 from sales.demos.models import BookingPage, Demo, DemoState
 from tests.sales.demos.conftest import slot
@@ -60,6 +60,14 @@ def test_a_demo_is_booked_on_the_leads_page_and_moved_there(rep, catch, browse, 
     with gate(rep):
         demo.refresh_from_db()
         assert (f"{rep.workspace.local(demo.starts_at):%H:%M}", demo.sequence) == ("14:30", 1)
+
+
+def test_an_empty_week_says_which_demo_comes_next(rep, demo_of, browse):
+    assert "The next is on" not in text(browse(rep).get(reverse("sales:demos")))
+    demo = demo_of(rep)
+    day = rep.workspace.local(demo.starts_at)
+    shown = text(browse(rep).get(f"{reverse('sales:demos')}?week={day - timedelta(days=7):%Y-%m-%d}"))
+    assert f'?week={day:%Y-%m-%d}">The next is on {long_day(day.date())}</a>' in shown
 
 
 def test_the_link_by_which_a_lead_moves_or_books_again_can_be_copied(
