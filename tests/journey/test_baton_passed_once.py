@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,13 +46,13 @@ def the_desk_hears_of_it(stack, rep):
     page = rep.page
     page.locator(".desk-list a.do", has_text=VISITOR).wait_for()
     page.wait_for_function("document.title === '(1) Desk · Baton'")
-    seen = time.time()
-    # How long the server took for that one answer is this busy machine's; the promise is about when the page asks.
-    slow = page.evaluate(
-        "performance.getEntriesByType('resource').filter(e => e.name.includes('/sales/news/')).at(-1).duration / 1000"
+    # How long this machine, busy with other tests, takes to answer and to draw is its own: the promise is when it asks.
+    asked = page.evaluate(
+        """(performance.timeOrigin + performance.getEntriesByType('resource')
+           .filter(e => e.name.includes('/sales/news/')).at(-1).startTime) / 1000"""
     )
     [opened] = stack.ask(OPENED.format(workspace=stack.business["workspace"]["id"]))
-    assert seen - opened <= PROMISE + max(0.0, slow - 0.5), f"{seen - opened:.1f} s, the answer {slow:.1f} s"
+    assert opened <= asked <= opened + PROMISE, f"asked after {asked - opened:.1f} s"
     # Beside it the lead stands in the place of the words that the desk is clear.
     assert VISITOR in page.locator("#lead #lead-name").inner_text()
     assert page.locator("#lead").count() == 1
